@@ -1,0 +1,43 @@
+# Everything lives in .venv at the root; uv, where missing, in .tools.
+SHELL := /bin/bash
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+PY := .venv/bin/python
+
+.PHONY: setup demo test check lock benchmark benchmark-short clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml | $(UV)
+	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.tools/uv/bin/uv:
+	@$(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv==0.13.9
+
+demo: setup
+	@.venv/bin/pincex demo
+
+test: setup
+	@$(PY) -m pytest
+
+check: setup
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+lock: | $(UV)
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --group dev --output-file requirements.lock pyproject.toml
+
+benchmark: setup
+	@$(PY) -m benchmarks --full
+
+benchmark-short: setup
+	@$(PY) -m benchmarks
+
+clean:
+	rm -rf .venv .tools
