@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from models.errors import Damaged, Invalid, NotFound
-from models.manifest import MANIFEST_NAME, Manifest, canonical, parse_manifest, verify, verify_copy
+from models.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    canonical,
+    parse_manifest,
+    verify,
+    verify_digest,
+)
 from models.rest import Json, Rest, proxied
 
 
@@ -51,7 +58,7 @@ def fetched(rest: Rest, uri: str) -> Iterator[Path]:
 def intact(directory: Path, manifest_sha256: str) -> bool:
     """Whether a copy is there and is exactly what was registered."""
     try:
-        verify_copy(directory, manifest_sha256)
+        verify_digest(directory, manifest_sha256)
     except Damaged:
         return False
     return True

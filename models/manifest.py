@@ -69,7 +69,7 @@ def verify(directory: Path, manifest: Manifest) -> None:
             raise Damaged(f"{path} in {directory} differs from what was registered")
 
 
-def verify_copy(directory: Path, expected_digest: str) -> None:
+def verify_digest(directory: Path, expected_digest: str) -> None:
     """Check a site's copy: its own manifest file against the digest, then every file against it."""
     try:
         content = (directory / MANIFEST_NAME).read_bytes()

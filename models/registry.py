@@ -19,6 +19,9 @@ RELEASE_TAG = "release"
 MANIFEST_TAG = "manifest_sha256"
 ACTOR_TAG = "registered_by"
 
+PATIENCE = 10.0
+"""Seconds for one call; a MLflow server that just started needs some for its first."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
@@ -42,7 +45,7 @@ class ModelVersion:
 class Registry:
     """What MLflow knows about models, through one connection pool; use it in a `with` block."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float = PATIENCE) -> None:
         self.rest = Rest(url, timeout)
 
     def __enter__(self) -> Self:

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpx
 import orjson
 
-from models.errors import Invalid, RegistryError, error_for_status, translated
+from models.errors import Invalid, RegistryError
+from models.mapping import error_for_status, translated
 
 API = "/api/2.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"

@@ -1,0 +1,86 @@
+"""The model server: one version, one process.
+
+`python -m models.server --name N --version V --directory DIR --manifest-sha256 D --port P
+--instance I --records DIR --labels FILE`
+"""
+
+import argparse
+import logging
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from models.application import Application
+from models.errors import ModelsError
+from models.gauges import Gauges
+from models.loading import load_verified
+from models.rows import Rows
+
+HOST = "127.0.0.1"
+KEEP_ALIVE = 75
+"""Seconds; longer than the proxy keeps an idle connection, so that it is never closed under it."""
+
+GRACE = 10
+"""Seconds that requests under way get to end after SIGTERM."""
+
+REFUSED = 2
+"""Exit code when the files are not what was registered, or cannot be loaded."""
+
+log = logging.getLogger("models.server")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM; the port answers at once, /readyz when the model is loaded and warm."""
+    options = _parse(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    rows = Rows(options.records, options.version, options.instance)
+    gauges = Gauges(options.name, options.version)
+    application = Application(options.version, gauges, rows, options.labels)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=HOST,
+            port=options.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    refused = threading.Event()
+
+    def load() -> None:
+        try:
+            application.predictor = load_verified(options.directory, options.manifest_sha256)
+        except ModelsError as error:
+            log.error("%s %s refused: %s", options.name, options.version, error)
+            refused.set()
+            server.should_exit = True
+        else:
+            log.info("%s %s ready on port %s", options.name, options.version, options.port)
+
+    threading.Thread(target=load, name="load", daemon=True).start()
+    server.run()
+    return REFUSED if refused.is_set() else 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m models.server", description=__doc__)
+    for name in ("name", "version", "manifest-sha256", "instance"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("directory", "records", "labels"):
+        parser.add_argument(f"--{name}", required=True, type=Path)
+    parser.add_argument("--port", required=True, type=int)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
