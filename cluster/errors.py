@@ -1,0 +1,77 @@
+"""What can go wrong on the platform: one tree, each error with its remedy.
+
+ClusterError
+├── NotFound         what was named does not exist
+├── Refused          asked for what the rules forbid; nothing was changed
+├── Conflict         somebody else acts on the same thing
+│   ├── LockHeld     another process holds the lock
+│   ├── LostLock     the lock was taken from the caller
+│   └── Superseded   a later change replaced the caller's before it was seen live
+├── Unavailable      no answer in time; worth another try
+│   └── PortTaken    a foreign process listens on a port of the site
+├── TrafficNotMoved  a change of traffic was written but not seen live
+├── Rejected         the proxy refused a configuration; the last good one is back
+├── NotWritable      disk full, read-only, or no permission
+└── StateDamaged     a state file cannot be understood
+    └── ChainBroken  a row of the ledger was changed or lost
+"""
+
+
+class ClusterError(Exception):
+    """Base of all platform errors: `str()` says what is so, `hint` what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class NotFound(ClusterError):
+    """What was named does not exist."""
+
+
+class Refused(ClusterError):
+    """The request contradicts the platform's rules; nothing was changed."""
+
+
+class Conflict(ClusterError):
+    """Somebody else acts on the same component and region."""
+
+
+class LockHeld(Conflict):
+    """Another process holds the lock of this component and region."""
+
+
+class LostLock(Conflict):
+    """The caller's lease is no longer the newest; it may write nothing more."""
+
+
+class Superseded(Conflict):
+    """A later change was written before this one was seen live."""
+
+
+class Unavailable(ClusterError):
+    """A part of the platform does not answer in time."""
+
+
+class PortTaken(Unavailable):
+    """A port of the site is in use by a process that is not the site's."""
+
+
+class TrafficNotMoved(ClusterError):
+    """A change of traffic was asked for and could not be seen live."""
+
+
+class Rejected(ClusterError):
+    """The proxy refused a configuration; the last good one was put back."""
+
+
+class NotWritable(ClusterError):
+    """A file of the site cannot be written: disk full, read-only, no permission."""
+
+
+class StateDamaged(ClusterError):
+    """A state file exists but cannot be understood."""
+
+
+class ChainBroken(StateDamaged):
+    """A row of the ledger was changed, reordered or lost after it was written."""

@@ -1,0 +1,158 @@
+"""What happened, who did it and why: rows that can be added, read and checked, never changed.
+
+Each row carries the SHA-256 of itself and its predecessor's, so that a change anywhere shows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.database import Database
+from cluster.errors import ChainBroken
+
+GENESIS = "0" * 64
+COLUMNS = "seq, at, kind, component, region, actor, data, prev_hash, hash"
+OPENED, CLOSED, NEEDS_RESUME = "rollout-opened", "rollout-closed", "rollout-needs-resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry: `at` in UTC, `data` as it was given, `hash` over everything and `prev_hash`."""
+
+    seq: int
+    at: datetime
+    kind: str
+    component: str
+    region: str
+    actor: str
+    data: Mapping[str, object]
+    prev_hash: str
+    hash: str
+
+
+class Ledger:
+    """The append-only rows in the site's SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._database.close()
+
+    def append(
+        self, kind: str, *, component: str, region: str, actor: str, data: Mapping[str, object]
+    ) -> Row:
+        """Add a row, durable when this returns. `data` must be JSON without NaN (ValueError)."""
+        content = _canonical(dict(data))
+        with self._database.writing() as connection:
+            last = connection.execute("SELECT seq, hash FROM rows ORDER BY seq DESC LIMIT 1")
+            before, prev_hash = last.fetchone() or (0, GENESIS)
+            at = datetime.now(UTC).isoformat(timespec="microseconds")
+            fields = (before + 1, at, kind, component, region, actor, content, prev_hash)
+            stored = (*fields, _digest(fields))
+            connection.execute(f"INSERT INTO rows ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", stored)
+        return _row(stored)
+
+    def rows(
+        self, component: str | None = None, region: str | None = None, after: int = 0
+    ) -> list[Row]:
+        """Rows with a number above `after`, oldest first, of one component or region if named."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM rows WHERE seq > :after"
+                " AND (:component IS NULL OR component = :component)"
+                " AND (:region IS NULL OR region = :region) ORDER BY seq",
+                {"after": after, "component": component, "region": region},
+            ).fetchall()
+        return [_row(stored) for stored in found]
+
+    def latest(self, kinds: tuple[str, ...]) -> list[Row]:
+        """The newest row of any of `kinds` for each component and region."""
+        marks = ",".join("?" * len(kinds))
+        with self._database.reading() as connection:
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM rows WHERE seq IN (SELECT max(seq) FROM rows"
+                f" WHERE kind IN ({marks}) GROUP BY component, region) ORDER BY seq",
+                kinds,
+            ).fetchall()
+        return [_row(stored) for stored in found]
+
+    def head(self) -> Row | None:
+        """The newest row; None in an empty ledger."""
+        with self._database.reading() as connection:
+            stored = connection.execute(
+                f"SELECT {COLUMNS} FROM rows ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        return None if stored is None else _row(stored)
+
+    def verify(self) -> None:
+        """Recompute the whole chain; ChainBroken names the first row that does not fit."""
+        with self._database.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                last = _verify_rows(connection.execute(f"SELECT {COLUMNS} FROM rows ORDER BY seq"))
+                given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'")
+                (highest,) = given.fetchone() or (0,)
+            finally:
+                connection.execute("ROLLBACK")
+        if highest != last:
+            raise _broken(last + 1, f"is missing, {highest} were written")
+
+
+def open_rollouts(ledger: Ledger) -> list[Row]:
+    """The rows that say a rollout was opened, or needs a resume, and was not closed since."""
+    return [row for row in ledger.latest((OPENED, CLOSED, NEEDS_RESUME)) if row.kind != CLOSED]
+
+
+def _verify_rows(found: Iterator[tuple[object, ...]]) -> int:
+    expected, prev_hash = 1, GENESIS
+    for *fields, stored_hash in found:
+        if fields[0] != expected:
+            raise _broken(expected, f"is missing or has become {fields[0]}")
+        if fields[-1] != prev_hash:
+            raise _broken(expected, "does not follow from the row before it")
+        if not all(isinstance(field, str) for field in (*fields[1:], stored_hash)):
+            raise _broken(expected, "holds something that is not text")
+        if _digest(fields) != stored_hash:
+            raise _broken(expected, "was changed after it was written")
+        expected, prev_hash = expected + 1, str(stored_hash)
+    return expected - 1
+
+
+def _broken(seq: int, what: str) -> ChainBroken:
+    return ChainBroken(
+        f"ledger row {seq} {what}; rows from {seq} on prove nothing",
+        hint="compare with a backup of ledger.sqlite before you trust it",
+    )
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _digest(fields: object) -> str:
+    return hashlib.sha256(_canonical(fields).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _row(stored: tuple[object, ...]) -> Row:
+    seq, at, kind, component, region, actor, data, prev_hash, own = stored
+    try:
+        return Row(
+            seq=int(str(seq)),
+            at=datetime.fromisoformat(str(at)),
+            kind=str(kind),
+            component=str(component),
+            region=str(region),
+            actor=str(actor),
+            data=json.loads(str(data)),
+            prev_hash=str(prev_hash),
+            hash=str(own),
+        )
+    except ValueError as error:
+        raise _broken(int(str(seq)), f"cannot be read ({error})") from error

@@ -1,0 +1,101 @@
+"""The routes of Envoy: which version answers which share, and which requests are copied."""
+
+from collections.abc import Mapping
+
+from cluster.local.envoy_words import COPY, MIRRORED, ROUTES_NAME, SHADOW, STATE, TYPE, Json
+from cluster.local.route import Mirror, Route, cluster_name, copy_cluster_name, to_json
+
+# Weights are drawn from the same random number modulo 100; a million makes both independent.
+MILLION = 1_000_000
+
+
+def routes(table: Mapping[str, Route], version_info: str) -> Json:
+    """All routes of the site, with the table itself kept in the metadata, to be read back."""
+    rules = [
+        rule for component, route in sorted(table.items()) for rule in _rules(component, route)
+    ]
+    if len(table) == 1:
+        ((_, only),) = table.items()
+        rules += _paths(next(iter(table)), only, prefix="")
+    resource = {
+        "@type": TYPE + "envoy.config.route.v3.RouteConfiguration",
+        "name": ROUTES_NAME,
+        "validate_clusters": True,
+        "virtual_hosts": [{"name": "models", "domains": ["*"], "routes": rules}],
+        "metadata": {
+            "filter_metadata": {
+                STATE: {name: to_json(route) for name, route in sorted(table.items())}
+            }
+        },
+    }
+    return {"version_info": version_info, "resources": [resource]}
+
+
+def _rules(component: str, route: Route) -> list[Json]:
+    return _paths(component, route, prefix=f"/models/{component}")
+
+
+def _paths(component: str, route: Route, prefix: str) -> list[Json]:
+    match = {"path": f"{prefix}/predict"}
+    action = _action(component, route, "/predict")
+    labels: Json = {
+        "match": {"path": f"{prefix}/labels"},
+        "route": _action(component, route, "/labels"),
+    }
+    mirror = route.mirror
+    if mirror is None:
+        return [{"match": match, "route": action}, labels]
+    share = {"numerator": round(mirror.fraction * MILLION), "denominator": "MILLION"}
+    marks = [_added(SHADOW, mirror.rollout_id)]
+    copied: Json = {
+        "match": {**match, "runtime_fraction": {"default_value": share}},
+        "route": {**action, "request_mirror_policies": [_copies(component, mirror)]},
+        "request_headers_to_add": [*marks, _added(MIRRORED, "1")],
+    }
+    return [copied, {"match": match, "route": action, "request_headers_to_add": marks}, labels]
+
+
+def _copies(component: str, mirror: Mirror) -> Json:
+    return {
+        "cluster": copy_cluster_name(component, mirror.version),
+        "request_headers_mutations": [{"append": _added(COPY, "1")}],
+        "disable_shadow_host_suffix_append": True,
+    }
+
+
+def _action(component: str, route: Route, path: str) -> Json:
+    shares = [
+        {"name": cluster_name(component, version), "weight": share}
+        for version, share in sorted(route.weights.items())
+        if share > 0
+    ]
+    return {
+        "weighted_clusters": {"clusters": shares},
+        "prefix_rewrite": path,
+        "timeout": "5s",
+        "retry_policy": _retries(),
+    }
+
+
+def _retries() -> Json:
+    """Predictions and labels may be sent again: both are the same when sent twice."""
+    return {
+        "retry_on": "connect-failure,refused-stream,reset-before-request,reset",
+        "num_retries": 2,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": TYPE
+                    + "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+                },
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
+    }
+
+
+def _added(name: str, value: str) -> Json:
+    header = {"key": name, "value": value}
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

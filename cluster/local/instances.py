@@ -1,0 +1,132 @@
+"""The server processes of a version: started, ready and listed in Envoy; or drained and ended."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cluster.errors import Unavailable
+from cluster.local.home import Home
+from cluster.local.ports import free_ports
+from cluster.local.processes import ProcessSpec, Running, unwant, want, wanted
+from cluster.local.readiness import wait_ready
+from cluster.local.route import cluster_name
+from cluster.local.traffic import Traffic
+
+LISTED_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """How to start one server: `{port}` in `argv` becomes its port, `grace` in seconds.
+
+    It must answer 200 at /readyz of 127.0.0.1 and that port once it can serve.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    grace: float = 10.0
+
+
+def role_of(component: str, version: str, number: int) -> str:
+    """The role of a version's instance; numbers start at 1."""
+    return f"{component}@{version}#{number}"
+
+
+def start_instances(
+    home: Home, component: str, version: str, specs: Sequence[Instance], timeout: float
+) -> list[Running]:
+    """Run one server per spec, wait until each is ready, and list them in Envoy.
+
+    Repeating it changes nothing about servers that already run from the same spec. If one does
+    not become ready, those started here are ended again and Unavailable carries its last words.
+    """
+    cluster_name(component, version)
+    before = set(_roles(home, component, version))
+    roles = [role_of(component, version, number) for number in range(1, len(specs) + 1)]
+    deadline = time.monotonic() + timeout
+    for role, spec in zip(roles, specs, strict=True):
+        want(home, _process(home, role, spec))
+    try:
+        found = [wait_ready(home, role, deadline - time.monotonic()) for role in roles]
+    except Unavailable:
+        for role in set(roles) - before:
+            unwant(home, role)
+        raise
+    _list(home, component, version, roles)
+    for role in before - set(roles):
+        unwant(home, role)
+    return found
+
+
+def stop_instances(home: Home, component: str, version: str, timeout: float) -> None:
+    """Drain a version's instances, take them off Envoy's list and end them.
+
+    Refused while a route names the version; nothing happens when it has no instances.
+    """
+    traffic = Traffic(home)
+    if version in traffic.deployed(component):
+        traffic.drain(component, version, timeout)
+    traffic.remove(component, version)
+    roles = _roles(home, component, version)
+    for role in roles:
+        unwant(home, role)
+    _wait_ended(home, roles, timeout)
+
+
+def _process(home: Home, role: str, spec: Instance) -> ProcessSpec:
+    """The process for an instance, on the port it already has if nothing else differs."""
+    known = wanted(home, role)
+    if known is not None and known.port is not None:
+        same = _on_port(role, spec, known.port)
+        if same.digest == known.digest:
+            return same
+    return _on_port(role, spec, free_ports(1, avoid=_ports(home))[0])
+
+
+def _on_port(role: str, spec: Instance, port: int) -> ProcessSpec:
+    return ProcessSpec(
+        role=role,
+        argv=tuple(word.replace("{port}", str(port)) for word in spec.argv),
+        cwd=spec.cwd,
+        env=spec.env,
+        ready_url=f"http://127.0.0.1:{port}/readyz",
+        grace=spec.grace,
+    )
+
+
+def _list(home: Home, component: str, version: str, roles: Sequence[str]) -> None:
+    """Tell Envoy the ports of a version's instances and wait until it would use all of them."""
+    traffic = Traffic(home)
+    specs = [wanted(home, role) for role in roles]
+    ports = sorted(spec.port for spec in specs if spec is not None and spec.port is not None)
+    traffic.set_endpoints(component, version, ports)
+    deadline = time.monotonic() + LISTED_SECONDS
+    while traffic.ready_hosts(component, version) != ports:
+        if time.monotonic() > deadline:
+            ready = traffic.ready_hosts(component, version)
+            raise Unavailable(
+                f"Envoy finds only ports {ready} of {ports} of {component} {version} ready"
+            )
+        time.sleep(0.02)
+
+
+def _roles(home: Home, component: str, version: str) -> list[str]:
+    prefix = f"{component}@{version}#"
+    return [role for role in home.roles(home.processes) if role.startswith(prefix)]
+
+
+def _ports(home: Home) -> frozenset[int]:
+    """Every port that the site has given away."""
+    fixed = home.site().ports
+    specs = [wanted(home, role) for role in home.roles(home.processes)]
+    given = {spec.port for spec in specs if spec is not None and spec.port is not None}
+    return frozenset(given | {fixed.endpoint, fixed.admin, fixed.prefect, fixed.mlflow})
+
+
+def _wait_ended(home: Home, roles: Sequence[str], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while left := [role for role in roles if home.run_file(role).exists()]:
+        if time.monotonic() > deadline:
+            raise Unavailable(f"{', '.join(left)} did not end within {timeout:g} s")
+        time.sleep(0.02)
