@@ -1,0 +1,92 @@
+"""Accuracy by late labels: against a floor, and against the baseline on the same requests."""
+
+import numpy as np
+
+from analysis.course import Course, Record, Words, course, judge_paired, judge_rate, known_pairs
+from analysis.error_gates import found_points, interval_points
+from analysis.policy import Gate
+from analysis.sides import Sides, wrong_sides
+from analysis.words import count, percent, points, share
+
+
+def accuracy_courses(record: Record) -> list[Course]:
+    """The two accuracy gates, over the pairs whose label came or whose window has passed."""
+    gates = record.policy.gates
+    n = len(record.labels.at_us)
+    whole = wrong_sides(record.pairs, record.in_time, record.policy.accuracy)
+    sides = Sides(
+        whole.candidate_harm[:n],
+        whole.candidate_safety[:n],
+        whole.baseline_harm[:n],
+        whole.baseline_safety[:n],
+    )
+    return [
+        _absolute(record, gates["accuracy-absolute"], sides),
+        _paired(record, gates["accuracy-paired"], sides),
+    ]
+
+
+def _labels(record: Record) -> str:
+    """How many labels there are, in words that say what is missing."""
+    admitted = len(record.labels.at_us)
+    missing = admitted - int(record.in_time[:admitted].sum())
+    late = f", {count(missing)} without one in time" if missing else ""
+    return f"{count(admitted)} labelled pairs of {count(len(record.pairs))}{late}"
+
+
+def _accuracies(record: Record, sides: Sides) -> tuple[str, str]:
+    """Accuracy of both sides over the pairs known on both, in percent."""
+    known = known_pairs(sides) & record.in_time[: len(sides.candidate_harm)]
+    n = int(known.sum())
+    if not n:
+        return "unknown", "unknown"
+    wrong = (sides.candidate_harm[known].sum(), sides.baseline_harm[known].sum())
+    return percent(1 - int(wrong[0]) / n), percent(1 - int(wrong[1]) / n)
+
+
+def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
+    """Tolerance and margin are accuracies; the bets are on the share of wrong answers."""
+    tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
+    unlabelled = ~record.in_time[: len(sides.candidate_harm)]
+    judged = judge_rate(
+        record,
+        gate,
+        sides.candidate_harm,
+        np.asarray(sides.candidate_safety | unlabelled),
+        (1 - tolerance, 1 - margin),
+    )
+    judged = judged.mirrored()
+    now = _accuracies(record, sides)[0]
+    low, high = judged.estimate.low or 0.0, judged.estimate.high or 0.0
+    words = Words(
+        metric="share of right answers",
+        unit="share",
+        now=f"accuracy {now} ({share(low)} to {share(high)}, limit {share(tolerance)}) "
+        f"in {_labels(record)}",
+        brief=f"accuracy {now}, floor {percent(tolerance)}",
+        found=f"an accuracy of {percent(judged.found)} or less would have been found"
+        if judged.found is not None
+        else "no harm was small enough to be found in so few labels",
+    )
+    return course(record, gate, record.labels, judged, words)
+
+
+def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
+    """The difference is in wrong answers, so that more is worse as in every paired gate."""
+    tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
+    judged = judge_paired(record, gate, sides, (tolerance, margin))
+    candidate, baseline = _accuracies(record, sides)
+    value = judged.estimate.value
+    against = f"accuracy {candidate} against {baseline}"
+    below = value is not None and value > tolerance
+    words = Words(
+        metric="share of wrong answers, candidate minus baseline",
+        unit="difference of shares",
+        now=f"{against} of the {record.baseline} (wrong answers "
+        f"{interval_points(judged.estimate)}, margin {points(margin)}) in {_labels(record)}",
+        brief=f"accuracy {share(value or 0.0)} points below the {record.baseline}"
+        if below
+        else against,
+        found=found_points(judged),
+    )
+    return course(record, gate, record.labels, judged, words)

@@ -1,0 +1,95 @@
+"""Fixed mixtures of bets on integer counts: the kernel of every e-process here.
+
+A bet j turns counts c into wealth exp(sum_k c_k gain_kj); the mixture over j is an e-process
+whenever each bet is, and its state is the counts alone. Never plug-in bets: they do not merge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """Gains in log wealth, a row per kind of pair and a column per bet; the weights of the bets."""
+
+    gains: Floats
+    log_weights: Floats
+
+    def log_e(self, counts: Sequence[float]) -> float:
+        """Log wealth of the mixture at these counts."""
+        totals = self.log_weights + np.asarray(counts, dtype=np.float64) @ self.gains
+        peak = float(totals.max())
+        return peak + log(float(np.exp(totals - peak).sum()))
+
+    def mixture(self, log_wealth: Floats) -> Floats:
+        """Log of the weighted sum over bets, for an array of bets x looks."""
+        totals = log_wealth + self.log_weights[:, None]
+        peak = totals.max(axis=0)
+        totals -= peak
+        return np.asarray(peak + np.log(np.exp(totals).sum(axis=0)))
+
+    def log_wealth(self, counts: Floats) -> Floats:
+        """Log wealth of each bet, for an array of kinds x looks."""
+        wealth: Floats = self.gains[0][:, None] * counts[0]
+        for gain, count in zip(self.gains[1:], counts[1:], strict=True):
+            wealth += gain[:, None] * count
+        return wealth
+
+
+def even(gains: Floats) -> Bets:
+    """The mixture that gives each bet the same weight."""
+    number = gains.shape[1]
+    return Bets(gains, np.full(number, -log(number)))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An e-process followed over looks: where it stands, and where it stood above its threshold."""
+
+    bets: Bets
+    counts: tuple[int, ...]
+    log_e: float
+    threshold: float
+    above: Flags
+
+    @property
+    def progress(self) -> float:
+        """Evidence as a fraction of what decides, held to -1..1 for display."""
+        return max(-1.0, min(1.0, self.log_e / self.threshold))
+
+    def first(self, allowed: Flags | None = None) -> int | None:
+        """The first look (from 0) above the threshold, among the allowed ones."""
+        looks = self.above if allowed is None else self.above & allowed
+        if not looks.any():
+            return None
+        return int(looks.argmax())
+
+
+def follow(bets: Bets, events: Sequence[Flags], level: float, start: int = 0) -> Trace:
+    """Look after every pair from `start` on; `events` flags all kinds but the last, the rest.
+
+    Counts are integers and exact; the threshold is log(1/level), by Ville's inequality.
+    """
+    looks = len(events[0])
+    threshold = log(1 / level)
+    above = np.zeros(looks, dtype=np.bool_)
+    carried = [0] * len(events)
+    for begin in range(start, looks, CHUNK):
+        stop = min(begin + CHUNK, looks)
+        seen = np.arange(begin - start + 1, stop - start + 1, dtype=np.float64)
+        running = [kind[begin:stop].cumsum() + n for kind, n in zip(events, carried, strict=True)]
+        counts = np.stack([*running, seen - np.sum(running, axis=0)])
+        above[begin:stop] = bets.mixture(bets.log_wealth(counts)) >= threshold
+        carried = [int(total[-1]) for total in running]
+    final = (*carried, max(looks - start, 0) - sum(carried))
+    return Trace(bets, final, bets.log_e(final), threshold, above)

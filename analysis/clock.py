@@ -1,0 +1,66 @@
+"""When a pair may be judged: after its arrival for counts, by label watermark for accuracy."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from analysis.bets import Flags, Integers
+from analysis.columns import NO_TIME
+from analysis.pairs import Pairs
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A moment at which the evidence was looked at: pairs arrived by then, and the time."""
+
+    pair: int
+    at_us: int
+
+    def as_dict(self) -> dict[str, int | str]:
+        """As in the verdict's JSON."""
+        return {"pair": self.pair, "at": iso(self.at_us)}
+
+
+def iso(at_us: int) -> str:
+    """A time in microseconds as ISO 8601 UTC."""
+    text = (EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The looks of a gate, one for each pair it admitted, and how many had arrived by then."""
+
+    at_us: Integers
+    arrived: Integers
+
+    def look(self, index: int) -> Look:
+        """The look after the pair with this index was admitted."""
+        return Look(int(self.arrived[index]), int(self.at_us[index]))
+
+    def admitted(self, at_us: Integers) -> Integers:
+        """How many pairs were admitted by each of these times."""
+        return np.searchsorted(self.at_us, at_us, side="right")
+
+
+def arrival_clock(pairs: Pairs) -> Clock:
+    """One look after every pair, at its arrival."""
+    return Clock(pairs.arrived_us, np.arange(1, len(pairs) + 1))
+
+
+def label_clock(pairs: Pairs, window: float) -> tuple[Clock, Flags]:
+    """Looks as labels come in order of arrival, and which pairs have theirs in time.
+
+    A pair waits for its label until the window has passed, and all that arrived later wait with it:
+    whoever judged the labels so far would judge the quick ones.
+    """
+    deadline = pairs.arrived_us + round(window * 1_000_000)
+    told = np.where(pairs.labelled_us == NO_TIME, pairs.arrived_us, pairs.labelled_us)
+    in_time = pairs.labelled & (told <= deadline)
+    admitted = np.maximum.accumulate(np.where(in_time, told, deadline))
+    count = int(np.searchsorted(admitted, pairs.watermark_us, side="right"))
+    at_us = admitted[:count]
+    return Clock(at_us, np.searchsorted(pairs.arrived_us, at_us, side="right")), in_time

@@ -1,0 +1,151 @@
+"""One column of the pair table at a time: its type, its nulls and the numpy array it becomes."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analysis.bets import Floats, Integers
+from analysis.errors import BadInput
+
+NO_TIME = int(np.iinfo(np.int64).min)
+OUTCOMES = ("answered", "timeout", "not_sent")
+Codes = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """How a source is held: in a file NaN is an error and rows stand in arrival order."""
+
+    nan_is_error: bool
+    order_is_given: bool
+
+
+IN_FILE = Strictness(nan_is_error=True, order_is_given=True)
+IN_FRAME = Strictness(nan_is_error=False, order_is_given=False)
+
+
+def refuse(column: str, what: str, wanted: str, row: int | None = None) -> NoReturn:
+    """Raise with the column, the row (from 1) and what would be right."""
+    where = f"column {column}" if row is None else f"column {column}, row {row + 1:,}"
+    raise BadInput(f"{where}: {what}", f"{column} must be {wanted}")
+
+
+def refuse_where(bad: pl.Series, column: str, what: str, wanted: str) -> None:
+    """Raise at the first true row; nulls are not bad."""
+    flags = bad.fill_null(False).to_numpy()
+    if flags.any():
+        refuse(column, what, wanted, int(flags.argmax()))
+
+
+def without_nan(series: pl.Series, strictness: Strictness, wanted: str) -> pl.Series:
+    """NaN is an error in a file and null in a frame."""
+    if not series.dtype.is_float():
+        return series
+    if strictness.nan_is_error:
+        refuse_where(series.is_nan(), series.name, "NaN", f"{wanted} (write null instead of NaN)")
+    return series.fill_nan(None)
+
+
+def check_request_ids(series: pl.Series) -> None:
+    """Ids are strings, present and all different."""
+    wanted = "a string, one row per request"
+    if series.dtype != pl.String:
+        refuse(series.name, f"type {series.dtype}", wanted)
+    refuse_where(series.is_null(), series.name, "null", wanted)
+    hashes = np.sort(series.hash().to_numpy())
+    if bool((hashes[1:] == hashes[:-1]).any()):
+        refuse_where(~series.is_first_distinct(), series.name, "this id occurs twice", wanted)
+
+
+def times(series: pl.Series) -> Integers:
+    """UTC microseconds, NO_TIME for null; a timestamp without an offset is read as UTC."""
+    wanted = "a timestamp in UTC, such as 2026-01-31T12:00:00.250Z"
+    if series.dtype == pl.String:
+        bare = series.str.contains(r"\d$") & ~series.str.contains(r"[+-]\d\d:?\d\d$")
+        told = (series + "Z").zip_with(bare.fill_null(False), series)
+        parsed = told.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+        refuse_where(parsed.is_null() & series.is_not_null(), series.name, "not a time", wanted)
+        series = parsed
+    if series.dtype != pl.Null and not isinstance(series.dtype, pl.Datetime):
+        refuse(series.name, f"type {series.dtype}", wanted)
+    if series.dtype != pl.Null:
+        series = series.dt.cast_time_unit("us").to_physical()
+    return series.cast(pl.Int64).fill_null(NO_TIME).to_numpy()
+
+
+def _numeric(series: pl.Series, strictness: Strictness, wanted: str) -> pl.Series:
+    if series.dtype == pl.Null:
+        return series.cast(pl.Float64)
+    if not series.dtype.is_numeric():
+        refuse(series.name, f"type {series.dtype}", wanted)
+    return without_nan(series, strictness, wanted)
+
+
+def statuses(series: pl.Series, strictness: Strictness) -> Codes:
+    """HTTP statuses, 0 for null; integer-valued floats are accepted."""
+    wanted = "a whole number from 100 to 599, or null"
+    series = _numeric(series, strictness, wanted)
+    if series.dtype.is_float():
+        refuse_where(series != series.floor(), series.name, "not a whole number", wanted)
+    refuse_where(~series.is_between(100, 599), series.name, "outside 100 to 599", wanted)
+    return series.fill_null(0).cast(pl.Int16).to_numpy()
+
+
+def latencies(series: pl.Series, strictness: Strictness) -> Floats:
+    """Milliseconds, NaN for null."""
+    wanted = "milliseconds, 0 or more, or null"
+    series = _numeric(series, strictness, wanted).cast(pl.Float64)
+    refuse_where(series < 0, series.name, "negative", wanted)
+    refuse_where(series.is_infinite(), series.name, "infinite", wanted)
+    return series.fill_null(float("nan")).to_numpy()
+
+
+def outcomes(series: pl.Series) -> Codes:
+    """Index into OUTCOMES."""
+    wanted = "answered, timeout or not_sent"
+    series = series.cast(pl.String) if series.dtype == pl.Categorical else series
+    if series.dtype != pl.String:
+        refuse(series.name, f"type {series.dtype}", wanted)
+    refuse_where(series.is_null(), series.name, "null", wanted)
+    refuse_where(~series.is_in(list(OUTCOMES)), series.name, "unknown outcome", wanted)
+    codes = np.zeros(len(series), dtype=np.int16)
+    for code, outcome in enumerate(OUTCOMES):
+        codes[(series == outcome).to_numpy()] = code
+    return codes
+
+
+def segments(series: pl.Series) -> pl.Series:
+    """Segment names, strings or null."""
+    if series.dtype not in (pl.String, pl.Categorical, pl.Null):
+        refuse(series.name, f"type {series.dtype}", "a string or null")
+    return series.cast(pl.String)
+
+
+def answers(columns: list[pl.Series], strictness: Strictness) -> tuple[list[Floats], bool]:
+    """Predictions and labels as numbers (NaN for null), and whether they are numbers at all.
+
+    Texts become codes that are equal where the texts are.
+    """
+    wanted = "a number, a string or null, the same in predictions and labels"
+    columns = [c.cast(pl.Float64) if c.dtype == pl.Boolean else c for c in columns]
+    columns = [c.cast(pl.String) if c.dtype == pl.Categorical else c for c in columns]
+    kinds = {c.name: "text" if c.dtype == pl.String else "number" for c in columns if _typed(c)}
+    for column in columns:
+        if _typed(column) and not (column.dtype.is_numeric() or column.dtype == pl.String):
+            refuse(column.name, f"type {column.dtype}", wanted)
+    if len(set(kinds.values())) > 1:
+        mixed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
+        raise BadInput(f"predictions and labels differ in type: {mixed}", f"each must be {wanted}")
+    if "text" in kinds.values():
+        texts = pl.concat([column.cast(pl.String) for column in columns])
+        coded = texts.rank("dense").cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        return np.split(coded, len(columns)), False
+    clean = [without_nan(c, strictness, wanted).cast(pl.Float64) for c in columns]
+    return [c.fill_null(float("nan")).to_numpy() for c in clean], True
+
+
+def _typed(column: pl.Series) -> bool:
+    return column.dtype != pl.Null

@@ -1,0 +1,175 @@
+"""Errors: against the baseline, against limits, and late harm over some window ending now."""
+
+import numpy as np
+
+from analysis import paired
+from analysis.bets import Bets, Flags, even
+from analysis.clock import Look
+from analysis.course import (
+    Course,
+    Judged,
+    Record,
+    Words,
+    conclude,
+    course,
+    judge_paired,
+    judge_rate,
+    known_pairs,
+    paired_estimate,
+    rate_estimate,
+)
+from analysis.findings import Estimate
+from analysis.late import Blocks, blocks_of, counts_by_block, follow_late
+from analysis.policy import Gate
+from analysis.sides import Sides, error_sides
+from analysis.words import count, percent, points, share
+
+# Rates after an onset, as odds against the limit: 5.5, 6, 7, 9, 14, 25 and 50 % for a limit of 5 %.
+LATE_ODDS = np.array([1.106, 1.213, 1.43, 1.88, 3.09, 6.33, 19.0])
+
+
+def error_courses(record: Record) -> list[Course]:
+    """The four error gates."""
+    gates = record.policy.gates
+    sides = error_sides(record.pairs, record.policy.timeout)
+    blocks = blocks_of(record.pairs.arrived_us, record.pairs.watermark_us, record.policy.horizon)
+    absolute = gates["errors-late-absolute"]
+    late_paired = gates["errors-late-paired"]
+    return [
+        _paired(record, gates["errors-paired"], sides),
+        _absolute(record, gates["errors-absolute"], sides),
+        late_course(
+            record,
+            late_paired,
+            blocks,
+            paired.harm_bets(late_paired.tolerance or 0.0),
+            list(sides.harm()),
+            paired_estimate(sides),
+            (
+                "errors of some window ending now, candidate minus baseline",
+                _late_words(record, sides),
+            ),
+        ),
+        late_course(
+            record,
+            absolute,
+            blocks,
+            late_rate_bets(absolute.tolerance or 0.0),
+            [sides.candidate_harm],
+            rate_estimate(sides.candidate_harm, sides.candidate_safety),
+            ("errors of some window ending now", _late_words(record, sides)),
+        ),
+    ]
+
+
+def late_rate_bets(limit: float) -> Bets:
+    """Bets on rates after an onset, against "the rate is at most the limit"."""
+    odds = LATE_ODDS * limit / (1 - limit)
+    rates_after = odds / (1 + odds)
+    return even(np.stack([np.log(rates_after / limit), np.log((1 - rates_after) / (1 - limit))]))
+
+
+def _shares(sides: Sides) -> tuple[float, float]:
+    """Share of errors on each side over the pairs known on both."""
+    known = known_pairs(sides)
+    n = max(int(known.sum()), 1)
+    return int(sides.candidate_harm[known].sum()) / n, int(sides.baseline_safety[known].sum()) / n
+
+
+def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
+    tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
+    judged = judge_paired(record, gate, sides, (tolerance, margin))
+    candidate, baseline = _shares(sides)
+    brief = f"errors {percent(candidate)}, {record.baseline} {percent(baseline)}"
+    words = Words(
+        metric="share of errors, candidate minus baseline",
+        unit="difference of shares",
+        now=f"{brief} of {count(len(record.pairs))} requests ({interval_points(judged.estimate)}, "
+        f"margin {points(margin)} points)",
+        brief=brief,
+        found=found_points(judged),
+    )
+    return course(record, gate, record.arrival, judged, words)
+
+
+def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
+    tolerance, margin = gate.tolerance or 0.0, gate.margin
+    judged = judge_rate(
+        record, gate, sides.candidate_harm, sides.candidate_safety, (tolerance, margin)
+    )
+    candidate = _shares(sides)[0]
+    words = Words(
+        metric="share of errors",
+        unit="share",
+        now=f"errors {percent(candidate)} of {count(len(record.pairs))} requests "
+        f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
+        brief=f"errors {percent(candidate)}, limit {percent(tolerance)}",
+        found=found_percent(judged, "errors of"),
+    )
+    return course(record, gate, record.arrival, judged, words)
+
+
+def interval_points(estimate: Estimate) -> str:
+    """The interval of a difference in words."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return "no estimate"
+    return f"{points(estimate.value)} points, {points(estimate.low)} to {points(estimate.high)}"
+
+
+def interval_percent(estimate: Estimate) -> str:
+    """The interval of a share in words."""
+    if estimate.low is None or estimate.high is None:
+        return "no estimate"
+    return f"{share(estimate.low)} to {share(estimate.high)}"
+
+
+def found_points(judged: Judged) -> str:
+    """The smallest difference that the same pairs would have shown, in words."""
+    if judged.found is None:
+        return "no harm was small enough to be found in so few pairs"
+    return f"a harm of {share(judged.found)} points or more would have been found"
+
+
+def found_percent(judged: Judged, what: str) -> str:
+    """The smallest rate that the same pairs would have shown, in words."""
+    if judged.found is None:
+        return "no harm was small enough to be found in so few pairs"
+    return f"{what} {percent(judged.found)} or more would have been found"
+
+
+def _late_words(record: Record, sides: Sides) -> str:
+    candidate, baseline = _shares(sides)
+    return f"errors {percent(candidate)}, {record.baseline} {percent(baseline)}"
+
+
+def late_course(
+    record: Record,
+    gate: Gate,
+    blocks: Blocks,
+    bets: Bets,
+    events: list[Flags],
+    estimate: Estimate,
+    named: tuple[str, str],
+    start: int = 0,
+) -> Course:
+    """A gate that can only prove harm, looking at the end of every second."""
+    metric, now = named
+    counts = counts_by_block(events, blocks)
+    level = record.policy.rollback_level(gate)
+    trace, window = follow_late(bets, counts, blocks, record.policy.horizon, level)
+    first = trace.first()
+    failed = None
+    brief = now
+    if first is not None:
+        failed = Look(start + int(blocks.stop[first]), int(blocks.end_us[first]))
+        n = int(blocks.stop[first] - blocks.first[window])
+        bad = int(events[0][blocks.first[window] : blocks.stop[first]].sum())
+        seconds = (blocks.end_us[first] - blocks.end_us[window]) // 1_000_000 + 1
+        brief = (
+            f"{metric.split(' of ')[0]}: {percent(bad / n)} of {count(n)} requests in {seconds} s"
+        )
+    words = Words(metric, "difference of shares" if len(events) > 1 else "share", brief, brief, "")
+    nothing = np.zeros(0, dtype=np.bool_)
+    judged = Judged(trace, None, estimate, None)
+    finding = conclude(gate, record.arrival, judged, words, nothing, failed)
+    return Course(finding, record.arrival, nothing, failed)

@@ -1,0 +1,10 @@
+"""The one error of this room: input that cannot be judged, with what would be right."""
+
+
+class BadInput(ValueError):
+    """Pairs or a policy that cannot be judged; `hint` says what would be right."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

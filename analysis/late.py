@@ -1,0 +1,70 @@
+"""Late harm: a Shiryaev-Roberts mixture over blocks of one second of arrival.
+
+R_t = e_t (R_{t-1} + 1) per bet, one start for each block up to the horizon T; R/T is an e-process
+at every time, so R >= T/level alarms with a probability of at most `level`.
+Starts after the horizon carry no weight: those that began before it go on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from analysis.bets import Bets, Flags, Floats, Integers, Trace
+
+SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The complete, non-empty one-second blocks: first row, end row, end time, starts."""
+
+    first: Integers
+    stop: Integers
+    end_us: Integers
+    starts: Floats
+
+
+def blocks_of(arrived_us: Integers, watermark_us: int, horizon: float) -> Blocks:
+    """Cut rows in arrival order into whole seconds; a second that may still grow is left out."""
+    second = arrived_us // SECOND_US
+    first = np.flatnonzero(np.diff(second, prepend=second[:1] - 1))
+    stop = np.append(first[1:], len(second))
+    end_us = (second[first] + 1) * SECOND_US
+    complete = end_us <= watermark_us
+    first, stop, end_us = first[complete], stop[complete], end_us[complete]
+    age = np.minimum(second[first] - second[first[:1]].sum() + 1, int(horizon))
+    return Blocks(first, stop, end_us, np.diff(age, prepend=0).astype(np.float64))
+
+
+def counts_by_block(events: Sequence[Flags], blocks: Blocks) -> Floats:
+    """Counts of each kind per block; the last kind is the rest."""
+    rows = int(blocks.stop[-1]) if len(blocks.stop) else 0
+    if rows == 0:
+        return np.zeros((len(events) + 1, 0))
+    kinds = [np.add.reduceat(kind[:rows].astype(np.int64), blocks.first) for kind in events]
+    rest = (blocks.stop - blocks.first) - np.sum(kinds, axis=0)
+    return np.stack([*kinds, rest]).astype(np.float64)
+
+
+def follow_late(
+    bets: Bets, counts: Floats, blocks: Blocks, horizon: float, level: float
+) -> tuple[Trace, int]:
+    """Look at the end of every block; also the block at which the strongest window now begins."""
+    threshold = log(1 / level)
+    gained = bets.log_wealth(counts).cumsum(axis=1)
+    if not gained.shape[1]:
+        nothing = np.zeros(0, dtype=np.bool_)
+        return Trace(bets, (0,) * len(counts), -log(int(horizon)), threshold, nothing), 0
+    before = np.concatenate([np.zeros((len(gained), 1)), gained[:, :-1]], axis=1)
+    log_starts = np.full(len(blocks.starts), -np.inf)
+    np.log(blocks.starts, out=log_starts, where=blocks.starts > 0)
+    wealth = gained + np.logaddexp.accumulate(log_starts - before, axis=1)
+    path = bets.mixture(wealth) - log(int(horizon))
+    above = path >= threshold
+    at = int(above.argmax()) if above.any() else len(path) - 1
+    strongest = int(wealth[:, at].argmax())
+    window = int((before[strongest] - log_starts)[: at + 1].argmin())
+    totals = tuple(int(total) for total in counts.sum(axis=1))
+    return Trace(bets, totals, float(path[-1]), threshold, above), window

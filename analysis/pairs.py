@@ -1,0 +1,159 @@
+"""The pair table: its schema, its checks and the arrays the gates read.
+
+One row per request that was chosen for mirroring, in the order of arrival (design, section 9).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from analysis import columns
+from analysis.bets import Flags, Floats, Integers
+from analysis.columns import NO_TIME, OUTCOMES, Codes, Strictness, refuse
+from analysis.digest import content_digest
+from analysis.errors import BadInput
+from analysis.metadata import Metadata, metadata_of
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+ANSWER = "number or string"
+PAIR_SCHEMA: Mapping[str, Any] = {
+    "request_id": pl.String,
+    "arrived_at": TIMESTAMP,
+    "segment": pl.String,
+    "baseline_status": pl.Int64,
+    "candidate_status": pl.Int64,
+    "baseline_latency_ms": pl.Float64,
+    "candidate_latency_ms": pl.Float64,
+    "baseline_prediction": ANSWER,
+    "candidate_prediction": ANSWER,
+    "candidate_outcome": pl.String,
+    "label": ANSWER,
+    "labelled_at": TIMESTAMP,
+}
+OPTIONAL = ("candidate_outcome",)
+ANSWERS = ("baseline_prediction", "candidate_prediction", "label")
+ANSWERED, TIMEOUT, NOT_SENT = range(len(OUTCOMES))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Validated columns in arrival order; null is status 0, NaN or NO_TIME."""
+
+    arrived_us: Integers
+    baseline_status: Codes
+    candidate_status: Codes
+    baseline_latency_ms: Floats
+    candidate_latency_ms: Floats
+    outcome: Codes
+    baseline_prediction: Floats
+    candidate_prediction: Floats
+    label: Floats
+    labelled_us: Integers
+    numbers: bool
+    segment: pl.Series
+    metadata: Metadata
+    watermark_us: int
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.arrived_us)
+
+    @property
+    def labelled(self) -> Flags:
+        """Which pairs have a label."""
+        return ~np.isnan(self.label)
+
+
+def pairs_from_frame(
+    frame: pl.DataFrame, metadata: Mapping[str, object], strictness: Strictness
+) -> Pairs:
+    """Check every column and turn the table into arrays; BadInput names the column and the row."""
+    check_names(frame.columns)
+    columns.check_request_ids(frame["request_id"])
+    arrived = columns.times(frame["arrived_at"])
+    if (arrived == NO_TIME).any():
+        refuse("arrived_at", "null", "present in every row", int((arrived == NO_TIME).argmax()))
+    back = np.flatnonzero(np.diff(arrived) < 0)
+    if len(back) and strictness.order_is_given:
+        refuse("arrived_at", "earlier than the row before", "in order of arrival", int(back[0]) + 1)
+    if len(back):
+        order = np.argsort(arrived, kind="stable")
+        return pairs_from_frame(frame[order], metadata, strictness)
+    about = metadata_of(metadata)
+    labelled = columns.times(frame["labelled_at"])
+    _check_label_times(arrived, labelled)
+    answers, numbers = columns.answers([frame[name] for name in ANSWERS], strictness)
+    candidate = columns.statuses(frame["candidate_status"], strictness)
+    arrays: dict[str, Any] = {
+        "baseline_status": columns.statuses(frame["baseline_status"], strictness),
+        "candidate_status": candidate,
+        "baseline_latency_ms": columns.latencies(frame["baseline_latency_ms"], strictness),
+        "candidate_latency_ms": columns.latencies(frame["candidate_latency_ms"], strictness),
+        "outcome": _outcomes(frame, candidate),
+        "arrived_us": arrived,
+        "labelled_us": labelled,
+    }
+    segment = columns.segments(frame["segment"])
+    written = [pl.Series(name, values) for name, values in arrays.items()]
+    written += [
+        pl.Series(name, values, nan_to_null=True) if numbers else frame[name].cast(pl.String)
+        for name, values in zip(ANSWERS, answers, strict=True)
+    ]
+    arrays |= dict(zip(ANSWERS, answers, strict=True))
+    return Pairs(
+        **arrays,
+        numbers=numbers,
+        segment=segment,
+        metadata=about,
+        watermark_us=_watermark(about, arrived, labelled),
+        digest=content_digest([frame["request_id"], segment, *written], about),
+    )
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Every column of the schema but the optional ones is there."""
+    present = set(names)
+    missing = [name for name in PAIR_SCHEMA if name not in present and name not in OPTIONAL]
+    if missing:
+        raise BadInput(
+            f"missing column{'s' if len(missing) > 1 else ''}: {', '.join(missing)}",
+            f"the columns are {', '.join(PAIR_SCHEMA)}; only candidate_outcome may be absent",
+        )
+
+
+def _check_label_times(arrived: Integers, labelled: Integers) -> None:
+    reversed_ = (labelled != NO_TIME) & (labelled < arrived)
+    if reversed_.any():
+        row = int(reversed_.argmax())
+        refuse("labelled_at", "before the request arrived", "no earlier than arrived_at", row)
+
+
+def _watermark(about: Metadata, arrived: Integers, labelled: Integers) -> int:
+    """The time of the look: stated by the writer, else the last thing that the table saw."""
+    last = int(arrived[-1]) if len(arrived) else 0
+    if about.watermark_us is None:
+        return max(last, int(labelled.max(initial=last)))
+    if about.watermark_us < last:
+        raise BadInput(
+            "metadata watermark is earlier than the last arrived_at",
+            "the watermark is the time of the look, after everything in the table arrived",
+        )
+    return about.watermark_us
+
+
+def _outcomes(frame: pl.DataFrame, candidate: Codes) -> Codes:
+    if "candidate_outcome" not in frame.columns:
+        return np.where(candidate == 0, NOT_SENT, ANSWERED).astype(np.int16)
+    found = columns.outcomes(frame["candidate_outcome"])
+    silent = (found == ANSWERED) & (candidate == 0)
+    if silent.any():
+        refuse(
+            "candidate_status",
+            "null although candidate_outcome is answered",
+            "the status of the answer",
+            int(silent.argmax()),
+        )
+    return found

@@ -1,0 +1,63 @@
+"""Quantiles of latency: the frozen p95 of a past window, and time-uniform intervals."""
+
+from dataclasses import dataclass
+from math import ceil, log
+
+import numpy as np
+
+from analysis.bets import Floats
+from analysis.rates import log_beta
+
+P95 = 0.95
+# Prior weight of the mixture, in observations: tightest from some hundreds to some ten thousands.
+PRIOR = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """A quantile in milliseconds with its time-uniform interval; ends may be open (infinite)."""
+
+    value: float
+    low: float
+    high: float
+
+
+def order_statistic(values: Floats, share: float) -> float:
+    """The smallest observed value with at least this share of the values at or below it."""
+    rank = max(ceil(share * len(values)) - 1, 0)
+    return float(np.partition(values, rank)[rank])
+
+
+def p95(values: Floats, level: float) -> Quantile | None:
+    """The p95 and the observations between which it lies at all times, but for `level`."""
+    n = len(values)
+    if n == 0:
+        return None
+    low, high = _ranks(n, level)
+    ranks = [max(ceil(P95 * n) - 1, 0), max(low - 1, 0), min(high, n - 1)]
+    value, least, most = np.partition(values, sorted(set(ranks)))[ranks]
+    return Quantile(
+        float(value), float(least) if low > 0 else 0.0, float(most) if high < n else float("inf")
+    )
+
+
+def _ranks(n: int, level: float) -> tuple[int, int]:
+    """Least and greatest count at or below the true p95 that the beta-binomial mixture allows."""
+    a, b = PRIOR * P95, PRIOR * (1 - P95)
+    start = log_beta(a, b)
+
+    def rejected(k: int) -> bool:
+        mixed = log_beta(a + k, b + n - k) - start
+        return mixed - k * log(P95) - (n - k) * log(1 - P95) >= log(1 / level)
+
+    centre = round(P95 * n)
+    low, high = (0, centre) if rejected(0) else (-1, 0)
+    while high - low > 1 and low >= 0:
+        middle = (low + high) // 2
+        low, high = (middle, high) if rejected(middle) else (low, middle)
+    least = high
+    low, high = (centre, n) if rejected(n) else (n, n)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rejected(middle) else (middle, high)
+    return least, low

@@ -1,0 +1,172 @@
+"""The one module here that opens files: pair tables and policies."""
+
+import io
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import polars as pl
+
+from analysis.columns import IN_FILE, IN_FRAME
+from analysis.errors import BadInput
+from analysis.metadata import COUNT_KEYS, METADATA_KEYS
+from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.policy import JudgePolicy, policy_from_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source: TypeAlias = "Pairs | pl.DataFrame | pd.DataFrame | Path | str"
+GATES = Path(__file__).with_name("gates.toml")
+
+
+def read_pairs(source: Source, metadata: Mapping[str, object] | None = None) -> Pairs:
+    """Pairs from a frame, a Parquet file, a JSONL file or a folder of Parquet files.
+
+    `metadata` goes with a frame, which cannot carry its own. A file without rows is bad input.
+    """
+    if isinstance(source, Pairs):
+        return source
+    if isinstance(source, (str, Path)):
+        frame, found = _from_path(Path(source))
+        check_names(frame.columns)
+        if not len(frame):
+            raise BadInput(f"{source} has no rows", "a pair table has one row per mirrored request")
+        return pairs_from_frame(frame, found, IN_FILE)
+    if isinstance(source, pl.DataFrame):
+        return pairs_from_frame(source, metadata or {}, IN_FRAME)
+    if type(source).__module__.split(".")[0] == "pandas":
+        return pairs_from_frame(pl.from_pandas(source), metadata or {}, IN_FRAME)
+    raise BadInput(
+        f"cannot judge a {type(source).__name__}",
+        "give a DataFrame, a Parquet or JSONL file, or a folder of Parquet files",
+    )
+
+
+def _from_path(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.exists():
+        raise BadInput(f"{path} does not exist", "give a Parquet or JSONL file, or a folder")
+    if path.suffix in (".jsonl", ".ndjson", ".json"):
+        return _from_jsonl(path)
+    return _from_parquet(path)
+
+
+def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
+    try:
+        found: dict[str, object] = dict(pl.read_parquet_metadata(path))
+        names = pl.read_parquet_schema(path)
+        frame = pl.read_parquet(path, columns=[name for name in PAIR_SCHEMA if name in names])
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadInput(
+            f"{path} cannot be read as Parquet: {_first_line(error)}",
+            "pairs are a Parquet file, a .jsonl file or a folder of Parquet files",
+        ) from error
+    return frame, found
+
+
+def _from_folder(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
+    """All files of a folder as one table: each in order of arrival, their metadata agreeing."""
+    files = sorted(path.glob("*.parquet"))
+    if not files:
+        raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
+    tables = [_from_parquet(file) for file in files]
+    for file, (frame, _) in zip(files, tables, strict=True):
+        check_names(frame.columns)
+        if frame.schema != tables[0][0].schema:
+            raise BadInput(
+                f"{file} has other column types than {files[0]}", "the same schema in every file"
+            )
+        if not frame["arrived_at"].is_sorted():
+            raise BadInput(f"{file}: arrived_at goes back", "rows in order of arrival in each file")
+    merged = pl.concat([frame for frame, _ in tables]).sort("arrived_at", maintain_order=True)
+    return merged, _agreed(files, [found for _, found in tables])
+
+
+def _agreed(files: list[Path], found: list[dict[str, object]]) -> dict[str, object]:
+    agreed: dict[str, object] = {}
+    for key in METADATA_KEYS:
+        told = [str(one[key]) for one in found if one.get(key) not in (None, "")]
+        if key in COUNT_KEYS and told and all(text.isdigit() for text in told):
+            agreed[key] = sum(int(text) for text in told)
+        elif key == "watermark" and told:
+            agreed[key] = max(told)
+        elif len(set(told)) > 1:
+            raise BadInput(
+                f"the files of {files[0].parent} disagree on {key}: {', '.join(sorted(set(told)))}",
+                "a folder holds the pairs of one shadow",
+            )
+        elif told:
+            agreed[key] = told[0]
+    return agreed
+
+
+def _from_jsonl(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "a readable file") from error
+    head, _, rest = content.partition(b"\n")
+    found: dict[str, object] = {}
+    if head.strip() and "request_id" not in (first := _object(head, path, 1)):
+        found, content = first, rest
+    if not content.strip():
+        raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
+    try:
+        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None), found
+    except pl.exceptions.PolarsError as error:
+        for number, line in enumerate(content.splitlines(), start=1 + bool(found)):
+            _object(line, path, number)
+        raise BadInput(
+            f"{path} cannot be read as JSON lines: {_first_line(error)}",
+            "one JSON object a line, each column of one type",
+        ) from error
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    hint = "one JSON object a line; null where a value is missing, never NaN"
+    try:
+        value = json.loads(line, parse_constant=_no_constant)
+    except ValueError as error:
+        raise BadInput(f"{path}, line {number:,}: {error}", hint) from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}, line {number:,}: not an object", hint)
+    return value
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number in JSON")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def parse_policy(text: str) -> JudgePolicy:
+    """The judging part of a policy; what it leaves out is taken from the packaged default."""
+    default = GATES.read_text("utf-8")
+    return policy_from_tables(_tables(text), _tables(default), text)
+
+
+def default_policy() -> JudgePolicy:
+    """The packaged default: the guard against drifting hosts, and every gate of the runbook."""
+    return parse_policy(GATES.read_text("utf-8"))
+
+
+def read_policy(path: Path | str) -> JudgePolicy:
+    """The judging part of a policy file."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"policy {path} cannot be read: {error}", "a TOML file") from error
+    return parse_policy(text)
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"policy is not TOML: {error}", "see docs for a whole policy") from error
