@@ -1,0 +1,169 @@
+"""`pincex`: the runbook's verbs.
+
+Imports nothing heavy: a verb's module is imported when the verb is called.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TextIO
+
+from flows.refusal import Exit, Refused, bad_input, from_room, room_errors
+
+Report = dict[str, Any]
+Verb = Callable[[argparse.Namespace], tuple[int, Report, str]]
+
+VERBS = {
+    "up": ("flows.local_site:up", "start the local site: Envoy, MLflow, Prefect, the keeper"),
+    "down": ("flows.local_site:down", "stop everything of the local site"),
+    "serve": ("flows.local_site:serve", "serve the Prefect deployments in the foreground"),
+    "demo": ("flows.demo:demo", "the main job, from training to rollback, in minutes"),
+    "register-model": ("flows.register:register_model", "register a version and its manifest"),
+    "labels": ("flows.register:labels", "add labels by request id from a JSON lines file"),
+    "deploy-model": ("flows.command:deploy_model", "shadow a version and judge it"),
+    "promote-model": ("flows.command:promote_model", "give all traffic to a proven version"),
+    "rollback-model": ("flows.rollback:rollback_model", "return to the previous version, at once"),
+    "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
+    "status": ("flows.status:status", "what serves, what is open, what runs"),
+    "judge": ("flows.judging:judge", "judge a table of pairs"),
+    "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
+    "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors leave by the same door as every other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise bad_input(message, f"{self.prog} --help")
+
+
+def parser() -> Parser:
+    """Every verb with its arguments."""
+    shared = Parser(add_help=False)
+    shared.add_argument("--site", default=argparse.SUPPRESS, help="site to act on (local)")
+    shared.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print exactly one JSON object on stdout, errors too",
+    )
+    top = Parser(
+        prog="pincex",
+        description="Rollouts that are judged: deploy, watch, promote, roll back, report.",
+        epilog="Exit codes: 0 done or PASS, 1 failed or conflict, 2 bad input, 3 FAIL, "
+        "4 INCONCLUSIVE or held.",
+        parents=[shared],
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    made = {
+        name: verbs.add_parser(name, help=text, description=text, parents=[shared])
+        for name, (_, text) in VERBS.items()
+    }
+    _model_arguments(made)
+    _other_arguments(made)
+    return top
+
+
+def _model_arguments(made: dict[str, Any]) -> None:
+    for verb in ("register-model", "deploy-model", "promote-model", "rollback-model", "labels"):
+        made[verb].add_argument("name", help="model name, such as price-predictor")
+    made["model-status"].add_argument("name", help="model name")
+    for verb in ("register-model", "deploy-model"):
+        made[verb].add_argument("version", help="release string, such as v2.1.0")
+    made["register-model"].add_argument(
+        "source", metavar="PATH|RUN_URI", help="an MLflow model directory or runs:/ID/PATH"
+    )
+    made["labels"].add_argument("file", metavar="FILE.jsonl", help="request_id, label, labelled_at")
+    deploy = made["deploy-model"]
+    deploy.add_argument("--first", action="store_true", help="there is no champion yet")
+    deploy.add_argument("--sample", type=float, metavar="PERCENT", help="share of requests copied")
+    deploy.add_argument("--cap", type=float, metavar="RATE", help="at most so many copies a second")
+    deploy.add_argument(
+        "--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)"
+    )
+    promote = made["promote-model"]
+    promote.add_argument("version", nargs="?", help="the version to promote (default: challenger)")
+    promote.add_argument("--override", metavar="REASON", help="promote without a PASS; recorded")
+    made["rollback-model"].add_argument("--reason", default="asked for", help="recorded")
+    for verb in ("deploy-model", "promote-model", "resume"):
+        made[verb].add_argument(
+            "--no-follow", action="store_true", help="start it and return at once"
+        )
+    resume = made["resume"]
+    resume.add_argument("name", nargs="?", help="model name (default: every open rollout)")
+    settle = resume.add_mutually_exclusive_group()
+    settle.add_argument(
+        "--keep-serving", action="store_true", help="set foreign aliases back to what serves"
+    )
+    settle.add_argument(
+        "--follow-alias", action="store_true", help="promote what a foreign champion alias names"
+    )
+
+
+def _other_arguments(made: dict[str, Any]) -> None:
+    made["judge"].add_argument("pairs", metavar="PAIRS", help="Parquet or JSONL file, or folder")
+    made["judge"].add_argument(
+        "--policy", metavar="FILE", help="policy (default: the packaged one)"
+    )
+    made["history"].add_argument("name", nargs="?", help="model name (default: all)")
+    made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
+    demo = made["demo"]
+    demo.add_argument("--rate", type=float, default=300.0, help="requests a second of the client")
+    demo.add_argument(
+        "--keep", action="store_true", help="leave the site up (the default on a tty)"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; print text, or with ``--json`` exactly one object, and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        code, report, text = answer(given)
+    except Refused as refused:
+        return _refuse(refused, as_json)
+    except room_errors() as error:
+        return _refuse(from_room(error), as_json)
+    except KeyboardInterrupt:
+        stopped = Refused(
+            "interrupted", hint="pincex status", code=Exit.HELD, changed="See pincex status."
+        )
+        return _refuse(stopped, as_json)
+    _print(json.dumps(report, default=str) if as_json else text, sys.stdout)
+    return code
+
+
+def answer(given: Sequence[str]) -> tuple[int, Report, str]:
+    """Run one verb: its exit code, its report and its text; errors are raised."""
+    options = parser().parse_args(given)
+    options.json = "--json" in given
+    options.site = getattr(options, "site", os.environ.get("PINCEX_SITE", "local"))
+    module, name = VERBS[options.verb][0].split(":")
+    verb: Verb = getattr(importlib.import_module(module), name)
+    return verb(options)
+
+
+def _refuse(refused: Refused, as_json: bool) -> int:
+    if as_json:
+        _print(json.dumps(refused.as_dict()), sys.stdout)
+    else:
+        _print(f"error: {refused.message}. {refused.changed}", sys.stderr)
+        _print(f"hint: {refused.hint}", sys.stderr)
+    return int(refused.code)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """A reader that went away (``| head``) is no error of ours."""
+    try:
+        if text:
+            print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

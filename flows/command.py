@@ -1,0 +1,149 @@
+"""The commands that start a flow process and follow it; they import nothing heavy."""
+
+import argparse
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from cluster.local.processes import ProcessSpec
+from cluster.local.spawn import launch
+from flows.follow import Followed, follow
+from flows.local_site import ensure_up
+from flows.openers import Request, check_deploy, refuse_foreign, share
+from flows.prefect_env import client_env
+from flows.refusal import Exit, Refused, bad_input
+from flows.site import Site, site
+from rollout.policy import default_policy_text, parse
+from rollout.words import count, duration
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+def deploy_model(options: argparse.Namespace) -> Answer:
+    """Check what can be checked at once, then start the shadow and follow it to its verdict."""
+    here = site(options.site)
+    request = Request(
+        name=options.name,
+        version=options.version,
+        policy_text=policy_text(here, options.policy),
+        first=options.first,
+        sample=share(options.sample),
+        cap=_rate(options.cap),
+    )
+    ensure_up(here, "mlflow")
+    check_deploy(here, request)
+    given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
+    return _start(here, options, ["deploy-model", here.name, given])
+
+
+def promote_model(options: argparse.Namespace) -> Answer:
+    """Refuse at once what has no PASS; else start the promotion and follow it."""
+    from flows.promote import refuse_early
+
+    here = site(options.site)
+    if options.override is not None and not options.override.strip():
+        raise bad_input("--override needs a reason", '--override "why this is right"')
+    refuse_early(here, options.name, options.version, options.override)
+    ensure_up(here, "mlflow")
+    refuse_foreign(here, options.name, here.history(options.name))
+    given = json.dumps([options.name, options.version, options.override])
+    return _start(here, options, ["promote-model", here.name, given])
+
+
+def resume(options: argparse.Namespace) -> Answer:
+    """Follow the process that goes on with an open rollout, started here if none runs."""
+    here = site(options.site)
+    ensure_up(here, "mlflow")
+    if options.keep_serving or options.follow_alias:
+        return _settle(here, options)
+    holder = here.lock.holder(options.name, here.region) if options.name else None
+    if holder is not None:
+        return _answer(follow(here, options.name, None, sys.stdout.isatty() and not options.json))
+    rest = [options.name] if options.name else []
+    return _start(here, options, ["resume", here.name, *rest])
+
+
+def policy_text(here: Site, given: str | None) -> str:
+    """The policy named on the command line, else the site's own, else the packaged one."""
+    path = Path(given) if given else here.home.path / "policy.toml"
+    if given is None and not path.exists():
+        return default_policy_text()
+    if not path.is_file():
+        raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise bad_input(f"{path} cannot be read: {error}", "a policy is UTF-8 TOML") from error
+    parse(text)
+    return text
+
+
+def _rate(given: float | None) -> float | None:
+    if given is not None and not given > 0:
+        raise bad_input(f"--cap {given:g} is no rate", "--cap 100 copies at most 100 a second")
+    return given
+
+
+def _settle(here: Site, options: argparse.Namespace) -> Answer:
+    from flows.resume import foreign_champion, keep_serving
+
+    if options.name is None:
+        raise bad_input("which model?", "pincex resume NAME --keep-serving")
+    if options.keep_serving:
+        done = keep_serving(here, options.name)
+        text = "; ".join(done["overruled"]) or "no foreign alias was found"
+        return Exit.DONE, done, f"set back to what serves: {text}"
+    version = foreign_champion(here, options.name)
+    given = json.dumps([options.name, version, f"follow-alias: champion named {version}"])
+    keep_serving(here, options.name)
+    return _start(here, options, ["promote-model", here.name, given])
+
+
+def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answer:
+    outcome = f"outcome-{uuid.uuid4().hex[:12]}.json"
+    spec = ProcessSpec(
+        role=f"flow {arguments[0]} {outcome[8:14]}",
+        argv=(sys.executable, "-m", "flows.process", *arguments),
+        cwd=str(here.home.path),
+        env={**client_env(here), "PINCEX_OUTCOME": outcome},
+    )
+    running = launch(here.home, spec)
+    if options.no_follow:
+        text = f"started (process {running.pid}); pincex status, or: pincex resume"
+        return Exit.DONE, {"pid": running.pid}, text
+    live = sys.stdout.isatty() and not options.json
+    return _answer(follow(here, options.name, here.home.run / outcome, live, running))
+
+
+def _answer(followed: Followed) -> Answer:
+    outcome = dict(followed.outcome)
+    code = int(outcome.pop("exit"))
+    if "error" in outcome:
+        raise Refused(
+            outcome["error"], hint=outcome["hint"], code=Exit(code), changed=outcome["changed"]
+        )
+    return code, outcome, _text(outcome)
+
+
+def _text(outcome: dict[str, Any]) -> str:
+    if not outcome.get("version"):
+        return json.dumps(outcome)
+    decided = outcome["decision"] or outcome["ending"]
+    first = f"{outcome['model']} {outcome['version']}: {decided}"
+    if outcome["pairs"]:
+        first += f" after {count(outcome['pairs'])} pairs"
+    if outcome["seconds"] is not None:
+        first += f", {duration(outcome['seconds'])}"
+    lines = [first, outcome["reason"]]
+    if outcome["evidence"]:
+        lines.append(f"evidence {outcome['evidence']} ({outcome['evidence_digest'][:12]})")
+    if outcome["decision"] == "PROMOTE" and outcome["ending"] == "SHADOW":
+        lines.append(f"next: pincex promote-model {outcome['model']}")
+    if outcome["ending"] == "PROMOTED":
+        lines.append(
+            f"{outcome['version']} takes all traffic; back: pincex rollback-model "
+            f"{outcome['model']}"
+        )
+    return "\n".join(lines)

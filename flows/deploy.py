@@ -1,0 +1,43 @@
+"""`deploy-model`: shadow a version beside the champion until the evidence decides."""
+
+from typing import Any
+
+from flows.aliases import settle_or_owe
+from flows.loop import Recorder, run
+from flows.openers import Request, actor, check_deploy, open_deploy
+from flows.refusal import Exit, Refused
+from flows.report import exit_code, report
+from flows.sight import sight
+from flows.site import Site
+from rollout.state import Rollout
+
+# A holder whose process died is void at once; this is for a holder that hangs.
+LEASE_SECONDS = 10.0
+
+
+def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
+    """Open the rollout, or go on with the one that is open, and stay until its verdict."""
+    holder = f"deploy-model {request.name} {request.version}"
+    with site.lock.held(request.name, site.region, holder, LEASE_SECONDS) as lease:
+        history, candidate, opened = check_deploy(site, request)
+        rollout = opened or open_deploy(site, request, history, candidate)
+        settle_or_owe(site, request.name, actor=actor())
+        eye = sight(site, rollout)
+        run(eye, lease, recorder)
+        ended = eye.rollout()
+        return exit_code(ended), report(ended)
+
+
+def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
+    """`resume`: take the lock of an open rollout and go on from what was recorded."""
+    holder = f"resume {rollout.verb} {rollout.component} {rollout.candidate.version}"
+    with site.lock.held(rollout.component, site.region, holder, LEASE_SECONDS) as lease:
+        eye = sight(site, rollout)
+        run(eye, lease, recorder)
+        ended = eye.rollout()
+        return exit_code(ended), report(ended)
+
+
+def nothing_to_do(name: str | None) -> Refused:
+    """No rollout is open."""
+    return Refused(f"no rollout of {name or 'any model'} is open", hint="pincex status")

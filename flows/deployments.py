@@ -1,0 +1,187 @@
+"""The verbs as Prefect flows with typed parameters; each runs the command's own code."""
+
+import json
+from typing import Annotated, Any, Literal
+
+import httpx
+from prefect import State, flow
+from prefect.exceptions import PrefectException
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.command import policy_text
+from flows.loop import Recorder
+from flows.openers import Request, share
+from flows.prefect_record import InPrefect
+from flows.process import dispatch
+from flows.refusal import Exit, Refused
+from flows.site import Site, site
+
+SiteName = Literal["local"]
+Percent = Annotated[float, Field(gt=0, le=100)]
+Outcome = tuple[Exit, dict[str, Any]]
+
+# What the flow of this process came to, kept apart from Prefect's states: a server that dies
+# during a flow must not make a finished rollout look unfinished.
+ended: list[Outcome] = []
+
+
+def run_recorded(site_name: str, verb: str, rest: list[str]) -> Outcome:
+    """Run the verb of a flow process as a flow; without Prefect's record where the server dies."""
+    ended.clear()
+    try:
+        _run_flow(site_name, verb, rest)
+    except (httpx.HTTPError, PrefectException):
+        if not ended:
+            from flows.loop import Unrecorded
+
+            return dispatch(site(site_name), verb, rest, Unrecorded())
+    return ended[-1]
+
+
+def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:
+    if verb == "deploy-model":
+        asked = json.loads(rest[0])
+        deploy_model(
+            asked["name"],
+            asked["version"],
+            first=asked["first"],
+            sample_percent=100 * asked["sample"] if asked["sample"] else None,
+            cap=asked["cap"],
+            policy=asked["policy_text"],
+            site_name=site_name,
+        )
+    elif verb == "promote-model":
+        name, version, override = json.loads(rest[0])
+        promote_model(name, version, override, site_name)
+    else:
+        resume(rest[0] if rest else None, site_name)
+
+
+@flow(name="deploy-model", flow_run_name="deploy-model {name} {version}, {site_name}")
+def deploy_model(
+    name: str,
+    version: str,
+    first: bool = False,
+    sample_percent: Percent | None = None,
+    cap: Annotated[float, Field(gt=0)] | None = None,
+    policy: str | None = None,
+    site_name: SiteName = "local",
+) -> State[Any]:
+    """Shadow a version beside the champion and judge it; never moves traffic.
+
+    Args:
+        name: Registered model, such as price-predictor.
+        version: Release string of the version to shadow, such as v2.1.0.
+        first: Only for a model without a champion: absolute gates on smoke requests.
+        sample_percent: Share of requests that is copied; the policy's when empty.
+        cap: At most so many copies a second; the policy's when empty.
+        policy: Text of a policy; the site's own when empty.
+        site_name: Where to run it.
+    """
+    here = site(site_name)
+    text = policy if policy is not None else policy_text(here, None)
+    request = Request(name, version, text, first, share(sample_percent), cap)
+    given = json.dumps({field: getattr(request, field) for field in Request.__slots__})
+    return _conclude(here, "deploy-model", [given])
+
+
+@flow(name="promote-model", flow_run_name="promote-model {name}, {site_name}")
+def promote_model(
+    name: str,
+    version: str | None = None,
+    override: str | None = None,
+    site_name: SiteName = "local",
+) -> State[Any]:
+    """Give all traffic to the version that was proven safe against the champion.
+
+    Args:
+        name: Registered model, such as price-predictor.
+        version: The version to promote; the open challenger when empty.
+        override: Promote without a PASS, for this reason, which the ledger keeps.
+        site_name: Where to run it.
+    """
+    return _conclude(site(site_name), "promote-model", [json.dumps([name, version, override])])
+
+
+@flow(name="resume", flow_run_name="resume {name}, {site_name}")
+def resume(name: str | None = None, site_name: SiteName = "local") -> State[Any]:
+    """Go on with what is open, and make the alias moves that are owed.
+
+    Args:
+        name: One model; every model when empty.
+        site_name: Where to run it.
+    """
+    return _conclude(site(site_name), "resume", [name] if name else [])
+
+
+@flow(name="rollback-model", flow_run_name="rollback-model {name}, {site_name}")
+def rollback_model(
+    name: str, reason: str = "asked for in Prefect", site_name: SiteName = "local"
+) -> dict[str, Any]:
+    """Return to the previous version at once.
+
+    Args:
+        name: Registered model, such as price-predictor.
+        reason: Why, for the ledger.
+        site_name: Where to run it.
+    """
+    return _command(["rollback-model", name, "--reason", reason, "--site", site_name])
+
+
+@flow(name="register-model", flow_run_name="register-model {name} {version}, {site_name}")
+def register_model(
+    name: str, version: str, source: str, site_name: SiteName = "local"
+) -> dict[str, Any]:
+    """Register a version with its manifest.
+
+    Args:
+        name: Model name, such as price-predictor.
+        version: Release string, such as v2.1.0.
+        source: Directory of an MLflow model, or runs:/ID/PATH.
+        site_name: Where to run it.
+    """
+    return _command(["register-model", name, version, source, "--site", site_name])
+
+
+@flow(name="labels", flow_run_name="labels {name}, {site_name}")
+def labels(name: str, file: str, site_name: SiteName = "local") -> dict[str, Any]:
+    """Add labels by request id.
+
+    Args:
+        name: Registered model, such as price-predictor.
+        file: JSON lines with request_id, label and labelled_at.
+        site_name: Where to run it.
+    """
+    return _command(["labels", name, file, "--site", site_name])
+
+
+@flow(name="judge", flow_run_name="judge {pairs}")
+def judge(pairs: str, policy: str | None = None) -> dict[str, Any]:
+    """Judge a table of pairs; a verdict of FAIL or INCONCLUSIVE is a result, not a failure.
+
+    Args:
+        pairs: Parquet or JSON lines file, or a folder of Parquet files.
+        policy: Policy file; the packaged one when empty.
+    """
+    return _command(["judge", pairs, *(["--policy", policy] if policy else [])])
+
+
+def _conclude(here: Site, verb: str, rest: list[str]) -> State[Any]:
+    recorder: Recorder = InPrefect(here)
+    code, report = dispatch(here, verb, rest, recorder)
+    ended.append((code, report))
+    name = report.get("decision") or report.get("ending") or "Done"
+    return Completed(
+        name=str(name).capitalize(), message=str(report.get("reason", "")), data=report
+    )
+
+
+def _command(arguments: list[str]) -> dict[str, Any]:
+    """A verb without steps of its own: the command, with its report as the result."""
+    from flows.cli import answer
+
+    code, report, _ = answer(arguments)
+    if code in (Exit.FAILED, Exit.BAD_INPUT):
+        raise Refused(str(report), hint="", code=Exit(code))
+    return report

@@ -1,0 +1,175 @@
+"""Actions performed: each is idempotent, and read back before the next is decided."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.local.instances import Instance, start_instances, stop_instances
+from cluster.local.route import Mirror, Route
+from cluster.lock import Lease
+from flows.aliases import settle_or_owe
+from flows.site import Site
+from rollout.facts import BringUp, Enter, Mirrored, Promote, RollBack, Shift
+from rollout.history import CLOSED, PHASE, SERVED, as_data
+from rollout.state import Ending, Revision, Rollout, Verb
+
+if TYPE_CHECKING:
+    from rollout.policy import Policy
+
+Effect = BringUp | Shift | Enter | Promote | RollBack
+
+
+def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, lease: Lease) -> str:
+    """Do it; the answer is a line for people."""
+    match action:
+        case BringUp(revision):
+            return bring_up(site, rollout.component, revision, policy)
+        case Shift(weights, mirrored):
+            return _shift(site, rollout.component, weights, mirrored, lease)
+        case Enter(phase):
+            enter(site, rollout, str(phase), rollout.override)
+            return f"entered {phase}"
+        case Promote(to, reason):
+            return _promote(site, rollout, policy, to, reason)
+        case RollBack():
+            return _roll_back(site, rollout, policy, action, lease)
+
+
+def _shift(
+    site: Site, component: str, weights: dict[str, int], mirrored: Mirrored | None, lease: Lease
+) -> str:
+    mirror = None
+    if mirrored is not None:
+        mirror = Mirror(mirrored.version, mirrored.fraction, mirrored.rollout_id)
+    site.traffic.set_route(component, Route(weights, mirror), lease_check=lease.check)
+    shares = ", ".join(f"{version} {percent} %" for version, percent in weights.items())
+    return f"traffic: {shares}; copies to {mirrored.version if mirrored else 'nobody'}"
+
+
+def bring_up(site: Site, component: str, revision: Revision, policy: "Policy") -> str:
+    """Servers of a revision from the site's verified copy, ready, warm and known to the proxy.
+
+    Unavailable, with a server's last words, where that cannot be had in `ready_within`.
+    """
+    from models import manifest
+
+    directory = site.home.models / component / revision.version
+    if not directory.is_dir():
+        site.registry.download(component, revision.version, directory)
+    manifest.verify_digest(directory, revision.digest)
+    specs = [
+        Instance(server_argv(site, component, revision, directory, number), str(site.home.path))
+        for number in range(1, policy.replicas + 1)
+    ]
+    start_instances(site.home, component, revision.version, specs, policy.ready_within)
+    return f"{revision.version} is ready and warm"
+
+
+def server_argv(
+    site: Site, component: str, revision: Revision, directory: Path, number: int
+) -> tuple[str, ...]:
+    """The command of one server process; `{port}` is filled in where it starts."""
+    records = site.home.records / component
+    return (
+        sys.executable, "-m", "models.server",
+        "--name", component,
+        "--version", revision.version,
+        "--directory", str(directory),
+        "--manifest-sha256", revision.digest,
+        "--port", "{port}",
+        "--instance", str(number),
+        "--records", str(records),
+        "--labels", str(records / "labels.jsonl"),
+    )  # fmt: skip
+
+
+def enter(site: Site, rollout: Rollout, phase: str, override: str | None) -> None:
+    """Record a phase before anything of it is done."""
+    site.ledger.append(
+        PHASE,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, "phase": phase, "override": override},
+    )
+
+
+def close(site: Site, rollout: Rollout, ending: Ending, reason: str) -> None:
+    """The last row of a rollout."""
+    site.ledger.append(
+        CLOSED,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, "ending": str(ending), "reason": reason},
+    )
+
+
+def served(site: Site, rollout: Rollout, to: Revision) -> None:
+    """Record what serves, unless the ledger says so already."""
+    champion = site.history(rollout.component).champion
+    if champion and champion.revision == to:
+        return
+    site.ledger.append(
+        SERVED,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={
+            "from": as_data(champion.revision if champion else None),
+            "to": as_data(to),
+            "verb": str(rollout.verb),
+            "evidence_digest": rollout.judged.evidence_digest if rollout.judged else None,
+            "override": rollout.override,
+        },
+    )
+
+
+def _promote(site: Site, rollout: Rollout, policy: "Policy", to: Revision, reason: str) -> str:
+    served(site, rollout, to)
+    retire_others(site, rollout.component, policy.drain_within)
+    ending = Ending.ROLLED_BACK if rollout.verb is Verb.ROLLBACK else Ending.PROMOTED
+    close(site, rollout, ending, reason)
+    aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
+    return f"{to.version} serves; aliases {aliases}"
+
+
+def _roll_back(
+    site: Site, rollout: Rollout, policy: "Policy", action: RollBack, lease: Lease
+) -> str:
+    """Traffic, then workloads, then bookkeeping."""
+    to, reason, ending = action.to, action.reason, action.ending
+    if to is not None:
+        wanted = Route({to.version: 100})
+        if site.traffic.route(rollout.component) != wanted:
+            site.traffic.set_route(rollout.component, wanted, lease_check=lease.check)
+    champion = site.history(rollout.component).champion
+    if champion is None or champion.revision != rollout.candidate:
+        stop_instances(site.home, rollout.component, rollout.candidate.version, policy.drain_within)
+    close(site, rollout, ending, reason)
+    aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
+    if ending is Ending.ROLLED_BACK:
+        aliases += f", {_mark_rejected(site, rollout)}"
+    return f"{rollout.candidate.version} is out: {reason}; aliases {aliases}"
+
+
+def _mark_rejected(site: Site, rollout: Rollout) -> str:
+    """The mark in the registry is for readers; the ledger's verdict is the record."""
+    from models.errors import RegistryError
+
+    try:
+        site.registry.tag(
+            rollout.component, rollout.candidate.version, "validation_status", "rejected"
+        )
+    except RegistryError as error:
+        return f"not marked as rejected in the registry: {error}"
+    return "marked as rejected"
+
+
+def retire_others(site: Site, component: str, drain_within: float) -> None:
+    """Only what serves and what served before stay up."""
+    history = site.history(component)
+    kept = {served.revision.version for served in history.champions[-2:]}
+    for version in site.traffic.deployed(component):
+        if version not in kept:
+            stop_instances(site.home, component, version, drain_within)

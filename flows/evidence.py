@@ -1,0 +1,70 @@
+"""The evidence of a verdict: pairs, policy and verdict in one folder, bound by digests."""
+
+import hashlib
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.files import write_whole
+from flows.refusal import Exit, Refused
+from flows.site import Site
+from rollout.history import VERDICT
+from rollout.state import Judged, Rollout
+
+if TYPE_CHECKING:
+    from analysis import Verdict
+
+
+def folder(site: Site, rollout: Rollout) -> Path:
+    """Where the evidence of a rollout lies."""
+    return site.home.evidence / f"{rollout.component}-{rollout.candidate.version}-{rollout.id}"
+
+
+def keep(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> dict[str, str]:
+    """Store the evidence and return its place and its digest, the SHA-256 of verdict.json."""
+    place = folder(site, rollout)
+    place.mkdir(parents=True, exist_ok=True)
+    staged = place / "pairs.parquet.staged"
+    shutil.copyfile(pairs, staged)
+    staged.replace(place / "pairs.parquet")
+    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
+    text = verdict.to_json() + "\n"
+    write_whole(place / "verdict.json", text, stage=site.home.stage)
+    latest = site.home.evidence / f"{rollout.component}-{rollout.candidate.version}.json"
+    write_whole(latest, text, stage=site.home.stage)
+    return {"evidence": str(place), "evidence_digest": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def record(
+    site: Site, rollout: Rollout, verdict: "Verdict", place: dict[str, str], undecided: str | None
+) -> None:
+    """Write the verdict into the ledger; `undecided` says which budget ended it, if one did."""
+    reason = f"{undecided}; {verdict.reason}" if undecided else verdict.reason
+    data: dict[str, Any] = {
+        "rollout": rollout.id,
+        "verdict": str(verdict.verdict),
+        "decision": str(verdict.decision),
+        "reason": reason,
+        "pairs": verdict.pairs,
+        "decided_at": verdict.decided_at,
+        "seconds": (datetime.now(UTC) - rollout.opened_at).total_seconds(),
+        "policy_digest": verdict.policy_digest,
+        **place,
+    }
+    site.ledger.append(
+        VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data
+    )
+
+
+def intact(judged: Judged) -> None:
+    """Raise unless the stored verdict still has the digest the ledger kept."""
+    path = Path(judged.evidence) / "verdict.json"
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "nothing"
+    if found != judged.evidence_digest:
+        raise Refused(
+            f"the evidence in {path} is not what the ledger recorded "
+            f"({found[:12]} instead of {judged.evidence_digest[:12]})",
+            hint="deploy-model again for new evidence",
+            code=Exit.FAILED,
+        )

@@ -1,0 +1,101 @@
+"""The loop of every rollout: look, decide, perform, until it is finished.
+
+Killed anywhere, the next flow process goes on from what the platform, the registry and the
+ledger say.
+"""
+
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any, Protocol, TypeVar
+
+from models.shadow_log import append_shadow_line
+
+from cluster.errors import Unavailable
+from cluster.lock import Lease
+from flows.effects import Effect, perform
+from flows.progress import progress_of
+from flows.progress_file import publish
+from flows.sight import Sight
+from rollout.decide import decide
+from rollout.facts import BringUp, Conclude, Facts, Finish, Hold
+from rollout.state import Phase
+
+T = TypeVar("T")
+
+PROXY_PATIENCE = 30.0
+
+
+class Recorder(Protocol):
+    """Where the steps of a flow are recorded: in Prefect, or nowhere."""
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T: ...
+    def show(self, progress: dict[str, Any]) -> None: ...
+
+
+class Unrecorded:
+    """The same loop without Prefect's record."""
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Nobody watches here; the progress file is written all the same."""
+
+
+def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
+    """Go on with a rollout until an action finishes it."""
+    while True:
+        lease.check()
+        facts = recorder.step("look", look, sight)
+        looks = sight.looks
+        facts = recorder.step("analyse", sight.analyse, facts)
+        action = decide(facts, sight.policy)
+        progress = progress_of(sight, facts, action)
+        publish(sight.site, progress)
+        recorder.show(progress)
+        if sight.looks > looks and sight.verdict and facts.rollout.phase is Phase.SHADOW:
+            note_look(sight)
+        if isinstance(action, Finish):
+            return action
+        if isinstance(action, Hold):
+            sleep(action.seconds)
+        elif isinstance(action, Conclude):
+            recorder.step("conclude", sight.conclude, facts, action.undecided)
+        else:
+            name = type(action).__name__.lower()
+            recorder.step(name, attempt, sight, facts, action, lease)
+
+
+def look(sight: Sight) -> Facts:
+    """The facts; while the proxy is being restarted, a moment later."""
+    deadline = monotonic() + PROXY_PATIENCE
+    while True:
+        try:
+            return sight.look()
+        except Unavailable:
+            if monotonic() > deadline:
+                raise
+            sleep(0.2)
+
+
+def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
+    """Perform it; a revision that cannot be started becomes a fact of the next look."""
+    try:
+        return perform(sight.site, facts.rollout, sight.policy, action, lease)
+    except Unavailable as error:
+        if not isinstance(action, BringUp):
+            raise
+        first, *_ = str(error).splitlines()
+        sight.failure = f"{action.revision.version} cannot be started: {first}"
+        return str(error)
+
+
+def note_look(sight: Sight) -> None:
+    """One line of the shadow-metrics log, the one that the runbook's people tail."""
+    assert sight.verdict is not None
+    assert sight.shadow is not None
+    rollout = sight.rollout()
+    path = sight.site.home.logs / (
+        f"shadow-metrics-{rollout.component}-{rollout.candidate.version}.json"
+    )
+    append_shadow_line(path, sight.verdict, sight.shadow, sight.looks)

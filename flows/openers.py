@@ -1,0 +1,154 @@
+"""Opening a rollout: what must hold before the first row is written."""
+
+import getpass
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flows import aliases
+from flows.platform import traffic
+from flows.refusal import Refused, bad_input
+from flows.site import Site
+from rollout.history import OPENED, History, as_data
+from rollout.policy import parse, with_baseline_p95
+from rollout.state import Revision, Rollout, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `deploy-model` was asked; `sample` is a fraction, `cap` copies/s, None: the policy's."""
+
+    name: str
+    version: str
+    policy_text: str
+    first: bool = False
+    sample: float | None = None
+    cap: float | None = None
+
+
+def actor() -> str:
+    """Who acts, for the ledger."""
+    return getpass.getuser()
+
+
+def revision(site: Site, name: str, version: str) -> Revision:
+    """The registered revision; unknown names and versions name what is known."""
+    found = site.registry.version(name, version)
+    if found.release is None or found.manifest_sha256 is None:
+        raise bad_input(
+            f"{name} {version} was registered without a manifest",
+            f"pincex register-model {name} {version} PATH",
+        )
+    return Revision(found.release, found.manifest_sha256)
+
+
+def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollout | None]:
+    """Whether a deploy may start, or goes on with the rollout that is open already."""
+    candidate = revision(site, request.name, request.version)
+    history = site.history(request.name)
+    champion = history.champion
+    opened = history.open
+    if opened is not None:
+        same = (opened.verb, opened.candidate) == (Verb.DEPLOY, candidate)
+        if same:
+            return history, candidate, opened
+        raise Refused(
+            f"{opened.verb} {request.name} {opened.candidate.version} is open "
+            f"({opened.phase}, since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
+            hint=f"pincex resume {request.name}, or end it: pincex rollback-model {request.name}",
+        )
+    if champion is None and not request.first:
+        raise bad_input(
+            f"{request.name} has no champion to compare {request.version} with",
+            f"pincex deploy-model {request.name} {request.version} --first",
+        )
+    if champion is not None and request.first:
+        raise bad_input(
+            f"{request.name} has a champion, {champion.revision.version}; --first is for none",
+            f"pincex deploy-model {request.name} {request.version}",
+        )
+    if champion is not None and champion.revision == candidate:
+        raise bad_input(
+            f"{request.version} is the champion of {request.name} already",
+            f"pincex model-status {request.name}",
+        )
+    refuse_foreign(site, request.name, history)
+    return history, candidate, None
+
+
+def refuse_foreign(site: Site, name: str, history: History) -> None:
+    """A foreign alias move blocks rollouts until somebody settles it."""
+    strangers = aliases.foreign(history, site.registry.aliases(name))
+    if strangers:
+        raise Refused(
+            f"{name}: {'; '.join(str(stranger) for stranger in strangers)}. "
+            "Somebody moved it outside of pincex; traffic did not follow",
+            hint=f"pincex resume {name} --keep-serving   or   --follow-alias",
+        )
+    serving = traffic(site, name).serving
+    champion = history.champion
+    if champion is not None and serving != champion.revision.version:
+        raise Refused(
+            f"{name}: {serving or 'no single version'} takes the traffic, the ledger says "
+            f"{champion.revision.version}",
+            hint=f"pincex resume {name}",
+        )
+
+
+def open_deploy(site: Site, request: Request, history: History, candidate: Revision) -> Rollout:
+    """Write the row that opens the rollout, with the policy it will be held to."""
+    from models.records import baseline_p95
+
+    stable = history.champion.revision if history.champion else None
+    policy = parse(request.policy_text)
+    past = site.home.records / request.name / "traffic"
+    text = request.policy_text
+    if stable is not None:
+        text = with_baseline_p95(text, baseline_p95(past, stable.version))
+    sample = request.sample or policy.shadow.sample_percent / 100
+    cap = request.cap or policy.shadow.max_copies_per_second
+    return open_rollout(site, request.name, Verb.DEPLOY, stable, candidate, text, sample, cap)
+
+
+def open_rollout(
+    site: Site,
+    name: str,
+    verb: Verb,
+    stable: Revision | None,
+    candidate: Revision,
+    policy_text: str,
+    sample: float,
+    cap: float,
+    override: str | None = None,
+) -> Rollout:
+    """Append the opening row and return the rollout as the ledger has it now."""
+    rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    site.ledger.append(
+        OPENED,
+        component=name,
+        region=site.region,
+        actor=actor(),
+        data={
+            "rollout": rollout_id,
+            "verb": str(verb),
+            "stable": as_data(stable),
+            "candidate": as_data(candidate),
+            "policy": policy_text,
+            "sample": sample,
+            "cap": cap,
+            "override": override,
+        },
+    )
+    opened = site.history(name).open
+    if opened is None or opened.id != rollout_id:
+        raise Refused("the ledger does not show the rollout just opened", hint="pincex history")
+    return opened
+
+
+def share(percent: float | None) -> float | None:
+    """A sample in percent as a fraction; outside (0, 100] it is bad input."""
+    if percent is not None and not 0 < percent <= 100:
+        raise bad_input(
+            f"--sample {percent:g} is no share of requests", "--sample 25 copies a quarter"
+        )
+    return percent / 100 if percent is not None else None

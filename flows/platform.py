@@ -1,0 +1,51 @@
+"""What the platform and the ledger say now; light, so that an undo waits for no import."""
+
+from datetime import UTC, datetime
+
+from cluster.errors import NotFound
+from flows.refusal import Refused
+from flows.site import Site
+from rollout.facts import Facts, Mirrored, Traffic
+from rollout.state import Rollout
+
+
+def recorded(site: Site, component: str, rollout_id: str) -> Rollout:
+    """The rollout as the ledger has it now."""
+    for rollout in site.history(component).rollouts:
+        if rollout.id == rollout_id:
+            return rollout
+    raise Refused(f"the ledger has no rollout {rollout_id}", hint="pincex history")
+
+
+def traffic(site: Site, component: str) -> Traffic:
+    """The route of a component in the words of the decision."""
+    try:
+        route = site.traffic.route(component)
+    except NotFound:
+        return Traffic({}, None)
+    mirror = route.mirror
+    mirrored = Mirrored(mirror.version, mirror.fraction, mirror.rollout_id) if mirror else None
+    return Traffic(dict(route.weights), mirrored)
+
+
+def look_at(
+    site: Site, rollout: Rollout, *, unready_for: float = 0.0, failure: str | None = None
+) -> Facts:
+    """The facts of a rollout, without evidence; ready is what Envoy would send requests to."""
+    champion = site.history(rollout.component).champion
+    revisions = (rollout.stable, rollout.candidate, champion.revision if champion else None)
+    ready = frozenset(
+        revision.version
+        for revision in revisions
+        if revision and site.traffic.ready_hosts(rollout.component, revision.version)
+    )
+    return Facts(
+        now=datetime.now(UTC),
+        rollout=rollout,
+        champion=champion.revision if champion else None,
+        traffic=traffic(site, rollout.component),
+        ready=ready,
+        unready_for=unready_for,
+        failure=failure,
+        look=None,
+    )

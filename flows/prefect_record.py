@@ -1,0 +1,92 @@
+"""A rollout as Prefect shows it: a task per step, one page that stays current, a bar, a table."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.exceptions import PrefectException
+from prefect.tasks import Task
+
+from flows.site import Site
+from rollout.live import markdown, table
+
+T = TypeVar("T")
+
+SHOW_EVERY = 2.0
+LOST = (httpx.HTTPError, PrefectException)
+
+
+class InPrefect:
+    """Records the steps of one flow run; a server that is gone costs the record, nothing else."""
+
+    def __init__(self, here: Site) -> None:
+        self._site = here
+        self._page: UUID | None = None
+        self._bar: UUID | None = None
+        self._shown = 0.0
+        self._decision: str | None = None
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        """Run it as a task of that name, never from a cache."""
+        recorded: Task[..., T] = Task(function, name=name, cache_policy=NO_CACHE)
+        return recorded(*arguments)
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Bring page and bar up to date, every two seconds and whenever the decision changes."""
+        from flows.process import answers
+
+        changed = progress["decision"] != self._decision or progress["finished"]
+        if not changed and time.monotonic() - self._shown < SHOW_EVERY:
+            return
+        self._shown = time.monotonic()
+        if not answers(self._site):
+            return
+        try:
+            self._write(progress)
+        except LOST as error:
+            _say(f"Prefect lost a page: {type(error).__name__}")
+            return
+        self._decision = progress["decision"]
+
+    def _write(self, progress: dict[str, Any]) -> None:
+        key = f"{progress['component']}-{progress['candidate']}".lower().replace(".", "-")
+        text = markdown(progress)
+        share = 100.0 if progress["finished"] else _share(progress)
+        if self._page is None:
+            self._page = _id(create_markdown_artifact(text, key=key, description="present state"))
+            self._bar = _id(create_progress_artifact(share, key=f"{key}-progress"))
+        else:
+            with get_client(sync_client=True) as client:
+                client.update_artifact(self._page, ArtifactUpdate(data=text))
+            assert self._bar is not None
+            update_progress_artifact(self._bar, share)
+        if progress["finished"] and progress["gates"]:
+            create_table_artifact(table(progress), key=f"{key}-gates", description="gates")
+
+
+def _share(progress: dict[str, Any]) -> float:
+    """How far the slowest blocking gate has come towards its boundary, in percent."""
+    ways = [max(gate["safe"], 0.0) for gate in progress["gates"] if gate["blocking"]]
+    return 100.0 * min(*ways, 1.0) if ways else 0.0
+
+
+def _id(answer: Any) -> UUID:
+    assert isinstance(answer, UUID)
+    return answer
+
+
+def _say(text: str) -> None:
+    import logging
+
+    logging.getLogger("pincex").warning(text)

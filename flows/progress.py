@@ -1,0 +1,77 @@
+"""What a look leaves behind for whoever follows: one small file, replaced whole."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from analysis import Finding, Verdict, forecast
+from flows.sight import Sight
+from rollout import gate_words
+from rollout.facts import Action, Conclude, Facts, Finish
+from rollout.state import Decision
+
+
+def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
+    """Plain values for the live view, the Prefect page and `status`."""
+    rollout = facts.rollout
+    labels, delay = _labels(sight.shadow.pairs) if sight.shadow else (0, None)
+    champion = rollout.stable.version if rollout.stable else "no champion"
+    verdict = sight.verdict
+    elapsed = (facts.now - rollout.opened_at).total_seconds()
+    rate = facts.look.requests_per_second if facts.look else 0.0
+    decision = rollout.judged.decision if rollout.judged else (facts.look and facts.look.decision)
+    reason = rollout.judged.reason if rollout.judged else getattr(action, "reason", "")
+    if isinstance(action, Conclude) and facts.look:
+        reason = action.undecided or facts.look.reason
+    expected = _expected(verdict, elapsed) if verdict and decision is Decision.CONTINUE else None
+    return {
+        "at": datetime.now(UTC).isoformat(),
+        "rollout": rollout.id,
+        "component": rollout.component,
+        "stable": rollout.stable.version if rollout.stable else None,
+        "candidate": rollout.candidate.version,
+        "phase": str(rollout.phase),
+        "elapsed": elapsed,
+        "max_seconds": sight.policy.shadow.max_seconds,
+        "rate": rate,
+        "mirrored": facts.traffic.mirrored.fraction if facts.traffic.mirrored else 0.0,
+        "pairs": verdict.pairs if verdict else 0,
+        "coverage": (verdict.coverage if verdict else None) or 0.0,
+        "labels": labels,
+        "label_delay": delay,
+        "looks": sight.looks,
+        "gates": [_gate(found, champion) for found in verdict.findings] if verdict else [],
+        "decision": str(decision) if decision else None,
+        "reason": reason,
+        "expected": expected,
+        "finished": isinstance(action, Finish),
+    }
+
+
+def _gate(finding: Finding, champion: str) -> dict[str, Any]:
+    gate = finding.as_dict()
+    return {
+        "name": finding.name,
+        "label": gate_words.label(gate, champion),
+        "now": gate_words.now(gate, finding.unit),
+        "harm": finding.harm_progress or 0.0,
+        "safe": finding.safety_progress or 0.0,
+        "outcome": finding.outcome.value,
+        "blocking": finding.blocking,
+    }
+
+
+def _expected(verdict: Verdict, elapsed: float) -> list[float] | None:
+    """Seconds until each undecided blocking gate decides; None where one is not getting there."""
+    blocking = {finding.name for finding in verdict.findings if finding.blocking}
+    seconds = [entry.seconds for entry in forecast(verdict, elapsed) if entry.gate in blocking]
+    known = [value for value in seconds if value is not None]
+    return known if known and len(known) == len(seconds) else None
+
+
+def _labels(pairs: pl.DataFrame) -> tuple[int, float | None]:
+    """How many pairs have their label, and the median delay in seconds."""
+    labelled = pairs.filter(pl.col("label").is_not_null() & pl.col("labelled_at").is_not_null())
+    delay = (labelled["labelled_at"] - labelled["arrived_at"]).median()
+    return labelled.height, delay.total_seconds() if isinstance(delay, timedelta) else None

@@ -1,0 +1,30 @@
+"""The progress file: where the last look of a rollout lies, for whoever follows."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from flows.site import Site
+
+
+def progress_file(here: Site, component: str) -> Path:
+    """Where the progress of a component's open rollout lies."""
+    return here.home.run / f"progress-{component}.json"
+
+
+def publish(here: Site, progress: dict[str, Any]) -> None:
+    """Replace the file; it is a view, so it is not synced to disk."""
+    path = progress_file(here, progress["component"])
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(progress))
+    os.replace(draft, path)
+
+
+def read(here: Site, component: str) -> dict[str, Any] | None:
+    """The progress of the last look, if there was one."""
+    path = progress_file(here, component)
+    if not path.is_file():
+        return None
+    progress: dict[str, Any] = json.loads(path.read_text())
+    return progress

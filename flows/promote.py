@@ -1,0 +1,180 @@
+"""`promote-model`: all traffic to a version that was proven safe against this very champion."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows import evidence
+from flows.deploy import LEASE_SECONDS
+from flows.effects import enter
+from flows.loop import Recorder, run
+from flows.openers import actor, open_rollout, refuse_foreign, revision
+from flows.refusal import Exit, Refused, bad_input
+from flows.report import exit_code, report
+from flows.sight import Sight, sight
+from flows.site import Site
+from rollout.decide import expired
+from rollout.history import VERDICT, History
+from rollout.policy import default_policy_text, parse
+from rollout.state import Decision, Phase, Revision, Rollout, Verb
+
+
+def promote_model(
+    site: Site, name: str, version: str | None, override: str | None, recorder: Recorder
+) -> tuple[Exit, dict[str, Any]]:
+    """Judge everything seen so far once more, switch, and confirm by the platform's own word."""
+    refuse_early(site, name, version, override)
+    holder = f"promote-model {name}"
+    with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease:
+        history = site.history(name)
+        champion = _champion(history, name)
+        refuse_foreign(site, name, history)
+        opened = history.open
+        if opened is not None and version in (None, opened.candidate.version):
+            eye = _rejudged(site, opened, champion, override)
+        elif opened is not None:
+            raise Refused(
+                f"{opened.verb} {name} {opened.candidate.version} is open", hint="pincex status"
+            )
+        else:
+            eye = _reopened(site, history, name, champion, version, override)
+        run(eye, lease, recorder)
+        ended = eye.rollout()
+        return exit_code(ended), report(ended)
+
+
+def refuse_early(site: Site, name: str, version: str | None, override: str | None) -> None:
+    """What can be said without the lock: nothing to promote, or no verdict yet."""
+    history = site.history(name)
+    champion = _champion(history, name)
+    opened = history.open
+    if version == champion.version:
+        raise bad_input(
+            f"{version} is the champion of {name} already", f"pincex model-status {name}"
+        )
+    if opened is None or override or opened.phase is not Phase.SHADOW or opened.waiting:
+        return
+    raise Refused(
+        f"{name} {opened.candidate.version} has no PASS against {champion.version} yet",
+        hint=f"pincex resume {name} follows it; --override REASON promotes without",
+        code=Exit.HELD,
+    )
+
+
+def _champion(history: History, name: str) -> Revision:
+    if history.champion is None:
+        raise bad_input(f"{name} has no champion", f"pincex deploy-model {name} VERSION --first")
+    return history.champion.revision
+
+
+def _rejudged(site: Site, opened: Rollout, champion: Revision, override: str | None) -> Sight:
+    """The open shadow, judged on everything seen so far, entered into PROMOTING."""
+    eye = sight(site, opened)
+    if opened.phase is not Phase.SHADOW:
+        return eye
+    if opened.stable != champion:
+        raise Refused(
+            f"the evidence is against {opened.stable and opened.stable.version}, but "
+            f"{champion.version} serves",
+            hint=f"pincex resume {opened.component}",
+        )
+    facts = eye.look()
+    eye.take_in(facts)
+    decision = Decision(eye.verdict.decision) if eye.verdict else Decision.CONTINUE
+    if decision is Decision.ROLLBACK:
+        eye.conclude(facts, None)
+        if not override:
+            return eye
+    elif decision is Decision.PROMOTE:
+        eye.conclude(facts, None)
+    elif not override:
+        reason = eye.verdict.reason if eye.verdict else "no pair so far"
+        raise Refused(
+            f"{opened.component} {opened.candidate.version} is not proven on everything seen "
+            f"so far: {reason}",
+            hint=f"pincex resume {opened.component}",
+            code=Exit.HELD,
+        )
+    enter(site, opened, str(Phase.PROMOTING), override)
+    return eye
+
+
+def _reopened(
+    site: Site,
+    history: History,
+    name: str,
+    champion: Revision,
+    version: str | None,
+    override: str | None,
+) -> Sight:
+    """A version that is in no open shadow: on evidence kept for exactly these two revisions."""
+    candidate = revision(site, name, version) if version else _last_passed(history, champion, name)
+    passed = history.passed(champion, candidate)
+    if passed is None and not override:
+        raise Refused(
+            f"there is no PASS for {candidate.version} against {champion.version}",
+            hint=f"pincex deploy-model {name} {candidate.version}",
+            code=Exit.HELD,
+        )
+    if passed is not None and not override:
+        _still_holds(passed)
+    text = passed.policy_text if passed else default_policy_text()
+    rollout = open_rollout(
+        site, name, Verb.PROMOTE, champion, candidate, text, 1.0, 1.0, override=override
+    )
+    if passed is not None and passed.judged is not None:
+        _cite(site, rollout, passed)
+    return sight(site, rollout)
+
+
+def _last_passed(history: History, champion: Revision, name: str) -> Revision:
+    for rollout in reversed(history.rollouts):
+        passed = rollout.judged is not None and rollout.judged.decision is Decision.PROMOTE
+        if passed and rollout.stable == champion and rollout.verb is Verb.DEPLOY:
+            return rollout.candidate
+    raise Refused(
+        f"{name} has no version with a PASS against {champion.version}",
+        hint=f"pincex deploy-model {name} VERSION",
+        code=Exit.HELD,
+    )
+
+
+def _still_holds(passed: Rollout) -> None:
+    """The kept evidence is intact, young enough, and gives the same verdict again."""
+    assert passed.judged is not None
+    policy = parse(passed.policy_text)
+    if expired(passed.judged, datetime.now(UTC), policy):
+        raise Refused(
+            f"the PASS of {passed.candidate.version} is older than evidence_max_age allows",
+            hint=f"pincex deploy-model {passed.component} {passed.candidate.version}",
+            code=Exit.HELD,
+        )
+    evidence.intact(passed.judged)
+    from analysis import judge
+
+    verdict = judge(Path(passed.judged.evidence) / "pairs.parquet", policy.judging)
+    if verdict.decision != Decision.PROMOTE:
+        raise Refused(
+            f"the kept evidence judges {verdict.decision} now: {verdict.reason}",
+            hint=f"pincex deploy-model {passed.component} {passed.candidate.version}",
+        )
+
+
+def _cite(site: Site, rollout: Rollout, passed: Rollout) -> None:
+    """The new rollout rests on the verdict of the old one."""
+    judged = passed.judged
+    assert judged is not None
+    data = {
+        "rollout": rollout.id,
+        "verdict": "PASS",
+        "decision": str(judged.decision),
+        "reason": judged.reason,
+        "pairs": judged.pairs,
+        "decided_at": judged.decided_at,
+        "evidence": judged.evidence,
+        "evidence_digest": judged.evidence_digest,
+        "cited_from": passed.id,
+    }
+    site.ledger.append(
+        VERDICT, component=rollout.component, region=site.region, actor=actor(), data=data
+    )

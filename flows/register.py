@@ -1,0 +1,53 @@
+"""`register-model` and `labels`: what comes in from outside, checked before anything is kept."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from models.label_file import take_in
+
+from flows.local_site import ensure_up, require_up
+from flows.openers import actor
+from flows.refusal import Exit, bad_input
+from flows.site import site
+from rollout.words import count
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+def register_model(options: argparse.Namespace) -> Answer:
+    """Record a version with its SHA-256 manifest; again with the same files it changes nothing."""
+    here = site(options.site)
+    source: Path | str = options.source
+    if "://" not in options.source and not options.source.startswith(("runs:", "models:")):
+        source = Path(options.source).resolve()
+        if not source.is_dir():
+            raise bad_input(f"there is no directory {source}", "name an MLflow model directory")
+    ensure_up(here, "mlflow")
+    made = here.registry.register(options.name, options.version, source, actor=actor())
+    report = {
+        "model": made.name,
+        "version": made.release,
+        "number": made.number,
+        "manifest_sha256": made.manifest_sha256,
+        "run_id": made.run_id,
+    }
+    digest = (made.manifest_sha256 or "")[:12]
+    text = (
+        f"{made.name} {made.release} is registered (MLflow version {made.number}, "
+        f"manifest {digest})\nnext: pincex deploy-model {made.name} {made.release}"
+    )
+    return Exit.DONE, report, text
+
+
+def labels(options: argparse.Namespace) -> Answer:
+    """Add a file of labels; a wrong line refuses the whole file."""
+    here = site(options.site)
+    require_up(here)
+    file = Path(options.file)
+    if not file.is_file():
+        raise bad_input(f"there is no file {file}", "one JSON object per line")
+    if not (here.home.records / options.name).is_dir():
+        raise bad_input(f"{options.name} serves nothing on this site", "pincex status")
+    taken = take_in(file, here.home.records / options.name / "labels.jsonl")
+    return Exit.DONE, {"model": options.name, "labels": taken}, f"{count(taken)} labels taken in"

@@ -1,0 +1,123 @@
+"""`rollback-model`: traffic back to the previous version, in the command itself.
+
+Imports no Prefect and waits for neither Prefect nor MLflow: traffic first, then workloads, then
+bookkeeping; what cannot be written now, `resume` does later, and `status` names the difference.
+"""
+
+import argparse
+from time import monotonic
+from typing import Any
+
+from cluster.errors import ClusterError, NotWritable
+from cluster.local.route import Route
+from cluster.local.upkeep import ensure_keeper
+from cluster.lock import Lease, kept
+from flows.effects import bring_up, close, perform
+from flows.openers import open_rollout
+from flows.platform import look_at, traffic
+from flows.refusal import Exit, Refused, bad_input
+from flows.site import Site, resume_argv, site
+from rollout.decide import decide
+from rollout.facts import BringUp, Promote, Shift
+from rollout.history import History
+from rollout.policy import default_policy_text, parse
+from rollout.state import Ending, Revision, Rollout, Verb
+from rollout.words import milliseconds
+
+LEASE_SECONDS = 10.0
+DEADLINE = 60.0
+
+
+def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
+    """The verb: preflight the target, move traffic, then tidy up."""
+    here = site(options.site)
+    started = monotonic()
+    history = here.history(options.name)
+    target = _target(history, options.name)
+    lease = here.lock.preempt(
+        options.name, here.region, f"rollback-model {options.name}", LEASE_SECONDS
+    )
+    with kept(lease):
+        ensure_keeper(here.home, resume_argv(here))
+        try:
+            rollout = _open(here, history, options.name, target, options.reason)
+        except NotWritable as error:
+            return _unrecorded(here, options.name, target, error, lease)
+        moved, bookkeeping = undo(here, rollout, lease, started)
+    report = {
+        "model": options.name,
+        "from": rollout.stable.version if rollout.stable else None,
+        "to": target.version,
+        "moved_in_ms": round(1000 * moved, 1) if moved is not None else None,
+        "bookkeeping": bookkeeping,
+    }
+    how_fast = f" {milliseconds(moved)} after the command" if moved is not None else ""
+    text = f"{options.name}: {target.version} takes all traffic{how_fast}\n{bookkeeping}"
+    return Exit.DONE, report, text
+
+
+def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[float | None, str]:
+    """Bring an open rollback to its end; seconds until traffic moved, and what was tidied up."""
+    policy = parse(rollout.policy_text)
+    moved: float | None = None
+    while monotonic() - started < DEADLINE:
+        facts = look_at(here, rollout)
+        action = decide(facts, policy)
+        assert isinstance(action, BringUp | Shift | Promote)
+        done = perform(here, rollout, policy, action, lease)
+        if isinstance(action, Shift):
+            moved = monotonic() - started
+        if isinstance(action, Promote):
+            return moved, done
+    raise Refused(
+        f"{rollout.candidate.version} did not become ready within {DEADLINE:.0f} s; "
+        "traffic was not moved",
+        hint=f"pincex status; logs in {here.home.logs}",
+        changed="The rollback stays open: pincex resume goes on with it.",
+    )
+
+
+def _target(history: History, name: str) -> Revision:
+    if history.open is not None and history.open.verb is Verb.ROLLBACK:
+        return history.open.candidate
+    moving = history.open
+    if moving is not None and moving.verb is not Verb.ROLLBACK and moving.stable is not None:
+        promoting = history.champion and history.champion.revision == moving.stable
+        if promoting and moving.phase == "PROMOTING":
+            return moving.stable
+    if history.champion is None:
+        raise bad_input(f"{name} serves nothing on this site", "pincex status")
+    if history.previous is None:
+        raise Refused(
+            f"{name} has no previous version: nothing served before "
+            f"{history.champion.revision.version}",
+            hint=f"pincex model-status {name}",
+        )
+    return history.previous.revision
+
+
+def _open(here: Site, history: History, name: str, target: Revision, reason: str) -> Rollout:
+    """Close what is open and open the rollback, unless it is open already."""
+    if history.open is not None:
+        if history.open.verb is Verb.ROLLBACK:
+            return history.open
+        close(here, history.open, Ending.ABANDONED, f"rollback-model: {reason}")
+    stable = history.champion.revision if history.champion else None
+    policy = history.rollouts[-1].policy_text if history.rollouts else default_policy_text()
+    return open_rollout(
+        here, name, Verb.ROLLBACK, stable, target, policy, 1.0, 1.0, override=reason
+    )
+
+
+def _unrecorded(
+    here: Site, name: str, target: Revision, error: ClusterError, lease: Lease
+) -> tuple[int, dict[str, Any], str]:
+    """The ledger cannot be written: traffic moves all the same, and the command says so loudly."""
+    bring_up(here, name, target, parse(default_policy_text()))
+    here.traffic.set_route(name, Route({target.version: 100}), lease_check=lease.check)
+    serving = traffic(here, name).serving
+    raise Refused(
+        f"{name}: {serving} takes all traffic, but the ledger cannot be written: {error}",
+        hint=f"make room, then: pincex rollback-model {name}",
+        changed="Traffic was moved; ledger and aliases were not.",
+    )

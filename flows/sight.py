@@ -1,0 +1,129 @@
+"""What a look reads: ledger, route, readiness, shadow records. Nothing here writes traffic."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from analysis import Verdict, judge
+from flows import evidence
+from flows.platform import look_at, recorded
+from flows.site import Site
+from models.records import Shadow, ShadowRecords, write_pairs
+from rollout import facts as fact
+from rollout.facts import Facts
+from rollout.policy import Policy, parse
+from rollout.state import Decision, Phase, Rollout
+
+
+@dataclass
+class Sight:
+    """The eye on one rollout; what it keeps between looks is a cache of files, nothing more."""
+
+    site: Site
+    rollout_id: str
+    component: str
+    policy: Policy
+    records: ShadowRecords
+    looks: int = 0
+    verdict: Verdict | None = None
+    shadow: Shadow | None = None
+    failure: str | None = None
+    _ready_at: float = field(default_factory=monotonic)
+
+    @property
+    def pairs_file(self) -> Path:
+        return self.records.directory / "pairs.parquet"
+
+    def rollout(self) -> Rollout:
+        """The rollout as the ledger has it now."""
+        return recorded(self.site, self.component, self.rollout_id)
+
+    def look(self) -> Facts:
+        """Everything but the evidence."""
+        facts = look_at(
+            self.site,
+            self.rollout(),
+            unready_for=monotonic() - self._ready_at,
+            failure=self.failure,
+        )
+        if facts.rollout.candidate.version in facts.ready:
+            self._ready_at = monotonic()
+        return facts
+
+    def analyse(self, facts: Facts) -> Facts:
+        """The same facts with the evidence so far, judged from the file that will be kept."""
+        rollout = facts.rollout
+        shadowed = rollout.phase is Phase.SHADOW and rollout.stable is not None
+        if not shadowed or rollout.closed is not None:
+            return facts
+        self.take_in(facts)
+        assert self.shadow is not None
+        found = self.verdict
+        look = fact.Look(
+            decision=Decision(found.decision) if found else Decision.CONTINUE,
+            reason=found.reason if found else "no pair so far",
+            pairs=found.pairs if found else 0,
+            requests_per_second=self.shadow.requests_per_second(facts.now) / _share(facts),
+        )
+        return replace(facts, look=look)
+
+    def take_in(self, facts: Facts) -> None:
+        """Join what the servers wrote since the last look and judge all of it."""
+        self.records.read()
+        self.shadow = self.records.shadow(facts.now)
+        self.looks += 1
+        if self.shadow.pairs.height:
+            write_pairs(self.pairs_file, self.shadow.pairs, self.metadata(facts))
+            self.verdict = judge(self.pairs_file, self.policy.judging, live=True)
+
+    def conclude(self, facts: Facts, undecided: str | None) -> str:
+        """Judge the stored file once more, read to its end: that verdict is the evidence."""
+        verdict = judge(self.pairs_file, self.policy.judging)
+        place = evidence.keep(self.site, facts.rollout, self.pairs_file, verdict)
+        evidence.record(self.site, facts.rollout, verdict, place, undecided)
+        return verdict.reason
+
+    def metadata(self, facts: Facts) -> dict[str, str | int | float]:
+        """What the pair file says about itself."""
+        rollout = facts.rollout
+        assert rollout.stable is not None
+        assert self.shadow is not None
+        mirrored = facts.traffic.mirrored
+        return {
+            "component": rollout.component,
+            "region": rollout.region,
+            "baseline_revision": revision_text(rollout.stable.version, rollout.stable.digest),
+            "candidate_revision": revision_text(
+                rollout.candidate.version, rollout.candidate.digest
+            ),
+            "policy_digest": self.policy.judging.digest,
+            "mirror_fraction": mirrored.fraction if mirrored else 0.0,
+            "watermark": facts.now.isoformat(),
+            "left_out": self.shadow.left_out,
+            "requests": self.shadow.requests,
+            "orphans": self.shadow.orphans,
+        }
+
+
+def sight(site: Site, rollout: Rollout) -> Sight:
+    """An eye on this rollout."""
+    policy = parse(rollout.policy_text)
+    home = site.home
+    records = ShadowRecords(
+        directory=home.records / rollout.component / rollout.id,
+        labels=home.records / rollout.component / "labels.jsonl",
+        proxy_log=home.upstream_log,
+        rollout_id=rollout.id,
+        timeout=policy.judging.timeout,
+    )
+    return Sight(site, rollout.id, rollout.component, policy, records)
+
+
+def revision_text(version: str, digest: str) -> str:
+    """A revision as it stands in evidence: v2.1.0@sha256:..."""
+    return f"{version}@sha256:{digest}"
+
+
+def _share(facts: Facts) -> float:
+    mirrored = facts.traffic.mirrored
+    return mirrored.fraction if mirrored else 1.0

@@ -1,0 +1,179 @@
+"""`status`, `model-status`, `history`: what is so, read from the platform and the ledger."""
+
+import argparse
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cluster.errors import Unavailable
+from cluster.local.admin import Admin
+from flows import aliases, asked
+from flows.local_site import processes, require_up
+from flows.platform import traffic
+from flows.progress_file import read
+from flows.refusal import Exit, bad_input
+from flows.site import Site, site
+from rollout import status_text
+from rollout.history import expected_aliases
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+def status(options: argparse.Namespace) -> Answer:
+    """One look at everything: what serves, what is open, what runs, what does not answer."""
+    here = site(options.site)
+    require_up(here)
+    report = {
+        "site": here.name,
+        "region": here.region,
+        "endpoint": here.endpoint,
+        "at": datetime.now(UTC).isoformat(),
+        "envoy": envoy(here),
+        "prefect": asked.healthy(f"{here.prefect_url}/api/health"),
+        "mlflow": asked.healthy(f"{here.mlflow_url}/health"),
+        "prefect_url": here.prefect_url,
+        "mlflow_url": here.mlflow_url,
+        "lock": locks(here),
+        "models": [model(here, name) for name in components(here)],
+        "processes": processes(here),
+    }
+    return Exit.DONE, report, "\n".join(status_text.site(report))
+
+
+def model_status(options: argparse.Namespace) -> Answer:
+    """One model: versions known to the registry, aliases, what serves, what is open."""
+    here = site(options.site)
+    require_up(here)
+    found = model(here, options.name)
+    known = versions(here, options.name)
+    if not known and found["champion"] is None:
+        names = ", ".join(components(here)) or "none yet"
+        raise bad_input(f"there is no model {options.name}. Known: {names}", "pincex status")
+    report = {**found, "versions": known}
+    return Exit.DONE, report, "\n".join(status_text.model(report, here.region))
+
+
+def history(options: argparse.Namespace) -> Answer:
+    """Every row of the ledger, oldest first; the chain is verified before it is shown."""
+    here = site(options.site)
+    require_up(here)
+    here.ledger.verify()
+    rows = [
+        {
+            "seq": row.seq,
+            "at": row.at.isoformat(),
+            "actor": row.actor,
+            "kind": row.kind,
+            "component": row.component,
+            "region": row.region,
+            "data": dict(row.data),
+            "hash": row.hash,
+        }
+        for row in here.ledger.rows(component=options.name)
+    ]
+    if options.name and not rows:
+        raise bad_input(f"the ledger knows no {options.name}", "pincex history")
+    report = {"site": here.name, "chain": "intact", "rows": rows}
+    return Exit.DONE, report, "\n".join(status_text.history(rows))
+
+
+def envoy(here: Site) -> str:
+    """Whether the site's own Envoy answers."""
+    try:
+        Admin(here.home.site()).require_own()
+    except Unavailable:
+        return asked.NOT_ANSWERING
+    return "ok"
+
+
+def components(here: Site) -> list[str]:
+    """Every model the ledger knows."""
+    return sorted({row.component for row in here.ledger.rows()})
+
+
+def locks(here: Site) -> list[dict[str, Any]]:
+    """Who holds the lock of which component."""
+    held = [(name, here.lock.holder(name, here.region)) for name in components(here)]
+    return [
+        {"component": name, "holder": found.holder, "pid": found.pid, "until": found.until}
+        for name, found in held
+        if found is not None
+    ]
+
+
+def model(here: Site, name: str) -> dict[str, Any]:
+    """Champion, challenger, previous, route, the open rollout and what differs."""
+    known = here.history(name)
+    route = traffic(here, name)
+    opened = known.open
+    champion, previous = known.champion, known.previous
+    deploying = opened is not None and opened.stable is not None
+    return {
+        "name": name,
+        "champion": champion.revision.version if champion else None,
+        "champion_since": champion.since.isoformat() if champion else None,
+        "champion_by": champion.verb if champion else None,
+        "champion_evidence": champion.evidence_digest if champion else None,
+        "champion_override": champion.override if champion else None,
+        "challenger": opened.candidate.version if opened and deploying else None,
+        "previous": previous.revision.version if previous else None,
+        "previous_on_disk": previous is not None
+        and (here.home.models / name / previous.revision.version).is_dir(),
+        "weights": route.weights,
+        "mirror": _mirror(route.mirrored),
+        "phase": str(opened.phase) if opened else None,
+        "waiting": bool(opened and opened.waiting),
+        "decision": str(opened.judged.decision) if opened and opened.judged else None,
+        "progress": read(here, name) if opened else None,
+        "differences": list(differences(here, name)),
+    }
+
+
+def differences(here: Site, name: str) -> Iterable[str]:
+    """Where platform, ledger and registry do not agree, in words."""
+    known = here.history(name)
+    serving = traffic(here, name).serving
+    champion = known.champion
+    if champion is not None and serving != champion.revision.version:
+        yield f"{serving or 'no single version'} takes the traffic, the ledger says " + (
+            champion.revision.version
+        )
+    found = {role: asked.alias(here.mlflow_url, name, role) for role in aliases.ROLES}
+    if asked.NOT_ANSWERING in found.values():
+        yield "MLflow does not answer: aliases not compared"
+        return
+    present = {role: release for role, release in found.items() if release is not None}
+    for stranger in aliases.foreign(known, present):
+        yield f"{stranger}: pincex resume {name} --keep-serving or --follow-alias settles it"
+    if not aliases.foreign(known, present) and present != expected_aliases(known):
+        yield f"aliases still have to follow: pincex resume {name}"
+
+
+def versions(here: Site, name: str) -> list[dict[str, Any]]:
+    """What the registry has of this model; nothing where it does not answer."""
+    query = f"filter=name%3D%27{name}%27&max_results=200"
+    code, body = asked.get(f"{here.mlflow_url}/api/2.0/mlflow/model-versions/search?{query}")
+    if code != 200:
+        return []
+    found = []
+    for version in body.get("model_versions", []):
+        tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
+        found.append(
+            {
+                "version": tags.get("release"),
+                "number": int(version["version"]),
+                "validation_status": tags.get("validation_status"),
+                "manifest_sha256": tags.get("manifest_sha256"),
+            }
+        )
+    return sorted(found, key=lambda entry: int(entry["number"]))
+
+
+def _mirror(mirrored: Any) -> dict[str, Any] | None:
+    if mirrored is None:
+        return None
+    return {
+        "version": mirrored.version,
+        "fraction": mirrored.fraction,
+        "rollout": mirrored.rollout_id,
+    }

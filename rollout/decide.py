@@ -1,0 +1,143 @@
+"""One action from recorded facts; the same facts always give the same action."""
+
+from datetime import datetime, timedelta
+
+from rollout.facts import (
+    Action,
+    BringUp,
+    Conclude,
+    Enter,
+    Facts,
+    Finish,
+    Hold,
+    Mirrored,
+    Promote,
+    RollBack,
+    Shift,
+)
+from rollout.policy import Policy
+from rollout.state import Decision, Ending, Judged, Phase
+
+
+def decide(facts: Facts, policy: Policy) -> Action:
+    """The next action of a rollout in any phase, for any verb."""
+    match facts.rollout.phase:
+        case Phase.SHADOW:
+            return _shadow(facts, policy)
+        case Phase.PROMOTING:
+            return _promoting(facts, policy)
+        case Phase.SHIFTING:
+            return _returning(facts, policy)
+        case Phase.WATCHING | Phase.DONE | Phase.ROLLED_BACK:
+            return Finish(facts.rollout.closed, facts.rollout.reason)
+
+
+def expired(judged: Judged, now: datetime, policy: Policy) -> bool:
+    """A PASS is older than the policy lets it be."""
+    return now - judged.at > timedelta(seconds=policy.shadow.evidence_max_age)
+
+
+def _shadow(facts: Facts, policy: Policy) -> Action:
+    rollout = facts.rollout
+    stable, candidate = rollout.stable, rollout.candidate
+    if facts.champion != stable:
+        serving = facts.champion.version if facts.champion else "nothing"
+        reason = f"{serving} serves now; evidence against another champion is void"
+        return RollBack(facts.champion, reason, Ending.ABANDONED)
+    judged = rollout.judged
+    if judged and judged.decision is Decision.ROLLBACK:
+        return RollBack(stable, judged.reason, Ending.ROLLED_BACK)
+    if judged and judged.decision is Decision.INCONCLUSIVE:
+        return RollBack(stable, judged.reason, Ending.INCONCLUSIVE)
+    if judged:
+        if stable is None:
+            return Enter(Phase.PROMOTING)
+        if expired(judged, facts.now, policy):
+            reason = "the PASS is older than evidence_max_age allows"
+            return RollBack(stable, reason, Ending.EXPIRED)
+        return Finish(None, "waiting for promote-model")
+    spent = _budget_spent(facts, policy)
+    if spent or (facts.look is not None and facts.look.decision is not Decision.CONTINUE):
+        return Conclude(spent)
+    if candidate.version not in facts.ready:
+        return _bring_up(facts, policy)
+    wanted = _wanted_mirror(facts)
+    if stable is not None and facts.traffic.mirrored != wanted:
+        return Shift({stable.version: 100}, wanted)
+    age = _age(facts)
+    return Hold(min(5.0, 1.0 + age / 120), "the evidence is not sufficient yet")
+
+
+def _bring_up(facts: Facts, policy: Policy) -> Action:
+    if facts.failure is not None:
+        return RollBack(facts.rollout.stable, facts.failure, Ending.ABANDONED)
+    if facts.unready_for > policy.ready_within:
+        waited = f"{facts.unready_for:.0f} s"
+        version = facts.rollout.candidate.version
+        reason = f"{version} was not ready and warm for {waited}"
+        return RollBack(facts.rollout.stable, reason, Ending.ABANDONED)
+    return BringUp(facts.rollout.candidate)
+
+
+def _wanted_mirror(facts: Facts) -> Mirrored:
+    """The share of requests to copy: the sample, lowered to stay under the cap.
+
+    The share moves in steps of a quarter, so that noise in the rate does not move the route.
+    """
+    rollout = facts.rollout
+    fraction = rollout.sample
+    rate = facts.look.requests_per_second if facts.look else 0.0
+    while rate * fraction > rollout.cap:
+        fraction *= 0.75
+    present = facts.traffic.mirrored
+    kept = (
+        present is not None
+        and present.rollout_id == rollout.id
+        and fraction <= rollout.sample
+        and present.fraction <= rollout.sample
+        and present.fraction * rate <= rollout.cap
+        and present.fraction * rate > 0.5 * min(rollout.cap, rollout.sample * rate)
+    )
+    if kept and present is not None:
+        return present
+    return Mirrored(rollout.candidate.version, fraction, rollout.id)
+
+
+def _promoting(facts: Facts, policy: Policy) -> Action:
+    """All traffic to the candidate; if it is not healthy, to whichever revision is."""
+    rollout = facts.rollout
+    candidate, stable = rollout.candidate, rollout.stable
+    if candidate.version in facts.ready:
+        wanted = {candidate.version: 100}
+        if facts.traffic.weights != wanted or facts.traffic.mirrored is not None:
+            return Shift(wanted, None)
+        return Promote(candidate, rollout.override or "proven safe")
+    if stable is not None and stable.version not in facts.ready:
+        return BringUp(candidate)
+    return _bring_up(facts, policy)
+
+
+def _returning(facts: Facts, policy: Policy) -> Action:
+    """`rollback-model`: back to the target, which is first brought up where it is not ready."""
+    target = facts.rollout.candidate
+    if target.version not in facts.ready:
+        return BringUp(target)
+    wanted = {target.version: 100}
+    if facts.traffic.weights != wanted or facts.traffic.mirrored is not None:
+        return Shift(wanted, None)
+    return Promote(target, facts.rollout.override or "rolled back")
+
+
+def _age(facts: Facts) -> float:
+    return (facts.now - facts.rollout.opened_at).total_seconds()
+
+
+def _budget_spent(facts: Facts, policy: Policy) -> str | None:
+    """Why an undecided shadow ends now, in words; None while it may go on."""
+    age = _age(facts)
+    if age > policy.shadow.max_seconds:
+        return f"undecided after {age / 60:.0f} min, the policy's longest shadow"
+    pairs = facts.look.pairs if facts.look else 0
+    if pairs > policy.shadow.max_pairs:
+        return f"undecided after {pairs:,} pairs, the policy's largest shadow"
+    return None

@@ -1,0 +1,121 @@
+"""What a look found, and what may be done about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollout.state import Decision, Ending, Phase, Revision, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Copies go to this version; `fraction` of the requests of rollout `rollout_id`."""
+
+    version: str
+    fraction: float
+    rollout_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The route as the platform has it: percent per version, and the mirror."""
+
+    weights: dict[str, int]
+    mirrored: Mirrored | None
+
+    @property
+    def serving(self) -> str | None:
+        """The version that takes all traffic, if one does."""
+        full = [version for version, percent in self.weights.items() if percent == 100]
+        return full[0] if full else None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The evidence so far: what it allows, on how many pairs, at how many requests/s."""
+
+    decision: Decision
+    reason: str
+    pairs: int
+    requests_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything `decide` may know; `unready_for` counts seconds the candidate was missing.
+
+    `failure` is why it could not be started, if that was tried and found impossible.
+    """
+
+    now: datetime
+    rollout: Rollout
+    champion: Revision | None
+    traffic: Traffic
+    ready: frozenset[str]
+    unready_for: float
+    failure: str | None
+    look: Look | None
+
+
+@dataclass(frozen=True, slots=True)
+class BringUp:
+    """Start the servers of this revision and wait until they are ready and warm."""
+
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Set the route: percent per version, and the mirror."""
+
+    weights: dict[str, int]
+    mirrored: Mirrored | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Do nothing for so many seconds, then look again."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """Keep the evidence and record its verdict; `undecided` says why a budget ends it."""
+
+    undecided: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Record that the candidate takes over: its traffic is confirmed."""
+
+    to: Revision
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Take the candidate out: traffic to `to`, then workloads, then bookkeeping."""
+
+    to: Revision | None
+    reason: str
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Record that the rollout enters a phase, before anything of that phase is done."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the flow process; `ending` None leaves the rollout open, waiting for its promotion."""
+
+    ending: Ending | None
+    reason: str
+
+
+Action = BringUp | Shift | Hold | Conclude | Enter | Promote | RollBack | Finish

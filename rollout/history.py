@@ -1,0 +1,194 @@
+"""What the ledger's rows add up to: what serves, what served before, what is open."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from rollout.state import Decision, Ending, Judged, Phase, Revision, Rollout, Verb
+
+OPENED = "rollout-opened"
+PHASE = "phase"
+VERDICT = "verdict"
+SERVED = "served"
+CLOSED = "rollout-closed"
+ALIASES = "aliases"
+
+
+class Row(Protocol):
+    """A row of the ledger, as far as the fold reads it."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def component(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A revision that took all traffic, since when and on which evidence."""
+
+    revision: Revision
+    since: datetime
+    verb: str
+    evidence_digest: str | None
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One component in one region: the stack of champions, the newest last, and its rollouts."""
+
+    champions: tuple[Served, ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
+    settled_aliases: Mapping[str, str] | None = None
+
+    @property
+    def champion(self) -> Served | None:
+        return self.champions[-1] if self.champions else None
+
+    @property
+    def previous(self) -> Served | None:
+        return self.champions[-2] if len(self.champions) > 1 else None
+
+    @property
+    def open(self) -> Rollout | None:
+        """The rollout that was opened last and not closed."""
+        unfinished = [rollout for rollout in self.rollouts if rollout.closed is None]
+        return unfinished[-1] if unfinished else None
+
+    def passed(self, stable: Revision, candidate: Revision) -> Rollout | None:
+        """The latest rollout with a PASS for exactly these two revisions."""
+        for rollout in reversed(self.rollouts):
+            pair = (rollout.stable, rollout.candidate)
+            if pair == (stable, candidate) and _promotable(rollout):
+                return rollout
+        return None
+
+    def failed(self, candidate: Revision) -> Rollout | None:
+        """The rollout in which this revision was rejected on evidence, if it was the last word."""
+        for rollout in reversed(self.rollouts):
+            if rollout.candidate == candidate and rollout.judged is not None:
+                rejected = rollout.judged.decision is Decision.ROLLBACK
+                return rollout if rejected else None
+        return None
+
+
+def fold(rows: Iterable[Row]) -> History:
+    """Replay the rows of one component and region, oldest first."""
+    history = History()
+    for row in rows:
+        history = _after(history, row)
+    return history
+
+
+def expected_aliases(history: History) -> dict[str, str]:
+    """What the registry's aliases must say, given what the ledger knows."""
+    aliases = {}
+    if history.champion:
+        aliases["champion"] = history.champion.revision.version
+    if history.previous:
+        aliases["previous"] = history.previous.revision.version
+    if history.open and history.open.verb is Verb.DEPLOY:
+        aliases["challenger"] = history.open.candidate.version
+    return aliases
+
+
+def as_data(revision: Revision | None) -> dict[str, str] | None:
+    """The form in which a revision stands in a ledger row."""
+    return {"version": revision.version, "digest": revision.digest} if revision else None
+
+
+def _promotable(rollout: Rollout) -> bool:
+    return rollout.judged is not None and rollout.judged.decision is Decision.PROMOTE
+
+
+def _after(history: History, row: Row) -> History:
+    data = row.data
+    match row.kind:
+        case "rollout-opened":
+            return replace(history, rollouts=(*history.rollouts, _opened(row)))
+        case "phase":
+            phase = Phase(data["phase"])
+            return _updated(history, data["rollout"], phase=phase, override=data["override"])
+        case "verdict":
+            return _updated(history, data["rollout"], judged=_judged(row))
+        case "served":
+            return replace(history, champions=_stack(history.champions, row))
+        case "rollout-closed":
+            ending = Ending(data["ending"])
+            phase = Phase.DONE if ending is Ending.PROMOTED else Phase.ROLLED_BACK
+            return _updated(
+                history, data["rollout"], closed=ending, phase=phase, reason=data["reason"]
+            )
+        case "aliases":
+            return replace(history, settled_aliases=dict(data["aliases"]))
+        case _:
+            return history
+
+
+def _stack(champions: tuple[Served, ...], row: Row) -> tuple[Served, ...]:
+    """A promotion pushes; a rollback pops down to the revision it returned to."""
+    data = row.data
+    revision = Revision(**data["to"])
+    served = Served(revision, row.at, data["verb"], data["evidence_digest"], data["override"])
+    if champions and champions[-1].revision == revision:
+        return champions
+    if data["verb"] == Verb.ROLLBACK:
+        depth = max(i for i, champion in enumerate(champions) if champion.revision == revision)
+        return (*champions[:depth], replace(champions[depth], since=row.at, verb=data["verb"]))
+    return (*champions, served)
+
+
+def _updated(history: History, rollout_id: str, **changes: Any) -> History:
+    rollouts = tuple(
+        replace(rollout, **changes) if rollout.id == rollout_id else rollout
+        for rollout in history.rollouts
+    )
+    return replace(history, rollouts=rollouts)
+
+
+def _opened(row: Row) -> Rollout:
+    data = row.data
+    verb = Verb(data["verb"])
+    first = {
+        Verb.DEPLOY: Phase.SHADOW,
+        Verb.PROMOTE: Phase.PROMOTING,
+        Verb.ROLLBACK: Phase.SHIFTING,
+    }
+    return Rollout(
+        id=data["rollout"],
+        verb=verb,
+        component=row.component,
+        region=row.region,
+        stable=Revision(**data["stable"]) if data["stable"] else None,
+        candidate=Revision(**data["candidate"]),
+        policy_text=data["policy"],
+        sample=data["sample"],
+        cap=data["cap"],
+        actor=row.actor,
+        opened_at=row.at,
+        phase=first[verb],
+        override=data["override"],
+    )
+
+
+def _judged(row: Row) -> Judged:
+    data = row.data
+    return Judged(
+        decision=Decision(data["decision"]),
+        reason=data["reason"],
+        pairs=data["pairs"],
+        at=row.at,
+        decided_at=data["decided_at"],
+        evidence=data["evidence"],
+        evidence_digest=data["evidence_digest"],
+    )

@@ -1,0 +1,96 @@
+"""The live view of a rollout, from the plain record that each look leaves behind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rollout.words import bar, count, duration
+
+LABEL = 25
+NOW = 29
+
+
+def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
+    """The view of experience.md in at most 80 columns: what is so, the gates, what to expect."""
+    shown = [_headline(progress), _traffic(progress), ""]
+    if progress["gates"]:
+        head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
+        shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
+    shown.append(_expectation(progress))
+    if following:
+        shown.append(
+            f"Ctrl-C stops watching; the rollout goes on: pincex resume {progress['component']}"
+        )
+    return [line[:80] for line in shown]
+
+
+def line(progress: Mapping[str, Any]) -> str:
+    """The same in one line, for a pipe."""
+    undecided = [gate["label"] for gate in progress["gates"] if gate["outcome"] != "PASS"]
+    waiting = f"; undecided: {', '.join(undecided)}" if undecided else ""
+    elapsed = duration(progress["elapsed"])
+    return f"{progress['phase']} {elapsed}: {count(progress['pairs'])} pairs{waiting}"
+
+
+def markdown(progress: Mapping[str, Any]) -> str:
+    """The same as a page for the Prefect UI."""
+    rows = [
+        f"| {gate['label']} | {gate['now']} | `{bar(gate['harm'], gate['safe'])}` "
+        f"| {gate['outcome']} |"
+        for gate in progress["gates"]
+    ]
+    table = (
+        ["", "| gate | now | harm, safe | outcome |", "|---|---|---|---|", *rows] if rows else []
+    )
+    return "\n".join(
+        [
+            f"## {progress['component']}: {progress['candidate']} against "
+            f"{progress['stable'] or 'no champion'}",
+            "",
+            f"**{progress['decision'] or progress['phase']}** {progress['reason']}",
+            "",
+            _traffic(progress),
+            *table,
+            "",
+            _expectation(progress),
+            "",
+            f"`pincex status` · `pincex model-status {progress['component']}`",
+        ]
+    )
+
+
+def table(progress: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The gates as rows for a table artifact."""
+    keys = ("label", "now", "outcome")
+    return [{key: str(gate[key]) for key in keys} for gate in progress["gates"]]
+
+
+def _headline(progress: Mapping[str, Any]) -> str:
+    stable = f"{progress['stable']} champion" if progress["stable"] else "no champion"
+    names = f"{progress['component']}   {stable}  ->  {progress['candidate']}"
+    limit = duration(progress["max_seconds"])
+    return f"{names}   {progress['phase']}   {duration(progress['elapsed'])} of at most {limit}"
+
+
+def _traffic(progress: Mapping[str, Any]) -> str:
+    mirrored = progress["mirrored"]
+    share = "all mirrored" if mirrored == 1 else f"{100 * mirrored:.3g} % mirrored"
+    delay = progress["label_delay"]
+    median = f" (median delay {duration(delay)})" if delay is not None else ""
+    return (
+        f"{progress['rate']:.3g} requests/s, {share}   {count(progress['pairs'])} pairs, "
+        f"{100 * progress['coverage']:.1f} % answered   {count(progress['labels'])} labels{median}"
+    )
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    progress = bar(gate["harm"], gate["safe"], half=5)
+    return f"{gate['label']:<{LABEL}} {gate['now']:<{NOW}}      {progress} {gate['outcome']}"
+
+
+def _expectation(progress: Mapping[str, Any]) -> str:
+    if progress["decision"] and progress["decision"] != "CONTINUE":
+        return f"{progress['decision']}: {progress['reason']}"
+    seconds: Sequence[float] | None = progress["expected"]
+    if seconds is None:
+        return progress["reason"] or "no forecast yet"
+    return f"verdict expected in about {duration(max(seconds))}"

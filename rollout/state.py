@@ -1,0 +1,101 @@
+"""What a rollout is, as far as it was recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Phase(StrEnum):
+    """Where a rollout stands; it decides where safety lies."""
+
+    SHADOW = "SHADOW"
+    SHIFTING = "SHIFTING"
+    PROMOTING = "PROMOTING"
+    WATCHING = "WATCHING"
+    DONE = "DONE"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+class Verb(StrEnum):
+    """The command that opened a rollout."""
+
+    DEPLOY = "deploy-model"
+    PROMOTE = "promote-model"
+    ROLLBACK = "rollback-model"
+
+
+class Decision(StrEnum):
+    """What the evidence allows."""
+
+    PROMOTE = "PROMOTE"
+    ROLLBACK = "ROLLBACK"
+    CONTINUE = "CONTINUE"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Ending(StrEnum):
+    """How a rollout was closed."""
+
+    PROMOTED = "PROMOTED"
+    ROLLED_BACK = "ROLLED_BACK"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    ABANDONED = "ABANDONED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A version and the digest of the files it consists of."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict that was recorded, and where its evidence lies."""
+
+    decision: Decision
+    reason: str
+    pairs: int
+    at: datetime
+    decided_at: Mapping[str, Any] | None
+    evidence: str
+    evidence_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One replacement of `stable` by `candidate`, folded from the ledger.
+
+    `stable` is None for a first version. `sample` is a fraction; `cap` is copies/s.
+    """
+
+    id: str
+    verb: Verb
+    component: str
+    region: str
+    stable: Revision | None
+    candidate: Revision
+    policy_text: str
+    sample: float
+    cap: float
+    actor: str
+    opened_at: datetime
+    phase: Phase
+    judged: Judged | None = None
+    override: str | None = None
+    closed: Ending | None = None
+    reason: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """It has its PASS and waits for `promote-model`."""
+        return (
+            self.closed is None
+            and self.phase is Phase.SHADOW
+            and self.judged is not None
+            and self.judged.decision is Decision.PROMOTE
+        )

@@ -1,0 +1,131 @@
+"""`status`, `model-status` and `history` as text, from the objects that ``--json`` prints."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rollout.words import clock, date_and_clock, duration
+
+Report = Mapping[str, Any]
+
+
+def site(report: Report) -> list[str]:
+    """The site's line, then a block for each model."""
+    locks = report["lock"]
+    held = ", ".join(f"{lock['holder']} holds {lock['component']}" for lock in locks)
+    lines = [
+        f"{report['site']:<8} Envoy {report['envoy']}   Prefect {report['prefect']}   "
+        f"MLflow {report['mlflow']}   {held or 'nobody holds the lock'}"
+    ]
+    for entry in report["models"]:
+        lines += _block(entry)
+    if not report["models"]:
+        lines += ["no model yet", "next: pincex register-model NAME VERSION PATH"]
+    lines.append(
+        f"endpoint {report['endpoint']} | Prefect {report['prefect_url']} | "
+        f"MLflow {report['mlflow_url']}"
+    )
+    return lines
+
+
+def model(report: Report, region: str) -> list[str]:
+    """The block of one model and its versions."""
+    lines = _block(report)
+    for version in report["versions"]:
+        marks = [
+            role
+            for role in ("champion", "challenger", "previous")
+            if report[role] == version["version"]
+        ]
+        if version["validation_status"]:
+            marks.append(version["validation_status"])
+        manifest = (version["manifest_sha256"] or "no manifest")[:12]
+        name = version["version"] or "no release"
+        lines.append(
+            f"  {name:<10} MLflow version {version['number']:<3} {manifest}  "
+            f"{', '.join(marks)}".rstrip()
+        )
+    lines.append(f"region {region}")
+    return lines
+
+
+def history(rows: Sequence[Report]) -> list[str]:
+    """One line per row: when, who, what."""
+    if not rows:
+        return ["the ledger is empty", "next: pincex deploy-model NAME VERSION --first"]
+    lines = [_event(row) for row in rows]
+    return [*lines, f"{len(rows)} rows, chain intact, head {rows[-1]['hash'][:12]}"]
+
+
+def _block(entry: Report) -> list[str]:
+    lines = [entry["name"]]
+    if entry["champion"]:
+        share = entry["weights"].get(entry["champion"], 0)
+        since = clock(datetime.fromisoformat(entry["champion_since"]))
+        lines.append(
+            f"  champion   {entry['champion']:<8} {share} % of traffic   "
+            f"since {since}, {_grounds(entry)}"
+        )
+    else:
+        lines.append("  champion   none")
+    if entry["challenger"]:
+        lines.append(f"  challenger {entry['challenger']:<8} {_shadow(entry)}")
+    if entry["previous"]:
+        intact = "on disk" if entry["previous_on_disk"] else "not on disk"
+        lines.append(
+            f"  previous   {entry['previous']:<8} {intact}   "
+            f"pincex rollback-model {entry['name']} returns to it"
+        )
+    lines += [f"  differs    {difference}" for difference in entry["differences"]]
+    return lines
+
+
+def _grounds(entry: Report) -> str:
+    if entry["champion_override"] and entry["champion_by"] == "promote-model":
+        return f"promoted by override: {entry['champion_override']}"
+    if entry["champion_by"] == "rollback-model":
+        return "rolled back to"
+    if entry["champion_evidence"]:
+        return f"promoted on evidence {entry['champion_evidence'][:8]}"
+    return "first version"
+
+
+def _shadow(entry: Report) -> str:
+    mirror = entry["mirror"]
+    share = f"mirrored {100 * mirror['fraction']:.3g} %" if mirror else "not mirrored"
+    if entry["waiting"]:
+        return f"{share}   PASS; pincex promote-model {entry['name']}"
+    progress = entry["progress"]
+    if not progress:
+        return f"{share}   {entry['phase']}"
+    decided = entry["decision"] or progress["decision"] or "starting"
+    expected = progress["expected"]
+    forecast = f", verdict in about {duration(max(expected))}" if expected else ""
+    return f"{share}   {entry['phase']} for {duration(progress['elapsed'])}, {decided}{forecast}"
+
+
+def _event(row: Report) -> str:
+    data = row["data"]
+    match row["kind"]:
+        case "rollout-opened":
+            stable = data["stable"]["version"] if data["stable"] else "nothing"
+            what = f"{data['verb']} {data['candidate']['version']} against {stable}"
+        case "verdict":
+            what = f"verdict {data['decision']} after {data['pairs']:,} pairs: {data['reason']}"
+            what += f" (evidence {data['evidence_digest'][:8]})"
+        case "served":
+            origin = data["from"]["version"] if data["from"] else "nothing"
+            what = f"traffic {origin} -> {data['to']['version']} by {data['verb']}"
+            what += f", override: {data['override']}" if data["override"] else ""
+        case "rollout-closed":
+            what = f"closed {data['ending']}: {data['reason']}"
+        case "phase":
+            what = f"phase {data['phase']}"
+            what += f", override: {data['override']}" if data["override"] else ""
+        case "aliases":
+            named = ", ".join(f"{alias} {version}" for alias, version in data["aliases"].items())
+            what = f"aliases {named or 'none'}"
+        case kind:
+            what = kind
+    at = date_and_clock(datetime.fromisoformat(row["at"]))
+    return f"{row['seq']:>4} {at} {row['actor']} {row['component']}: {what}"
