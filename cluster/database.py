@@ -77,6 +77,13 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(connection.close)
+            self._prepare(connection)
+            on_failure.pop_all()
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         # A flipped byte must reach the hash comparison, not fail on the way there.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         if not _has_schema(connection):
@@ -87,7 +94,6 @@ class Database:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
         connection.execute("PRAGMA synchronous = FULL")
-        return connection
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -75,25 +75,36 @@ class Admin:
             for told in status.get("host_statuses", [])
         ]
 
+    def reopen_logs(self) -> None:
+        """Let Envoy go on in new files where its old ones were renamed."""
+        self._ask("POST", "/reopen_logs")
+
     def _stats(self, pattern: str) -> Mapping[str, object]:
         stats = self._json(f"/stats?format=json&filter={quote(pattern)}")["stats"]
         return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
 
     def _json(self, path: str) -> dict[str, Any]:
+        answer = self._ask("GET", path)
+        try:
+            content = json.loads(answer)
+        except ValueError as error:
+            raise Unavailable(f"Envoy answered {path} with {answer[:80]!r}") from error
+        if not isinstance(content, dict):
+            raise Unavailable(f"Envoy answered {path} with {type(content).__name__}, not a table")
+        return content
+
+    def _ask(self, method: str, path: str) -> bytes:
         port = self._site.ports.admin
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
-            connection.request("GET", path)
-            content = json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
                 f"Envoy does not answer on port {port}: {error!r}", hint="pincex up"
             ) from error
         finally:
             connection.close()
-        if not isinstance(content, dict):
-            raise Unavailable(f"Envoy answered {path} with {type(content).__name__}, not a table")
-        return content
 
 
 def _host(told: Mapping[str, Any]) -> Host:

@@ -8,10 +8,16 @@ from collections import deque
 from dataclasses import replace
 
 from cluster.errors import NotFound, StateDamaged
-from cluster.files import writing
 from cluster.identity import start_mark
 from cluster.local.home import Home
-from cluster.local.processes import ProcessSpec, Running, processes, record, recorded
+from cluster.local.processes import (
+    ProcessSpec,
+    Running,
+    forget,
+    processes,
+    record,
+    recorded,
+)
 from cluster.local.scan import Member, kill, members, signal_process
 from cluster.local.spawn import spawn
 
@@ -141,9 +147,7 @@ class Child:
         left = self._left_over()
         kill(left)
         if not left:
-            file = self._home.run_file(self.role)
-            with writing(file):
-                file.unlink(missing_ok=True)
+            forget(self._home, self.role)
         return not left
 
     def _left_over(self) -> list[Member]:

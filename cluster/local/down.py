@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 from cluster.errors import StateDamaged, Unavailable
-from cluster.files import exclusive, writing
+from cluster.files import exclusive
 from cluster.local.home import Home
-from cluster.local.processes import recorded
+from cluster.local.processes import forget, recorded
 from cluster.local.scan import Member, kill, members, signal_process, wait_gone
 from cluster.local.upkeep import KEEPER
 
@@ -36,9 +36,7 @@ def down(home: Home) -> list[str]:
             _end(home, [member for member in members(home) if belongs(member)])
         _require_none(home)
         for role in home.roles(home.run):
-            file = home.run_file(role)
-            with writing(file):
-                file.unlink(missing_ok=True)
+            forget(home, role)
     return sorted(ended)
 
 

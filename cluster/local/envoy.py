@@ -9,8 +9,8 @@ from cluster.local.envoy_bootstrap import bootstrap
 from cluster.local.envoy_clusters import clusters
 from cluster.local.envoy_routes import routes
 from cluster.local.home import Home, Site
-from cluster.local.processes import ProcessSpec, Running, running, want
-from cluster.local.readiness import wait_ready
+from cluster.local.processes import ProcessSpec, Running, running, want, wanted
+from cluster.local.readiness import is_ready, wait_ready
 from cluster.local.scan import require_free
 
 ENVOY = "envoy"
@@ -23,6 +23,10 @@ def ensure_envoy(home: Home, timeout: float = 10.0) -> Running:
     PortTaken, naming the process, when a foreign one listens on the site's endpoint or admin port.
     """
     site = home.create()
+    known, process = wanted(home, ENVOY), running(home, ENVOY)
+    if known is not None and process is not None and is_ready(known, process):
+        # A newer configuration or wheel waits for the next start: restarting loses requests.
+        return process
     _write_once(home, site)
     want(home, _spec(home, site))
     try:

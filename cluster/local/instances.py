@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from cluster.errors import Unavailable
 from cluster.local.home import Home
-from cluster.local.ports import free_ports
-from cluster.local.processes import ProcessSpec, Running, unwant, want, wanted
+from cluster.local.ports import free_ports, is_free
+from cluster.local.processes import ProcessSpec, Running, running, unwant, want, wanted
 from cluster.local.readiness import wait_ready
 from cluster.local.route import cluster_name
+from cluster.local.scan import listens
 from cluster.local.traffic import Traffic
 
 LISTED_SECONDS = 10.0
@@ -45,10 +46,12 @@ def start_instances(
     before = set(_roles(home, component, version))
     roles = [role_of(component, version, number) for number in range(1, len(specs) + 1)]
     deadline = time.monotonic() + timeout
-    for role, spec in zip(roles, specs, strict=True):
-        want(home, _process(home, role, spec))
     try:
-        found = [wait_ready(home, role, deadline - time.monotonic()) for role in roles]
+        for role, spec in zip(roles, specs, strict=True):
+            want(home, _process(home, role, spec))
+        found = [
+            _ready(home, role, spec, deadline) for role, spec in zip(roles, specs, strict=True)
+        ]
     except Unavailable:
         for role in set(roles) - before:
             unwant(home, role)
@@ -74,14 +77,32 @@ def stop_instances(home: Home, component: str, version: str, timeout: float) -> 
     _wait_ended(home, roles, timeout)
 
 
+def _ready(home: Home, role: str, spec: Instance, deadline: float) -> Running:
+    """Wait for an instance; on another port when somebody else was faster to take its own."""
+    while True:
+        try:
+            return wait_ready(home, role, deadline - time.monotonic())
+        except Unavailable:
+            moved = _process(home, role, spec)
+            if moved == wanted(home, role):
+                raise
+            want(home, moved)
+
+
 def _process(home: Home, role: str, spec: Instance) -> ProcessSpec:
-    """The process for an instance, on the port it already has if nothing else differs."""
+    """The process for an instance, on the port it already has if it can still use it."""
     known = wanted(home, role)
     if known is not None and known.port is not None:
         same = _on_port(role, spec, known.port)
-        if same.digest == known.digest:
+        if same.digest == known.digest and _is_ours_or_free(home, role, known.port):
             return same
     return _on_port(role, spec, free_ports(1, avoid=_ports(home))[0])
+
+
+def _is_ours_or_free(home: Home, role: str, port: int) -> bool:
+    process = running(home, role)
+    ours = process is not None and process.pid is not None and listens(process.pid, port)
+    return ours or is_free(port)
 
 
 def _on_port(role: str, spec: Instance, port: int) -> ProcessSpec:

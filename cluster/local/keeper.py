@@ -17,7 +17,7 @@ from cluster.errors import ClusterError, StateDamaged
 from cluster.files import try_lock
 from cluster.local.child import Child
 from cluster.local.home import Home
-from cluster.local.processes import ProcessSpec, recorded, register, wanted
+from cluster.local.processes import ProcessSpec, forget, recorded, register, wanted
 from cluster.local.resume import Resumer
 from cluster.local.scan import members
 from cluster.local.upkeep import KEEPER
@@ -33,7 +33,7 @@ class Keeper:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._children: dict[str, Child] = {}
-        self._specs: dict[str, tuple[int, ProcessSpec | None]] = {}
+        self._specs: dict[str, tuple[tuple[int, int], ProcessSpec | None]] = {}
         self._resumer = Resumer(home)
         self._confirm_after = 0.0
 
@@ -74,11 +74,13 @@ class Keeper:
         roles = self.home.roles(self.home.processes)
         for role in roles:
             try:
-                changed = self.home.spec_file(role).stat().st_mtime_ns
-                if role not in self._specs or self._specs[role][0] != changed:
-                    before = self._specs.get(role, (0, None))[1]
-                    self._specs[role] = (changed, before)
-                    self._specs[role] = (changed, wanted(self.home, role))
+                stat = self.home.spec_file(role).stat()
+                seen, before = self._specs.get(role, (None, None))
+                # Two writes within one tick of the kernel's clock differ by their inode only.
+                if seen != (stat.st_mtime_ns, stat.st_ino):
+                    # Noted first, so that a damaged file is told once and not ten times a second.
+                    self._specs[role] = ((stat.st_mtime_ns, stat.st_ino), before)
+                    self._specs[role] = (self._specs[role][0], wanted(self.home, role))
             except FileNotFoundError:
                 continue
             except StateDamaged as error:
@@ -94,6 +96,10 @@ class Keeper:
             for child in self._children.values():
                 child.confirm_record()
             register_keeper(self.home)
+            for role in set(self.home.roles(self.home.run)) - {KEEPER, *self._children}:
+                seen = recorded(self.home, role)
+                if seen is not None and not seen.alive:
+                    forget(self.home, role)
         except ClusterError as error:
             log.error("%s", error)
 

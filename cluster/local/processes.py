@@ -117,6 +117,12 @@ def record(home: Home, process: Running) -> None:
     )
 
 
+def forget(home: Home, role: str) -> None:
+    """Remove the note of what ran under a role."""
+    with writing(home.run_file(role)):
+        home.run_file(role).unlink(missing_ok=True)
+
+
 def register(home: Home, role: str, *, grace: float = 10.0) -> Running:
     """Write down the calling process under a role, so that status and `down` find it."""
     pid = os.getpid()

@@ -14,7 +14,7 @@ from cluster.lock import Lock
 log = logging.getLogger("keeper")
 
 LOOK_EVERY, LOOKS = 0.25, 2
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE, PAUSE_AFTER_FAILURE = 1.0, 60.0, 5.0
 RESUME_GRACE = 10.0
 
 
@@ -24,7 +24,13 @@ class Attempts:
 
     looks: int = 0
     pause: float = FIRST_PAUSE
-    not_before: float = 0.0
+    last: float = -LONGEST_PAUSE
+
+    def begin(self, now: float) -> None:
+        """Count an attempt: the next one waits twice as long, unless this one lasted."""
+        lasted = now - self.last >= LONGEST_PAUSE
+        self.pause = FIRST_PAUSE if lasted else min(2 * self.pause, LONGEST_PAUSE)
+        self.last = now
 
 
 class Resumer:
@@ -46,7 +52,9 @@ class Resumer:
             self._look(now)
         except ClusterError as error:
             log.error("open rollouts cannot be looked for: %s", error)
-            self._look_after = now + LONGEST_PAUSE / 10
+            self._look_after = now + PAUSE_AFTER_FAILURE
+            # A file put back from a backup is another file.
+            self._ledger = self._lock = None
 
     def _look(self, now: float) -> None:
         argv = resume_argv(self._home)
@@ -62,7 +70,7 @@ class Resumer:
         for row in found:
             attempts = self._attempts[row.component, row.region]
             if self._lock.holder(row.component, row.region) is not None:
-                attempts.looks, attempts.pause = 0, FIRST_PAUSE
+                attempts.looks = 0
             else:
                 self._resume(row, argv, attempts, now)
 
@@ -70,11 +78,10 @@ class Resumer:
         # One look may fall between a command's opening of the rollout and its process's lock.
         attempts.looks += 1
         role = f"resume:{row.component}@{row.region}"
-        too_early = attempts.looks < LOOKS or now < attempts.not_before
+        too_early = attempts.looks < LOOKS or now < attempts.last + attempts.pause
         if too_early or running(self._home, role) is not None:
             return
-        attempts.not_before = now + attempts.pause
-        attempts.pause = min(2 * attempts.pause, LONGEST_PAUSE)
+        attempts.begin(now)
         spec = ProcessSpec(
             role=role,
             argv=tuple(_filled(word, row) for word in argv),

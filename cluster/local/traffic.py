@@ -1,11 +1,12 @@
 """Who serves, in which shares, and who gets copies: set, then seen live."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cluster.errors import NotFound, Refused, StateDamaged, TrafficNotMoved
+from cluster.errors import NotFound, Refused, StateDamaged, TrafficNotMoved, Unavailable
 from cluster.files import make_directory, writing
 from cluster.local.admin import Admin
 from cluster.local.envoy_clusters import clusters, endpoints
@@ -18,6 +19,7 @@ from cluster.local.xds import Change, Xds
 CDS = "cluster_manager.cds"
 RDS = f"http.{STAT_PREFIX}.rds.{ROUTES_NAME}"
 QUIET_READINGS, READING = 3, 0.05
+COPY_LOG_BYTES = 50_000_000
 
 
 class Traffic:
@@ -70,7 +72,10 @@ class Traffic:
             lease_check()
             for version in route.versions:
                 self._require_routable(component, version)
-            table = {**self.routes(), component: route}
+            before = self.routes()
+            if route.mirror is not None and not any(old.mirror for old in before.values()):
+                self._rotate_copy_log()
+            table = {**before, component: route}
             change = self._xds.write(self._home.routes, lambda name: routes(table, name), [RDS])
         self._xds.confirm(change)
         return self.route(component)
@@ -81,9 +86,9 @@ class Traffic:
         self._write_endpoints(component, version, ports, draining=True)
         deadline, quiet = time.monotonic() + timeout, 0
         while quiet < QUIET_READINGS:
-            active = self.active(component, version)
+            active = self._active_by(deadline, component, version)
             quiet = quiet + 1 if active == 0 else 0
-            if time.monotonic() > deadline:
+            if active and time.monotonic() > deadline:
                 raise TrafficNotMoved(
                     f"{component} {version} still works on {active} requests after {timeout:g} s",
                     hint="repeat the command; its instances get no new requests meanwhile",
@@ -111,6 +116,24 @@ class Traffic:
         """The ports of the instances that Envoy would send a request to now."""
         hosts = self._admin.hosts(cluster_name(component, version))
         return sorted(host.port for host in hosts if host.ready)
+
+    def _active_by(self, deadline: float, component: str, version: str) -> int:
+        """`active`, waiting until `deadline` for an Envoy that the keeper is starting again."""
+        while True:
+            try:
+                return self.active(component, version)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(READING)
+
+    def _rotate_copy_log(self) -> None:
+        """Begin a new log of copies when nobody is writing it and it has become long."""
+        log = self._home.upstream_log
+        with writing(log):
+            if log.exists() and log.stat().st_size > COPY_LOG_BYTES:
+                os.replace(log, log.with_suffix(".jsonl.1"))
+                self._admin.reopen_logs()
 
     def _write_endpoints(
         self, component: str, version: str, ports: Sequence[int], *, draining: bool
