@@ -43,7 +43,9 @@ class Feature:
     @property
     def blank(self) -> float | str | bool:
         """A value to warm up with where the model brings no example."""
-        return {"boolean": False, "string": ""}.get(self.column_type, 0.0)
+        if self.column_type == "string":
+            return ""
+        return False if self.column_type == "boolean" else 0.0
 
 
 class ModelCode(AbstractContextManager[None]):

@@ -1,0 +1,145 @@
+"""The files behind a shadow, each read as it grows: rows of servers, log of the proxy, labels."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from models.tail import PolarsType, Tail, frame_of
+
+ROW: dict[str, PolarsType] = {
+    "id": pl.String,
+    "at": pl.Float64,
+    "status": pl.Int64,
+    "ms": pl.Float64,
+    "prediction": pl.String,
+    "segment": pl.String,
+    "mirrored": pl.Boolean,
+    "open": pl.Float64,
+}
+PROXIED: dict[str, PolarsType] = {
+    "id": pl.String,
+    "status": pl.Int64,
+    "flags": pl.String,
+    "rollout": pl.String,
+}
+LABEL: dict[str, PolarsType] = {
+    "request_id": pl.String,
+    "label": pl.String,
+    "labelled_at": pl.String,
+}
+NOT_SENT_FLAGS = ("UO", "UF", "UH", "NR", "NC")
+"""The proxy's response flags for a copy that never reached a server: overflow, no connection,
+no healthy host, no route, no cluster. Any other flag means that it was cut off on the way."""
+
+FIRST_PREDICTION = re.compile(rb'"prediction": ?(["0-9-])')
+
+
+@dataclass(slots=True)
+class RowFiles:
+    """All rows that the servers of one side wrote, and how far they are known to be complete.
+
+    `numbers` says whether predictions are numbers (the first decides), None before there is one.
+    """
+
+    directory: Path
+    side: str
+    damaged: int = 0
+    numbers: bool | None = None
+    _tails: dict[Path, Tail] = field(default_factory=dict)
+    _ends: dict[Path, tuple[int, int | None]] = field(default_factory=dict)
+
+    def read(self) -> pl.DataFrame:
+        """The rows that are new; `at` and `open` in microseconds since 1970."""
+        for path in sorted(self.directory.glob(f"{self.side}-*.jsonl")):
+            self._tails.setdefault(path, Tail(path))
+        return pl.concat([no_rows(), *(self._read_one(path) for path in self._tails)])
+
+    def complete_until(self, now: int, timeout: int, grace: int) -> int:
+        """The moment (us) before which no further arrival can turn up in any of the files.
+
+        A file promises it with every row. One that makes no promise is complete once its requests
+        have timed out; one that fell silent is followed at a short distance.
+        """
+        moments = [now]
+        for last, promised in self._ends.values():
+            if now - last > timeout + grace:
+                moments.append(now - grace)
+            else:
+                moments.append(now - timeout - grace if promised is None else promised)
+        return min(moments)
+
+    def _read_one(self, path: Path) -> pl.DataFrame:
+        lines = self._tails[path].take()
+        if self.numbers is None and (first := FIRST_PREDICTION.search(lines)):
+            self.numbers = first[1] != b'"'
+        frame, damaged = _rows(lines)
+        self.damaged += damaged
+        if frame.height:
+            written = (frame["at"] + (frame["ms"] * 1000).cast(pl.Int64)).max()
+            assert isinstance(written, int)
+            self._ends[path] = (written, frame["open"][-1])
+        return frame
+
+
+@dataclass(slots=True)
+class ProxyLog:
+    """What the proxy says about the copies of one rollout: `timeout`, `not_sent` or `answered`."""
+
+    path: Path
+    rollout_id: str
+    damaged: int = 0
+    _tail: Tail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tail = Tail(self.path)
+
+    def read(self) -> pl.DataFrame:
+        """The copies that are new, as `id` and `trace`."""
+        frame, damaged = frame_of(self._tail.take(), PROXIED, ("id", "rollout"))
+        self.damaged += damaged
+        flags = pl.col("flags").fill_null("-").str.split(",")
+        unsent = flags.list.eval(pl.element().is_in(NOT_SENT_FLAGS)).list.any()
+        cut_off = (pl.col("flags").fill_null("-") != "-") | (pl.col("status").fill_null(0) == 0)
+        trace = pl.when(unsent).then(pl.lit("not_sent")).when(cut_off).then(pl.lit("timeout"))
+        mine = frame.filter(pl.col("rollout") == self.rollout_id)
+        return mine.select("id", trace.otherwise(pl.lit("answered")).alias("trace"))
+
+
+@dataclass(slots=True)
+class LabelFile:
+    """The labels of a component, of this shadow and of all others."""
+
+    path: Path
+    damaged: int = 0
+    _tail: Tail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tail = Tail(self.path)
+
+    def read(self) -> pl.DataFrame:
+        """The labels that are new, as `id`, `label` (text) and `labelled_at` in microseconds."""
+        frame, damaged = frame_of(self._tail.take(), LABEL, ("request_id", "label", "labelled_at"))
+        at = pl.col("labelled_at").str.to_datetime(
+            time_unit="us", time_zone="UTC", format="%+", strict=False
+        )
+        dated = frame.select(
+            pl.col("request_id").alias("id"), "label", at.to_physical().alias("labelled_at")
+        )
+        whole = dated.drop_nulls()
+        self.damaged += damaged + dated.height - whole.height
+        return whole
+
+
+def no_rows() -> pl.DataFrame:
+    """A table of rows without any."""
+    return _rows(b"")[0]
+
+
+def _rows(lines: bytes) -> tuple[pl.DataFrame, int]:
+    frame, damaged = frame_of(lines, ROW, ("id", "at", "status", "ms"))
+    moments = [
+        (pl.col(name) * 1_000_000).round().cast(pl.Int64).alias(name) for name in ("at", "open")
+    ]
+    return frame.with_columns(*moments), damaged
