@@ -1,6 +1,7 @@
 """The evidence of a verdict: pairs, policy and verdict in one folder, bound by digests."""
 
 import hashlib
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,17 @@ from cluster.files import write_whole
 from flows.refusal import Exit, Refused
 from flows.site import Site
 from rollout.history import VERDICT
-from rollout.state import Judged, Rollout
+from rollout.state import Decision, Judged, Rollout
 
 if TYPE_CHECKING:
     from analysis import Verdict
+    from flows.smoke import Smoke
+
+VERDICTS = {
+    Decision.PROMOTE: "PASS",
+    Decision.ROLLBACK: "FAIL",
+    Decision.INCONCLUSIVE: "INCONCLUSIVE",
+}
 
 
 def folder(site: Site, rollout: Rollout) -> Path:
@@ -47,10 +55,33 @@ def record(
         "decision": str(verdict.decision),
         "reason": reason,
         "pairs": verdict.pairs,
-        "decided_at": verdict.decided_at,
+        "decided_at": verdict.decided_at.as_dict() if verdict.decided_at else None,
         "seconds": (datetime.now(UTC) - rollout.opened_at).total_seconds(),
         "policy_digest": verdict.policy_digest,
         **place,
+    }
+    site.ledger.append(
+        VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data
+    )
+
+
+def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> None:
+    """The evidence of a first version: what it answered, and what that allows."""
+    place = folder(site, rollout)
+    place.mkdir(parents=True, exist_ok=True)
+    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
+    content = {"decision": smoke.decision, "reason": smoke.reason, "answers": smoke.answers}
+    text = json.dumps(content, indent=1) + "\n"
+    write_whole(place / "verdict.json", text, stage=site.home.stage)
+    data: dict[str, Any] = {
+        "rollout": rollout.id,
+        "verdict": VERDICTS[smoke.decision],
+        "decision": str(smoke.decision),
+        "reason": smoke.reason,
+        "pairs": 0,
+        "decided_at": None,
+        "evidence": str(place),
+        "evidence_digest": hashlib.sha256(text.encode()).hexdigest(),
     }
     site.ledger.append(
         VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data

@@ -23,6 +23,7 @@ TITLES = {
     "prefect": "Prefect, flow runs and their pages",
     "serving": "the Prefect deployments",
 }
+CHECKOUT = Path(__file__).resolve().parent.parent
 Answer = tuple[int, dict[str, Any], str]
 
 
@@ -109,7 +110,9 @@ def specs(here: Site) -> list[ProcessSpec]:
         ProcessSpec(
             "prefect", tuple(prefect), cwd, server_env(here), f"{here.prefect_url}/api/health"
         ),
-        ProcessSpec("serving", (python, "-m", "flows.serving", here.name), cwd, client_env(here)),
+        ProcessSpec(
+            "serving", (python, "-m", "flows.serving", here.name), str(CHECKOUT), client_env(here)
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from analysis import Verdict, judge
 from flows import evidence
 from flows.platform import look_at, recorded
 from flows.site import Site
+from flows.smoke import Smoke, smoke
 from models.records import Shadow, ShadowRecords, write_pairs
 from rollout import facts as fact
 from rollout.facts import Facts
@@ -27,6 +28,7 @@ class Sight:
     looks: int = 0
     verdict: Verdict | None = None
     shadow: Shadow | None = None
+    smoke: Smoke | None = None
     failure: str | None = None
     _ready_at: float = field(default_factory=monotonic)
 
@@ -53,9 +55,11 @@ class Sight:
     def analyse(self, facts: Facts) -> Facts:
         """The same facts with the evidence so far, judged from the file that will be kept."""
         rollout = facts.rollout
-        shadowed = rollout.phase is Phase.SHADOW and rollout.stable is not None
-        if not shadowed or rollout.closed is not None:
+        undecided = rollout.phase is Phase.SHADOW and rollout.judged is None
+        if not undecided or rollout.closed is not None:
             return facts
+        if rollout.stable is None:
+            return self._smoked(facts)
         self.take_in(facts)
         assert self.shadow is not None
         found = self.verdict
@@ -65,6 +69,15 @@ class Sight:
             pairs=found.pairs if found else 0,
             requests_per_second=self.shadow.requests_per_second(facts.now) / _share(facts),
         )
+        return replace(facts, look=look)
+
+    def _smoked(self, facts: Facts) -> Facts:
+        """A first version is asked a few hundred times once it is ready."""
+        if facts.rollout.candidate.version not in facts.ready:
+            return facts
+        self.smoke = smoke(self.site, facts.rollout, self.policy)
+        asked = len(self.smoke.answers)
+        look = fact.Look(self.smoke.decision, self.smoke.reason, asked, requests_per_second=0.0)
         return replace(facts, look=look)
 
     def take_in(self, facts: Facts) -> None:
@@ -78,6 +91,9 @@ class Sight:
 
     def conclude(self, facts: Facts, undecided: str | None) -> str:
         """Judge the stored file once more, read to its end: that verdict is the evidence."""
+        if self.smoke is not None:
+            evidence.record_smoke(self.site, facts.rollout, self.smoke)
+            return self.smoke.reason
         verdict = judge(self.pairs_file, self.policy.judging)
         place = evidence.keep(self.site, facts.rollout, self.pairs_file, verdict)
         evidence.record(self.site, facts.rollout, verdict, place, undecided)

@@ -107,6 +107,14 @@ def load_verified(directory: Path, manifest_sha256: str) -> Predictor:
     return predictor
 
 
+def example(directory: Path) -> dict[str, float | str | bool]:
+    """A request's features for this model: its own example, or blanks where it brings none."""
+    description = _description(directory)
+    features = _features(description)
+    values = _example(directory, description, features)
+    return {feature.name: value for feature, value in zip(features, values, strict=True)}
+
+
 def _description(directory: Path) -> Mapping[str, Any]:
     try:
         description = yaml.safe_load((directory / MODEL_FILE).read_text())
