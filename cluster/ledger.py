@@ -15,7 +15,8 @@ from cluster.errors import ChainBroken
 
 GENESIS = "0" * 64
 COLUMNS = "seq, at, kind, component, region, actor, data, prev_hash, hash"
-OPENED, CLOSED, NEEDS_RESUME = "rollout-opened", "rollout-closed", "rollout-needs-resume"
+OPENED, PHASE, CLOSED = "rollout-opened", "phase", "rollout-closed"
+WAITING = "rollout-waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,18 @@ class Ledger:
             raise _broken(last + 1, f"is missing, {highest} were written")
 
 
-def open_rollouts(ledger: Ledger) -> list[Row]:
-    """The rows that say a rollout was opened, or needs a resume, and was not closed since."""
-    return [row for row in ledger.latest((OPENED, CLOSED, NEEDS_RESUME)) if row.kind != CLOSED]
+def open_rollouts(ledger: Ledger, now: datetime) -> list[Row]:
+    """The newest rows of rollouts that need a process: opened or in a new phase, and not closed.
+
+    A rollout that waits for a person needs none until its `until` has passed.
+    """
+    latest = ledger.latest((OPENED, PHASE, WAITING, CLOSED))
+    return [
+        row
+        for row in latest
+        if row.kind in (OPENED, PHASE)
+        or (row.kind == WAITING and datetime.fromisoformat(str(row.data["until"])) <= now)
+    ]
 
 
 def _verify_rows(found: Iterator[tuple[object, ...]]) -> int:

@@ -41,7 +41,9 @@ def owe(site: Site, component: str) -> None:
     """Note in the outbox that the aliases have to follow what the ledger says by now."""
     head = site.ledger.head()
     key = f"aliases:{site.region}:{component}:{head.seq if head else 0}"
-    site.outbox.enqueue(key, OWED, {"component": component}, datetime.now(UTC))
+    site.outbox.enqueue(
+        key, OWED, {"component": component, "region": site.region}, datetime.now(UTC)
+    )
 
 
 def owed(site: Site, component: str | None = None) -> list[Errand]:

@@ -3,15 +3,17 @@
 import hashlib
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.files import write_whole
+from cluster.ledger import WAITING
 from flows.refusal import Exit, Refused
 from flows.site import Site
 from rollout.history import VERDICT
-from rollout.state import Decision, Judged, Rollout
+from rollout.policy import parse
+from rollout.state import Decision, Judged, Phase, Rollout
 
 if TYPE_CHECKING:
     from analysis import Verdict
@@ -62,6 +64,22 @@ def record(
     }
     site.ledger.append(
         VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data
+    )
+    if verdict.decision == Decision.PROMOTE and rollout.phase is Phase.SHADOW:
+        wait(site, rollout)
+
+
+def wait(site: Site, rollout: Rollout) -> None:
+    """Note that the rollout needs no process until it is promoted or its evidence is too old."""
+    until = datetime.now(UTC) + timedelta(
+        seconds=parse(rollout.policy_text).shadow.evidence_max_age
+    )
+    site.ledger.append(
+        WAITING,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, "until": until.isoformat()},
     )
 
 

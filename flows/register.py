@@ -4,12 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from models.label_file import take_in
-
 from flows.local_site import ensure_up, require_up
 from flows.openers import actor
 from flows.refusal import Exit, bad_input
 from flows.site import site
+from models.labels import append_labels, read_labels
 from rollout.words import count
 
 Answer = tuple[int, dict[str, Any], str]
@@ -49,5 +48,7 @@ def labels(options: argparse.Namespace) -> Answer:
         raise bad_input(f"there is no file {file}", "one JSON object per line")
     if not (here.home.records / options.name).is_dir():
         raise bad_input(f"{options.name} serves nothing on this site", "pincex status")
-    taken = take_in(file, here.home.records / options.name / "labels.jsonl")
-    return Exit.DONE, {"model": options.name, "labels": taken}, f"{count(taken)} labels taken in"
+    taken = read_labels(file)
+    append_labels(here.home.records / options.name / "labels.jsonl", taken)
+    report = {"model": options.name, "labels": len(taken)}
+    return Exit.DONE, report, f"{count(len(taken))} labels taken in"

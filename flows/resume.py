@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from cluster.ledger import open_rollouts
 from cluster.lock import kept
 from flows import aliases
 from flows.deploy import LEASE_SECONDS, go_on, nothing_to_do
@@ -16,7 +15,7 @@ from rollout.state import Rollout, Verb
 
 def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """The open rollout of `name`, or of every model; then the alias moves that are owed."""
-    components = {row.component for row in open_rollouts(here.ledger)}
+    components = {row.component for row in here.ledger.rows(region=here.region)}
     opened = [
         rollout
         for component in sorted(components)
