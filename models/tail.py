@@ -72,7 +72,7 @@ def frame_of(
     lines: bytes, schema: Mapping[str, PolarsType], required: Sequence[str]
 ) -> tuple[pl.DataFrame, int]:
     """Whole JSON lines as a table, and how many of them were unusable and left out."""
-    if not lines.strip():
+    if not lines or lines.isspace():
         return pl.DataFrame(schema=schema), 0
     damaged = 0
     try:
