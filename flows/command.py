@@ -13,6 +13,7 @@ from flows.follow import Followed, follow
 from flows.local_site import ensure_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
 from flows.prefect_env import client_env
+from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from rollout.policy import default_policy_text, parse
@@ -113,8 +114,8 @@ def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Ans
     if options.no_follow:
         text = f"started (process {running.pid}); pincex status, or: pincex resume"
         return Exit.DONE, {"pid": running.pid}, text
-    live = sys.stdout.isatty() and not options.json
-    return _answer(follow(here, options.name, here.home.run / outcome, live, running))
+    on_screen = sys.stdout.isatty() and not options.json
+    return _answer(follow(here, options.name, live_folder(here) / outcome, on_screen, running))
 
 
 def _answer(followed: Followed) -> Answer:

@@ -26,24 +26,31 @@ VERDICTS = {
 }
 
 
-def folder(site: Site, rollout: Rollout) -> Path:
-    """Where the evidence of a rollout lies."""
-    return site.home.evidence / f"{rollout.component}-{rollout.candidate.version}-{rollout.id}"
+def folder(site: Site, rollout: Rollout, digest: str) -> Path:
+    """Where evidence with this digest lies; another verdict has another folder."""
+    named = f"{rollout.component}-{rollout.candidate.version}-{digest[:12]}"
+    return site.home.evidence / named
+
+
+def digest_of(text: str) -> str:
+    """The digest under which a verdict is known: the SHA-256 of its bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def keep(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> dict[str, str]:
     """Store the evidence and return its place and its digest, the SHA-256 of verdict.json."""
-    place = folder(site, rollout)
+    text = verdict.to_json() + "\n"
+    digest = digest_of(text)
+    place = folder(site, rollout, digest)
     place.mkdir(parents=True, exist_ok=True)
     staged = place / "pairs.parquet.staged"
     shutil.copyfile(pairs, staged)
     staged.replace(place / "pairs.parquet")
     write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
-    text = verdict.to_json() + "\n"
     write_whole(place / "verdict.json", text, stage=site.home.stage)
     latest = site.home.evidence / f"{rollout.component}-{rollout.candidate.version}.json"
     write_whole(latest, text, stage=site.home.stage)
-    return {"evidence": str(place), "evidence_digest": hashlib.sha256(text.encode()).hexdigest()}
+    return {"evidence": str(place), "evidence_digest": digest}
 
 
 def record(
@@ -85,11 +92,12 @@ def wait(site: Site, rollout: Rollout) -> None:
 
 def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> None:
     """The evidence of a first version: what it answered, and what that allows."""
-    place = folder(site, rollout)
-    place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
     content = {"decision": smoke.decision, "reason": smoke.reason, "answers": smoke.answers}
     text = json.dumps(content, indent=1) + "\n"
+    digest = digest_of(text)
+    place = folder(site, rollout, digest)
+    place.mkdir(parents=True, exist_ok=True)
+    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
     write_whole(place / "verdict.json", text, stage=site.home.stage)
     data: dict[str, Any] = {
         "rollout": rollout.id,
@@ -99,7 +107,7 @@ def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> None:
         "pairs": 0,
         "decided_at": None,
         "evidence": str(place),
-        "evidence_digest": hashlib.sha256(text.encode()).hexdigest(),
+        "evidence_digest": digest,
     }
     site.ledger.append(
         VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
-from models.shadow_log import append_shadow_line
-
 from cluster.errors import Unavailable
 from cluster.lock import Lease
 from flows.effects import Effect, perform
 from flows.progress import progress_of
 from flows.progress_file import publish
 from flows.sight import Sight
+from models.shadow_log import append_shadow_line
 from rollout.decide import decide
 from rollout.facts import BringUp, Conclude, Facts, Finish, Hold
 from rollout.state import Phase
@@ -85,7 +84,7 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
     except Unavailable as error:
         if not isinstance(action, BringUp):
             raise
-        first, *_ = str(error).splitlines()
+        first = str(error).splitlines()[0].removesuffix("; its last words:")
         sight.failure = f"{action.revision.version} cannot be started: {first}"
         return str(error)
 

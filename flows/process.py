@@ -15,6 +15,7 @@ from cluster.files import write_whole
 from flows.loop import Recorder, Unrecorded
 from flows.openers import Request
 from flows.prefect_env import client_env
+from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         code, report = mapped.code, mapped.as_dict()
     outcome = os.environ.get(OUTCOME)
     if outcome:
-        path = here.home.run / outcome
+        path = live_folder(here) / outcome
         write_whole(path, json.dumps({"exit": int(code), **report}), stage=here.home.stage)
     print(json.dumps({"exit": int(code), **report}), file=sys.stderr)  # noqa: T201
     return int(code)

@@ -8,9 +8,16 @@ from typing import Any
 from flows.site import Site
 
 
+def live_folder(here: Site) -> Path:
+    """Where flow processes leave what their followers read."""
+    directory = here.home.path / "live"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 def progress_file(here: Site, component: str) -> Path:
     """Where the progress of a component's open rollout lies."""
-    return here.home.run / f"progress-{component}.json"
+    return live_folder(here) / f"progress-{component}.json"
 
 
 def publish(here: Site, progress: dict[str, Any]) -> None:

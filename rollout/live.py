@@ -25,7 +25,11 @@ def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
 
 def line(progress: Mapping[str, Any]) -> str:
     """The same in one line, for a pipe."""
-    undecided = [gate["label"] for gate in progress["gates"] if gate["outcome"] != "PASS"]
+    undecided = [
+        gate["label"]
+        for gate in progress["gates"]
+        if gate["blocking"] and gate["outcome"] != "PASS"
+    ]
     waiting = f"; undecided: {', '.join(undecided)}" if undecided else ""
     elapsed = duration(progress["elapsed"])
     return f"{progress['phase']} {elapsed}: {count(progress['pairs'])} pairs{waiting}"
