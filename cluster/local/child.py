@@ -14,9 +14,9 @@ from cluster.local.processes import (
     ProcessSpec,
     Running,
     forget,
-    processes,
     record,
     recorded,
+    running,
 )
 from cluster.local.scan import Member, kill, members, signal_process
 from cluster.local.spawn import spawn
@@ -46,7 +46,7 @@ class Child:
                 if spec is None or spec.digest != self.seen.spec:
                     self._stop(self.seen, now)
                 return True
-            self._note_end(self.seen, now)
+            self._note_end(self.seen, now, self._exit_code())
         if spec is None:
             return not self._is_cleared()
         if now >= self._start_after:
@@ -74,8 +74,11 @@ class Child:
             return self._process.poll() is None
         return seen.alive
 
-    def _note_end(self, seen: Running, now: float) -> None:
-        code = None if self._process is None else self._process.returncode
+    def _exit_code(self) -> int | None:
+        """How it ended; None for an adopted process, whose end another parent was told."""
+        return None if self._process is None else self._process.returncode
+
+    def _note_end(self, seen: Running, now: float, code: int | None) -> None:
         stopped = self._kill_after is not None
         log.info("%s (process %s) ended with exit code %s", self.role, seen.pid, code)
         self._process, self._kill_after = None, None
@@ -106,7 +109,7 @@ class Child:
             self._process = spawn(self._home, spec, kept=True)
         except NotFound as error:
             log.error("%s", error)
-            self._note_end(self._begun(spec, None, None, last_exit=NOT_STARTED), now)
+            self._note_end(self._begun(spec, None, None), now, NOT_STARTED)
             return
         log.info("%s started as process %s", self.role, self._process.pid)
         self._begin(spec, self._process.pid, start_mark(self._process.pid))
@@ -114,11 +117,8 @@ class Child:
     def _begin(self, spec: ProcessSpec, pid: int, mark: str | None) -> None:
         self._set(self._begun(spec, pid, mark))
 
-    def _begun(
-        self, spec: ProcessSpec, pid: int | None, mark: str | None, last_exit: int | None = None
-    ) -> Running:
-        before = self.seen
-        same = before is not None and before.spec == spec.digest
+    def _begun(self, spec: ProcessSpec, pid: int | None, mark: str | None) -> Running:
+        before = self.seen if self.seen is not None and self.seen.spec == spec.digest else None
         return Running(
             role=self.role,
             pid=pid,
@@ -127,8 +127,8 @@ class Child:
             kept=True,
             spec=spec.digest,
             grace=spec.grace,
-            deaths=before.deaths if before is not None and same else 0,
-            last_exit=before.last_exit if before is not None and same else last_exit,
+            deaths=0 if before is None else before.deaths,
+            last_exit=None if before is None else before.last_exit,
         )
 
     def _stop(self, seen: Running, now: float) -> None:
@@ -152,8 +152,20 @@ class Child:
 
     def _left_over(self) -> list[Member]:
         """Living processes of the role, except those that registered under a role of their own."""
-        own = {other.pid for other in processes(self._home) if other.role != self.role}
-        return [member for member in members(self._home, self.role) if member.pid not in own]
+        found = members(self._home, self.role)
+        own = self._registered_elsewhere() if found else set()
+        return [member for member in found if member.pid not in own]
+
+    def _registered_elsewhere(self) -> set[int | None]:
+        noted = set()
+        for role in set(self._home.roles(self._home.run)) - {self.role}:
+            try:
+                seen = running(self._home, role)
+            except StateDamaged as error:
+                log.warning("%s", error)
+                continue
+            noted |= {seen.pid} if seen is not None else set()
+        return noted
 
     def _set(self, seen: Running) -> None:
         self.seen = seen

@@ -41,12 +41,13 @@ def down(home: Home) -> list[str]:
 
 
 def _end(home: Home, found: list[Member]) -> None:
-    """SIGTERM to the leaders, SIGKILL to whoever is left after the grace they were promised."""
+    """SIGTERM to the leaders; when they are gone, or their grace is over, SIGKILL to the rest."""
     leaders = [member for member in found if member.leader]
     for member in leaders:
         signal_process(member.pid, member.mark, signal.SIGTERM)
     grace = max((_grace(home, member.role) for member in leaders), default=0.0)
-    kill(wait_gone(found, grace))
+    wait_gone(leaders, grace)
+    kill(found)
 
 
 def _grace(home: Home, role: str) -> float:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from cluster.errors import NotFound, StateDamaged, Unavailable
 from cluster.files import exclusive, read_object, write_whole
+from cluster.identity import start_mark
 from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, Running, running
 from cluster.local.readiness import last_words
 from cluster.local.spawn import spawn_detached
 
 KEEPER = "keeper"
-START_SECONDS = 10.0
+START_SECONDS, OTHER_KEEPER_SECONDS = 10.0, 1.0
 
 
 def ensure_keeper(home: Home, resume: Sequence[str] = ()) -> Running:
@@ -62,13 +63,16 @@ def _start(home: Home) -> Running:
         cwd=str(home.path),
         grace=2.0,
     )
-    spawn_detached(home, spec)
+    pid = spawn_detached(home, spec)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         time.sleep(0.005)
         found = _alive(home)
         if found is not None:
             return found
+        if start_mark(pid) is None:
+            # It failed, or left the place to another keeper that has not noted itself yet.
+            deadline = min(deadline, time.monotonic() + OTHER_KEEPER_SECONDS)
     raise Unavailable(
         f"the keeper of {home.path} does not start; its last words:\n{last_words(home, KEEPER)}",
         hint=f"tail -50 {home.log_file(KEEPER)}",

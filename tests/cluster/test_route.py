@@ -1,0 +1,96 @@
+"""Routes as values: whole, named, and the same after they were written down."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.errors import Refused
+from cluster.local.envoy_routes import routes
+from cluster.local.route import Mirror, Route, cluster_name, from_json, require_name, to_json
+
+VERSIONS = st.sampled_from(["v1.0.0", "v2.0.0", "v3-rc.1"])
+
+
+@st.composite
+def any_route(draw: st.DrawFn) -> Route:
+    """Any route between two versions, with or without a mirror."""
+    share = draw(st.integers(0, 100))
+    mirror = st.builds(Mirror, VERSIONS, st.floats(0.001, 1), st.just("r-1"))
+    return Route({"v1.0.0": share, "v2.0.0": 100 - share}, draw(st.none() | mirror), "7-abc")
+
+
+@given(any_route())
+def test_a_route_survives_being_written_down(route: Route) -> None:
+    """What is kept in Envoy's route file reads back as the same route."""
+    assert from_json(json.loads(json.dumps(to_json(route))), route.version_info) == route
+
+
+@given(any_route())
+def test_envoy_is_told_the_weights_of_the_route(route: Route) -> None:
+    """Every rule of a component carries exactly the positive weights."""
+    told = json.loads(json.dumps(routes({"price": route}, "1-x")))
+    rules = told["resources"][0]["virtual_hosts"][0]["routes"]
+
+    for rule in rules:
+        shares = rule["route"]["weighted_clusters"]["clusters"]
+        assert {share["name"].split("--")[1]: share["weight"] for share in shares} == {
+            version: share for version, share in route.weights.items() if share
+        }
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{}, {"v1": 99}, {"v1": 60, "v2": 60}, {"v1": 110, "v2": -10}],
+    ids=["none", "short", "over", "negative"],
+)
+def test_weights_that_make_no_whole_are_refused(weights: dict[str, int]) -> None:
+    """They must be at least 0 and sum to 100."""
+    with pytest.raises(Refused, match="sum to 100"):
+        Route(weights)
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.01, float("nan")])
+def test_a_mirror_copies_a_fraction_of_something(fraction: float) -> None:
+    """0 is no mirror, and more than everything cannot be copied."""
+    with pytest.raises(Refused, match="copies more than 0"):
+        Route({"v1": 100}, Mirror("v2", fraction, "r"))
+
+
+def test_a_route_needs_the_versions_that_serve_or_get_copies() -> None:
+    """A version with weight 0 may be taken away."""
+    route = Route({"v1": 100, "v0": 0}, Mirror("v2", 1, "r"))
+
+    assert route.versions == {"v1", "v2"}
+
+
+@pytest.mark.parametrize("name", ["price", "v2.0.0", "v1.0.0-rc.1+build_7", "A"])
+def test_names_fit(name: str) -> None:
+    """Components and versions as people write them."""
+    assert require_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a--b", "a/b", "../x", "a b", "ä", "a" * 64, "a\n"])
+def test_names_that_would_break_files_or_headers_are_refused(name: str) -> None:
+    """Path separators, blanks and the separator of cluster names cannot come in."""
+    with pytest.raises(Refused, match="cannot be a name"):
+        cluster_name("price", name)
+
+
+def test_a_single_model_answers_at_the_plain_paths_too() -> None:
+    """With one component /predict works without its name, with two it is nobody's."""
+    one, two = Route({"v1": 100}), Route({"v2": 100})
+
+    def paths(table: dict[str, Route]) -> set[str]:
+        told = json.loads(json.dumps(routes(table, "1-x")))
+        return {
+            rule["match"]["path"] for rule in told["resources"][0]["virtual_hosts"][0]["routes"]
+        }
+
+    own = {"/models/price/predict", "/models/price/labels"}
+    assert paths({"price": one}) == own | {"/predict", "/labels"}
+    assert paths({"price": one, "risk": two}) == own | {
+        "/models/risk/predict",
+        "/models/risk/labels",
+    }
