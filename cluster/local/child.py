@@ -49,6 +49,10 @@ class Child:
             self._note_end(self.seen, now, self._exit_code())
         if spec is None:
             return not self._is_cleared()
+        if self.seen is not None and self.seen.spec != spec.digest and self._deaths:
+            # Another spec may have cured what the former died of.
+            self._deaths.clear()
+            self._start_after = now
         if now >= self._start_after:
             self._start(spec, now)
         return True

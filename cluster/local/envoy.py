@@ -11,7 +11,7 @@ from cluster.local.envoy_routes import routes
 from cluster.local.home import Home, Site
 from cluster.local.processes import ProcessSpec, Running, running, want, wanted
 from cluster.local.readiness import is_ready, wait_ready
-from cluster.local.scan import require_free
+from cluster.local.scan import require_own_or_free
 
 ENVOY = "envoy"
 FIRST_VERSION = "0-new"
@@ -32,9 +32,9 @@ def ensure_envoy(home: Home, timeout: float = 10.0) -> Running:
     try:
         process = wait_ready(home, ENVOY, timeout)
     except Unavailable:
-        if running(home, ENVOY) is None:
-            require_free(site.ports.endpoint, "its endpoint")
-            require_free(site.ports.admin, "Envoy's admin interface")
+        process = running(home, ENVOY)
+        require_own_or_free(site.ports.endpoint, "its endpoint", process)
+        require_own_or_free(site.ports.admin, "Envoy's admin interface", process)
         raise
     Admin(site).require_own()
     return process

@@ -16,6 +16,7 @@ from cluster.errors import PortTaken
 from cluster.identity import start_mark
 from cluster.local.home import Home
 from cluster.local.ports import is_free
+from cluster.local.processes import Running
 from cluster.local.spawn import HOME_VARIABLE, KEPT_VARIABLE, ROLE_VARIABLE, SPEC_VARIABLE
 
 
@@ -85,9 +86,9 @@ def listens(pid: int, port: int) -> bool:
         return False
 
 
-def require_free(port: int, purpose: str) -> None:
-    """PortTaken, naming the process if the system tells it, unless `port` is free."""
-    if is_free(port):
+def require_own_or_free(port: int, purpose: str, own: Running | None) -> None:
+    """PortTaken, naming who has the port if the system tells it, unless `own` has it or nobody."""
+    if (own is not None and own.pid is not None and listens(own.pid, port)) or is_free(port):
         return
     raise PortTaken(
         f"port {port}, which the site uses for {purpose}, is taken by {_listener(port)}",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cluster.errors import NotFound, Refused, StateDamaged, TrafficNotMoved, Unavailable
+from cluster.errors import NotFound, Refused, TrafficNotMoved, Unavailable
 from cluster.files import make_directory, writing
 from cluster.local.admin import Admin
 from cluster.local.envoy_clusters import clusters, endpoints
@@ -50,9 +50,7 @@ class Traffic:
             table = content["resources"][0]["metadata"]["filter_metadata"][STATE]  # type: ignore[index]
             return {name: from_json(told, version) for name, told in table.items()}
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise StateDamaged(
-                f"{self._home.routes} is not a route file: {error!r}", hint="pincex status"
-            ) from error
+            raise self._xds.damaged(self._home.routes, error) from error
 
     def route(self, component: str) -> Route:
         """The route of a component as its file says; NotFound when it has none."""
@@ -167,10 +165,11 @@ class Traffic:
     def _versions(self) -> list[tuple[str, str]]:
         """The component and version of each pair of clusters, as the file says."""
         content = self._xds.read(self._home.clusters)
-        resources = content["resources"]
-        assert isinstance(resources, list)
-        parts = [str(resource["name"]).split("--") for resource in resources]
-        return sorted((names[0], names[1]) for names in parts if len(names) == 2)
+        try:
+            names = [str(told["name"]).split("--") for told in content["resources"]]  # type: ignore[attr-defined]
+        except (KeyError, TypeError) as error:
+            raise self._xds.damaged(self._home.clusters, error) from error
+        return sorted((parts[0], parts[1]) for parts in names if len(parts) == 2)
 
     def _listed(self, component: str, version: str) -> list[tuple[int, str]]:
         """Port and health status of a version's instances."""
@@ -189,9 +188,7 @@ class Traffic:
                 for host in hosts
             ]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise StateDamaged(
-                f"{file} lists no instances: {error!r}", hint=f"rm {file}"
-            ) from error
+            raise self._xds.damaged(file, error) from error
 
     def _require_routable(self, component: str, version: str) -> None:
         if (component, version) not in self._versions():

@@ -48,12 +48,16 @@ class Xds:
 
     def read(self, file: Path) -> Json:
         """A file's content; NotFound without it, StateDamaged with the way to put it right."""
-        return read_object(file, remedy=f"mv {self._kept(file)} {file}  (as it last was live)")
+        return read_object(file, remedy=self._remedy(file))
+
+    def damaged(self, file: Path, error: Exception) -> StateDamaged:
+        """The error for a file that is JSON but not what it should be."""
+        return StateDamaged(f"{file} is not what it should be: {error!r}", hint=self._remedy(file))
 
     def write(self, file: Path, render: Callable[[str], Json], readers: Sequence[str]) -> Change:
         """Replace a file with `render(version)` under the next version, and note the readers."""
         before = file.read_text() if file.exists() else None
-        version = _next_version(before, render)
+        version = self._next_version(file, before, render)
         told = {prefix: self._state(prefix) for prefix in readers}
         text = json.dumps(render(version), indent=1) + "\n"
         change = Change(file, version, text, before, told, self._log_length())
@@ -88,6 +92,14 @@ class Xds:
             + (f": {silence}" if silence else ""),
             hint="it will be live once Envoy answers: pincex status",
         )
+
+    def _next_version(self, file: Path, before: str | None, render: Callable[[str], Json]) -> str:
+        digest = hashlib.sha256(json.dumps(render(""), sort_keys=True).encode()).hexdigest()[:12]
+        try:
+            number = 0 if before is None else _number(json.loads(before)["version_info"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise self.damaged(file, error) from error
+        return f"{number + 1}-{digest}"
 
     def _state(self, prefix: str) -> Subscription:
         try:
@@ -127,6 +139,9 @@ class Xds:
         if newest > _number(change.version):
             raise Superseded(f"{change.file.name}: change {newest} came after {change.version}")
 
+    def _remedy(self, file: Path) -> str:
+        return f"mv {self._kept(file)} {file}  (as it last was live)"
+
     def _kept(self, file: Path) -> Path:
         """Where the text that was last seen live is kept, out of Envoy's sight."""
         relative = file.relative_to(self._home.envoy / "xds")
@@ -145,17 +160,6 @@ class Xds:
             said = file.read().decode(errors="replace").splitlines()
         reasons = [line for line in said if "reject" in line or "nable to" in line]
         return reasons[-1] if reasons else "it gave no reason"
-
-
-def _next_version(before: str | None, render: Callable[[str], Json]) -> str:
-    digest = hashlib.sha256(json.dumps(render(""), sort_keys=True).encode()).hexdigest()[:12]
-    number = 0
-    if before is not None:
-        try:
-            number = _number(json.loads(before)["version_info"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateDamaged("a file of the proxy is damaged", hint="pincex status") from error
-    return f"{number + 1}-{digest}"
 
 
 def _number(version: str | None) -> int:
