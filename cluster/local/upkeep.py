@@ -24,14 +24,24 @@ def ensure_keeper(home: Home, resume: Sequence[str] = ()) -> Running:
     in place of its names; empty leaves what was said before.
     """
     home.lay_out()
-    if resume and tuple(resume) != resume_argv(home):
-        text = json.dumps({"resume_argv": list(resume)}, indent=1)
-        write_whole(home.keeper_file, text, stage=home.stage)
+    if resume:
+        _say(home, tuple(resume))
     found = _alive(home)
     if found is not None:
         return found
     with exclusive(home.path / "site.lock", patience=START_SECONDS):
         return _alive(home) or _start(home)
+
+
+def _say(home: Home, resume: tuple[str, ...]) -> None:
+    try:
+        known = resume_argv(home)
+    except StateDamaged:
+        # Written anew from what the caller says; nothing else is in this file.
+        known = ()
+    if known != resume:
+        text = json.dumps({"resume_argv": list(resume)}, indent=1)
+        write_whole(home.keeper_file, text, stage=home.stage)
 
 
 def resume_argv(home: Home) -> tuple[str, ...]:
