@@ -33,11 +33,11 @@ def download(rest: Rest, folder: str, manifest_sha256: str, target: Path) -> Non
     with _beside(target) as fresh:
         try:
             content = rest.read_bytes(f"{folder}/{MANIFEST_NAME}")
-        except NotFound:
-            raise Damaged(f"the registry has no {MANIFEST_NAME} in {folder}") from None
-        manifest = parse_manifest(content, manifest_sha256)
-        for path in manifest:
-            rest.download(f"{folder}/{path}", fresh / _safe(path))
+            manifest = parse_manifest(content, manifest_sha256)
+            for path in manifest:
+                rest.download(f"{folder}/{path}", fresh / _safe(path))
+        except NotFound as lost:
+            raise Damaged(f"a registered file is gone: {lost}") from None
         verify(fresh, manifest)
         (fresh / MANIFEST_NAME).write_bytes(content)
         _swap(fresh, target)

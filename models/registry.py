@@ -47,6 +47,7 @@ class Registry:
 
     def __init__(self, url: str, timeout: float = PATIENCE) -> None:
         self.rest = Rest(url, timeout)
+        self.page_size = 200
 
     def __enter__(self) -> Self:
         return self
@@ -186,7 +187,9 @@ class Registry:
         rows: list[Json] = []
         token = ""
         while True:
-            page = self.rest.get(endpoint, max_results="200", page_token=token, **query)
+            page = self.rest.get(
+                endpoint, max_results=str(self.page_size), page_token=token, **query
+            )
             rows += page.get("model_versions") or page.get("registered_models") or []
             token = page.get("next_page_token", "")
             if not token:

@@ -52,19 +52,19 @@ class Rest:
         """Store one file, streamed; the name is taken from `path`."""
         with file.open("rb") as content, translated(self.where):
             response = self._client.put(_file_url(path), content=content)
-        self._raise_for(response)
+        self._raise_for(response, path)
 
     def upload_bytes(self, path: str, content: bytes) -> None:
         """Store a small file from memory."""
         with translated(self.where):
             response = self._client.put(_file_url(path), content=content)
-        self._raise_for(response)
+        self._raise_for(response, path)
 
     def read_bytes(self, path: str) -> bytes:
         """Fetch a small file into memory."""
         with translated(self.where):
             response = self._client.get(_file_url(path))
-        self._raise_for(response)
+        self._raise_for(response, path)
         return response.content
 
     def download(self, path: str, target: Path) -> None:
@@ -73,7 +73,7 @@ class Rest:
         with translated(self.where), self._client.stream("GET", _file_url(path)) as response:
             if response.is_error:
                 response.read()
-            self._raise_for(response)
+            self._raise_for(response, path)
             with target.open("wb") as file:
                 for chunk in response.iter_bytes():
                     file.write(chunk)
@@ -101,20 +101,20 @@ class Rest:
             response = self._client.request(
                 method, url, params=params, content=content, headers=headers
             )
-        self._raise_for(response)
+        self._raise_for(response, endpoint)
         answer = _parsed(response)
         if answer is None:
             raise RegistryError(f"{self.where} does not answer like an MLflow server")
         return answer
 
-    def _raise_for(self, response: httpx.Response) -> None:
+    def _raise_for(self, response: httpx.Response, about: str) -> None:
         if not response.is_error:
             return
         answer = _parsed(response) or {}
         code, message = answer.get("error_code"), answer.get("message")
         kind = error_for_status(response.status_code, code)
         said = str(message or f"HTTP {response.status_code}").splitlines()[0][:300]
-        raise kind(f"MLflow at {self.where}: {said}")
+        raise kind(f"MLflow at {self.where}: {said} ({about})")
 
 
 def without_credentials(url: str) -> str:
