@@ -203,6 +203,26 @@ def test_an_unnoted_child_that_nobody_wants_is_ended(home: Home) -> None:
     eventually(lambda: child.poll() is not None)
 
 
+def test_a_keeper_killed_at_any_moment_neither_loses_nor_doubles(home: Home) -> None:
+    """Keepers killed 0 to 120 ms after their start, in the middle of starting ten processes."""
+    roles = [f"worker-{number}" for number in range(10)]
+    for role in roles:
+        want(home, sleeper(role))
+
+    for moment in range(12):
+        keeper = ensure_keeper(home)
+        time.sleep(moment * 0.01)
+        assert keeper.pid is not None
+        os.kill(keeper.pid, signal.SIGKILL)
+        eventually(lambda pid=keeper.pid: start_mark(pid) is None)
+    ensure_keeper(home)
+    eventually(lambda: all(running(home, role) for role in roles))
+    time.sleep(0.3)
+
+    assert [len(pids(home, role)) for role in roles] == [1] * 10
+    assert [running(home, role).pid for role in roles] == [pids(home, role)[0] for role in roles]  # type: ignore[union-attr]
+
+
 def test_what_a_dead_process_left_behind_goes_before_the_next_start(home: Home) -> None:
     """A grandchild that survived would sit on the port; it is killed first."""
     ensure_keeper(home)
