@@ -111,15 +111,9 @@ class Story:
         """Move traffic under load; the time until no answer came from the old version any more."""
         self.step(" ".join(words), lambda: pincex(*words))
         rows: list[dict[str, Any]] = pincex("history", MODEL).report["rows"]
-        entered = max(
-            datetime.fromisoformat(row["at"]).timestamp() for row in rows if _begins_switch(row)
-        )
-        return Switch(seconds=max(client.last_answer(old, SETTLED) - entered, 0.0))
-
-
-def _begins_switch(row: dict[str, Any]) -> bool:
-    opened = row["kind"] == "rollout-opened" and row["data"]["verb"] != "deploy-model"
-    return bool(opened or (row["kind"] == "phase" and row["data"]["phase"] == "PROMOTING"))
+        moved = [row["data"]["began_at"] for row in rows if row["kind"] == "traffic"][-1]
+        began = datetime.fromisoformat(moved).timestamp()
+        return Switch(seconds=max(client.last_answer(old, SETTLED) - began, 0.0))
 
 
 def fresh(home: Path) -> None:

@@ -1,6 +1,8 @@
 """The closing screen: what every version earned, how fast traffic moved, how to go on."""
 
 import os
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -35,7 +37,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Seconds from the decision to move until every answer came from the other version."""
+    """Seconds from the change of the route until every answer came from the other version."""
 
     seconds: float
 
@@ -56,10 +58,7 @@ def final(
     rows = [("version", "what it is", "verdict", "decided after", "because")]
     rows += [_row(entry) for entry in tried]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
-    table = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
-        for row in rows
-    ]
+    table = [line for row in rows for line in _lines(row, widths)]
     moved = ", ".join(f"{what} in {switch}" for what, switch in switches.items())
     lines = [
         "",
@@ -82,6 +81,14 @@ def _row(entry: Tried) -> tuple[str, str, str, str, str]:
     what, _ = VERSIONS[entry.version]
     after = f"{entry.pairs:,} pairs, {entry.seconds:.0f} s"
     return entry.version, what, entry.decision, after, entry.reason
+
+
+def _lines(row: tuple[str, str, str, str, str], widths: list[int]) -> list[str]:
+    """One row, its reason wrapped where the terminal ends."""
+    left = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+    room = max(shutil.get_terminal_size().columns - len(left) - 2, 24)
+    first, *more = textwrap.wrap(row[4], room) or [""]
+    return [f"{left}  {first}", *(" " * (len(left) + 2) + line for line in more)]
 
 
 def _near(path: str) -> str:

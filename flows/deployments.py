@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any, Literal
 
 import httpx
-from prefect import State, flow
+from prefect import State, flow, tags
 from prefect.exceptions import PrefectException
 from prefect.states import Completed
 from pydantic import Field
@@ -30,13 +30,20 @@ def run_recorded(site_name: str, verb: str, rest: list[str]) -> Outcome:
     """Run the verb of a flow process as a flow; without Prefect's record where the server dies."""
     ended.clear()
     try:
-        _run_flow(site_name, verb, rest)
+        with tags("pincex", site_name, *_component(verb, rest)):
+            _run_flow(site_name, verb, rest)
     except (httpx.HTTPError, PrefectException):
         if not ended:
             from flows.loop import Unrecorded
 
             return dispatch(site(site_name), verb, rest, Unrecorded())
     return ended[-1]
+
+
+def _component(verb: str, rest: list[str]) -> list[str]:
+    if verb == "deploy-model":
+        return [str(json.loads(rest[0])["name"])]
+    return [str(json.loads(rest[0])[0])] if verb == "promote-model" else rest
 
 
 def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:

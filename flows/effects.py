@@ -1,6 +1,7 @@
 """Actions performed: each is idempotent, and read back before the next is decided."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from cluster.lock import Lease
 from flows.aliases import settle_or_owe
 from flows.site import Site
 from rollout.facts import BringUp, Enter, Mirrored, Promote, RollBack, Shift
-from rollout.history import CLOSED, PHASE, SERVED, as_data
+from rollout.history import CLOSED, PHASE, SERVED, TRAFFIC, as_data
 from rollout.state import Ending, Revision, Rollout, Verb
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
         case BringUp(revision):
             return bring_up(site, rollout.component, revision, policy)
         case Shift(weights, mirrored):
-            return _shift(site, rollout.component, weights, mirrored, lease)
+            return _shift(site, rollout, weights, mirrored, lease)
         case Enter(phase):
             enter(site, rollout, str(phase), rollout.override)
             return f"entered {phase}"
@@ -36,14 +37,34 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
 
 
 def _shift(
-    site: Site, component: str, weights: dict[str, int], mirrored: Mirrored | None, lease: Lease
+    site: Site,
+    rollout: Rollout,
+    weights: dict[str, int],
+    mirrored: Mirrored | None,
+    lease: Lease,
 ) -> str:
+    """Set the route and see it live; only then is it written down, with the moment it began."""
     mirror = None
     if mirrored is not None:
         mirror = Mirror(mirrored.version, mirrored.fraction, mirrored.rollout_id)
-    site.traffic.set_route(component, Route(weights, mirror), lease_check=lease.check)
+    began_at = datetime.now(UTC)
+    site.traffic.set_route(rollout.component, Route(weights, mirror), lease_check=lease.check)
+    copies = mirrored.version if mirrored else None
+    site.ledger.append(
+        TRAFFIC,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={
+            "rollout": rollout.id,
+            "weights": weights,
+            "mirrored": copies,
+            "fraction": mirrored.fraction if mirrored else 0.0,
+            "began_at": began_at.isoformat(),
+        },
+    )
     shares = ", ".join(f"{version} {percent} %" for version, percent in weights.items())
-    return f"traffic: {shares}; copies to {mirrored.version if mirrored else 'nobody'}"
+    return f"traffic: {shares}; copies to {copies or 'nobody'}"
 
 
 def bring_up(site: Site, component: str, revision: Revision, policy: "Policy") -> str:
@@ -140,9 +161,8 @@ def _roll_back(
     """Traffic, then workloads, then bookkeeping."""
     to, reason, ending = action.to, action.reason, action.ending
     if to is not None:
-        wanted = Route({to.version: 100})
-        if site.traffic.route(rollout.component) != wanted:
-            site.traffic.set_route(rollout.component, wanted, lease_check=lease.check)
+        if site.traffic.route(rollout.component) != Route({to.version: 100}):
+            _shift(site, rollout, {to.version: 100}, None, lease)
     champion = site.history(rollout.component).champion
     if champion is None or champion.revision != rollout.candidate:
         stop_instances(site.home, rollout.component, rollout.candidate.version, policy.drain_within)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -40,7 +41,10 @@ class InPrefect:
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
         """Run it as a task of that name, never from a cache."""
         recorded: Task[..., T] = Task(function, name=name, cache_policy=NO_CACHE)
-        return recorded(*arguments)
+        answer = recorded(*arguments)
+        if isinstance(answer, str):
+            get_run_logger().info("%s: %s", name, answer)
+        return answer
 
     def show(self, progress: dict[str, Any]) -> None:
         """Bring page and bar up to date, every two seconds and whenever the decision changes."""
@@ -55,7 +59,7 @@ class InPrefect:
         try:
             self._write(progress)
         except LOST as error:
-            _say(f"Prefect lost a page: {type(error).__name__}")
+            get_run_logger().warning("Prefect lost a page: %s", type(error).__name__)
             return
         self._decision = progress["decision"]
 
@@ -84,9 +88,3 @@ def _share(progress: dict[str, Any]) -> float:
 def _id(answer: Any) -> UUID:
     assert isinstance(answer, UUID)
     return answer
-
-
-def _say(text: str) -> None:
-    import logging
-
-    logging.getLogger("pincex").warning(text)

@@ -9,17 +9,18 @@ from analysis import Finding, Verdict, forecast
 from flows.sight import Sight
 from rollout import gate_words
 from rollout.facts import Action, Conclude, Facts, Finish
-from rollout.state import Decision
+from rollout.gate_words import Beside
+from rollout.state import Decision, Rollout
 
 
 def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
     """Plain values for the live view, the Prefect page and `status`."""
     rollout = facts.rollout
     labels, delay = _labels(sight.shadow.pairs) if sight.shadow else (0, None)
-    champion = rollout.stable.version if rollout.stable else "no champion"
+    beside = _beside(sight, rollout)
     verdict = sight.verdict
     elapsed = (facts.now - rollout.opened_at).total_seconds()
-    rate = facts.look.requests_per_second if facts.look else 0.0
+    rate = facts.look.requests_per_second if facts.look else sight.rate
     decision = rollout.judged.decision if rollout.judged else (facts.look and facts.look.decision)
     reason = rollout.judged.reason if rollout.judged else getattr(action, "reason", "")
     if isinstance(action, Conclude) and facts.look:
@@ -41,7 +42,7 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "labels": labels,
         "label_delay": delay,
         "looks": sight.looks,
-        "gates": [_gate(found, champion) for found in verdict.findings] if verdict else [],
+        "gates": [_gate(found, beside) for found in verdict.findings] if verdict else [],
         "decision": str(decision) if decision else None,
         "reason": reason,
         "expected": expected,
@@ -49,17 +50,28 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
     }
 
 
-def _gate(finding: Finding, champion: str) -> dict[str, Any]:
+def _gate(finding: Finding, beside: Beside) -> dict[str, Any]:
     gate = finding.as_dict()
     return {
         "name": finding.name,
-        "label": gate_words.label(gate, champion),
-        "now": gate_words.now(gate, finding.unit),
+        "label": gate_words.label(gate, beside),
+        "now": gate_words.now(gate, finding.unit, beside),
         "harm": finding.harm_progress or 0.0,
         "safe": finding.safety_progress or 0.0,
         "outcome": finding.outcome.value,
         "blocking": finding.blocking,
     }
+
+
+def _beside(sight: Sight, rollout: Rollout) -> Beside:
+    champion = rollout.stable.version if rollout.stable else "no champion"
+    limit = sight.policy.judging.gates["p95-limit"].limits["limit_ms"]
+    pairs = sight.shadow.pairs if sight.shadow else None
+    return Beside(champion, limit, _p95(pairs, "baseline"), _p95(pairs, "candidate"))
+
+
+def _p95(pairs: pl.DataFrame | None, side: str) -> float | None:
+    return None if pairs is None else pairs[f"{side}_latency_ms"].quantile(0.95, "higher")
 
 
 def _expected(verdict: Verdict, elapsed: float) -> list[float] | None:

@@ -26,6 +26,7 @@ class Sight:
     policy: Policy
     records: ShadowRecords
     looks: int = 0
+    rate: float = 0.0
     verdict: Verdict | None = None
     shadow: Shadow | None = None
     smoke: Smoke | None = None
@@ -62,12 +63,13 @@ class Sight:
             return self._smoked(facts)
         self.take_in(facts)
         assert self.shadow is not None
+        self.rate = self.shadow.requests_per_second(facts.now) / _share(facts)
         found = self.verdict
         look = fact.Look(
             decision=Decision(found.decision) if found else Decision.CONTINUE,
             reason=found.reason if found else "no pair so far",
             pairs=found.pairs if found else 0,
-            requests_per_second=self.shadow.requests_per_second(facts.now) / _share(facts),
+            requests_per_second=self.rate,
         )
         return replace(facts, look=look)
 

@@ -23,6 +23,7 @@ def status(options: argparse.Namespace) -> Answer:
     """One look at everything: what serves, what is open, what runs, what does not answer."""
     here = site(options.site)
     require_up(here)
+    held = locks(here)
     report = {
         "site": here.name,
         "region": here.region,
@@ -33,7 +34,8 @@ def status(options: argparse.Namespace) -> Answer:
         "mlflow": asked.healthy(f"{here.mlflow_url}/health"),
         "prefect_url": here.prefect_url,
         "mlflow_url": here.mlflow_url,
-        "lock": locks(here),
+        "lock": next(iter(held), None),
+        "locks": held,
         "models": [model(here, name) for name in components(here)],
         "processes": processes(here),
     }

@@ -1,6 +1,7 @@
 """A gate as the live view names it: what it holds against what, and what is so now."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Gate = Mapping[str, Any]
@@ -17,18 +18,28 @@ LATE = {
 }
 
 
-def label(gate: Gate, champion: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the gates: champion, latency limit, p95 of both sides in ms."""
+
+    champion: str
+    limit_ms: float
+    baseline_p95_ms: float | None
+    candidate_p95_ms: float | None
+
+
+def label(gate: Gate, beside: Beside) -> str:
     """The gate with its limit, in at most 25 characters."""
     name, tolerance, margin = gate["name"], gate["tolerance"], gate["margin"]
     match name:
         case "errors-absolute":
             return f"errors < {_percent(margin)} %"
         case "p95-limit":
-            return "p95 < limit"
+            return f"p95 < {beside.limit_ms:.3g} ms"
         case "accuracy-absolute":
             return f"accuracy >= {_percent(tolerance)} %"
         case "accuracy-paired":
-            return f"no worse than {champion}"[:25]
+            return f"no worse than {beside.champion}"[:25]
         case "coverage":
             return "copies answered"
         case "sample-integrity":
@@ -36,8 +47,14 @@ def label(gate: Gate, champion: str) -> str:
     return PAIRED.get(name) or LATE.get(name) or str(name)
 
 
-def now(gate: Gate, unit: str) -> str:
-    """The estimate with its interval, in percent or percentage points."""
+def now(gate: Gate, unit: str, beside: Beside) -> str:
+    """The estimate with its interval: percent, percentage points, milliseconds."""
+    baseline, candidate = beside.baseline_p95_ms, beside.candidate_p95_ms
+    if gate["name"] == "p95-limit" and candidate is not None and gate["high"] is not None:
+        over = f"{100 * gate['estimate']:.2g} to {100 * gate['high']:.2g} % over"
+        return f"{candidate:.3g} ms ({over})"
+    if gate["name"] == "frozen-p95" and candidate is not None and baseline is not None:
+        return f"{candidate:.3g} ms, champion {baseline:.3g} ms"
     value, low, high = gate["estimate"], gate["low"], gate["high"]
     if value is None:
         return "no data yet"

@@ -10,6 +10,7 @@ from rollout.state import Decision, Ending, Judged, Phase, Revision, Rollout, Ve
 OPENED = "rollout-opened"
 PHASE = "phase"
 VERDICT = "verdict"
+TRAFFIC = "traffic"
 SERVED = "served"
 CLOSED = "rollout-closed"
 ALIASES = "aliases"

@@ -38,7 +38,7 @@ def line(progress: Mapping[str, Any]) -> str:
 def markdown(progress: Mapping[str, Any]) -> str:
     """The same as a page for the Prefect UI."""
     rows = [
-        f"| {gate['label']} | {gate['now']} | `{bar(gate['harm'], gate['safe'])}` "
+        f"| {gate['label']} | {gate['now']} | `{bar(gate['harm'], gate['safe']).strip('|')}` "
         f"| {gate['outcome']} |"
         for gate in progress["gates"]
     ]
@@ -55,7 +55,7 @@ def markdown(progress: Mapping[str, Any]) -> str:
             _traffic(progress),
             *table,
             "",
-            _expectation(progress),
+            "" if _decided(progress) else _expectation(progress),
             "",
             f"`pincex status` · `pincex model-status {progress['component']}`",
         ]
@@ -91,8 +91,12 @@ def _gate(gate: Mapping[str, Any]) -> str:
     return f"{gate['label']:<{LABEL}} {gate['now']:<{NOW}}      {progress} {gate['outcome']}"
 
 
+def _decided(progress: Mapping[str, Any]) -> bool:
+    return progress["decision"] not in (None, "CONTINUE")
+
+
 def _expectation(progress: Mapping[str, Any]) -> str:
-    if progress["decision"] and progress["decision"] != "CONTINUE":
+    if _decided(progress):
         return f"{progress['decision']}: {progress['reason']}"
     seconds: Sequence[float] | None = progress["expected"]
     if seconds is None:

@@ -11,7 +11,7 @@ Report = Mapping[str, Any]
 
 def site(report: Report) -> list[str]:
     """The site's line, then a block for each model."""
-    locks = report["lock"]
+    locks = report["locks"]
     held = ", ".join(f"{lock['holder']} holds {lock['component']}" for lock in locks)
     lines = [
         f"{report['site']:<8} Envoy {report['envoy']}   Prefect {report['prefect']}   "
@@ -117,6 +117,10 @@ def _event(row: Report) -> str:
             origin = data["from"]["version"] if data["from"] else "nothing"
             what = f"traffic {origin} -> {data['to']['version']} by {data['verb']}"
             what += f", override: {data['override']}" if data["override"] else ""
+        case "traffic":
+            shares = ", ".join(f"{version} {share} %" for version, share in data["weights"].items())
+            copies = f", copies to {data['mirrored']}" if data["mirrored"] else ""
+            what = f"route {shares}{copies}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
         case "phase":
