@@ -160,9 +160,8 @@ def _roll_back(
 ) -> str:
     """Traffic, then workloads, then bookkeeping."""
     to, reason, ending = action.to, action.reason, action.ending
-    if to is not None:
-        if site.traffic.route(rollout.component) != Route({to.version: 100}):
-            _shift(site, rollout, {to.version: 100}, None, lease)
+    if to is not None and site.traffic.route(rollout.component) != Route({to.version: 100}):
+        _shift(site, rollout, {to.version: 100}, None, lease)
     champion = site.history(rollout.component).champion
     if champion is None or champion.revision != rollout.candidate:
         stop_instances(site.home, rollout.component, rollout.candidate.version, policy.drain_within)
