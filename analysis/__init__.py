@@ -1,19 +1,25 @@
 """The statistical judge: pairs of answers in, a verdict out that holds however often one looks.
 
 Pure: arrays and tables in, immutable values out. No clock, environment, network, log or `try`
-enters here; `analysis/read.py` alone opens files.
+enters here; `analysis/read.py` and
+`analysis/policy_file.py` alone open files.
 """
 
-from analysis.errors import BadInput
-from analysis.findings import Finding, Outcome
-from analysis.forecast import Forecast, forecast
-from analysis.judging import judge
-from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
-from analysis.pairs import PAIR_SCHEMA, Pairs
-from analysis.policy import JudgePolicy
-from analysis.read import default_policy, parse_policy, read_pairs, read_policy
-from analysis.verdict import NotPassed, Verdict
-from analysis.version import CODE_VERSION
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.errors import BadInput
+    from analysis.findings import Finding, Outcome
+    from analysis.forecast import Forecast, forecast
+    from analysis.judging import judge
+    from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
+    from analysis.pairs import PAIR_SCHEMA, Pairs
+    from analysis.policy import JudgePolicy
+    from analysis.policy_file import default_policy, parse_policy, read_policy
+    from analysis.read import read_pairs
+    from analysis.verdict import NotPassed, Verdict
+    from analysis.version import CODE_VERSION
 
 __all__ = [
     "CODE_VERSION",
@@ -35,3 +41,32 @@ __all__ = [
     "read_pairs",
     "read_policy",
 ]
+
+# Where each name lives: it is imported when it is first used, because a command that only reads a
+# policy must not pay for tables and arrays.
+_HOMES = {
+    "BadInput": "errors",
+    "CODE_VERSION": "version",
+    "Finding": "findings",
+    "Forecast": "forecast",
+    "JudgePolicy": "policy",
+    "METADATA_KEYS": "metadata",
+    "NotPassed": "verdict",
+    "Outcome": "findings",
+    "PAIR_SCHEMA": "pairs",
+    "Pairs": "pairs",
+    "SCHEMA_VERSION": "metadata",
+    "Verdict": "verdict",
+    "default_policy": "policy_file",
+    "forecast": "forecast",
+    "judge": "judging",
+    "parse_policy": "policy_file",
+    "read_pairs": "read",
+    "read_policy": "policy_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+    return getattr(import_module(f"analysis.{_HOMES[name]}"), name)

@@ -21,7 +21,8 @@ from analysis.findings import Outcome
 from analysis.latency_gates import latency_courses
 from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
-from analysis.read import Source, default_policy, read_pairs, read_policy
+from analysis.policy_file import default_policy, read_policy
+from analysis.read import Source, read_pairs
 from analysis.reasons import reason_of
 from analysis.record_gates import answered_share, record_courses
 from analysis.verdict import Verdict

@@ -2,7 +2,6 @@
 
 import io
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,13 +12,11 @@ from analysis.columns import IN_FILE, IN_FRAME
 from analysis.errors import BadInput
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
-from analysis.policy import JudgePolicy, policy_from_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Source: TypeAlias = "Pairs | pl.DataFrame | pd.DataFrame | Path | str"
-GATES = Path(__file__).with_name("gates.toml")
 
 
 def read_pairs(source: Source, metadata: Mapping[str, object] | None = None) -> Pairs:
@@ -143,30 +140,3 @@ def _no_constant(text: str) -> float:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def parse_policy(text: str) -> JudgePolicy:
-    """The judging part of a policy; what it leaves out is taken from the packaged default."""
-    default = GATES.read_text("utf-8")
-    return policy_from_tables(_tables(text), _tables(default), text)
-
-
-def default_policy() -> JudgePolicy:
-    """The packaged default: the guard against drifting hosts, and every gate of the runbook."""
-    return parse_policy(GATES.read_text("utf-8"))
-
-
-def read_policy(path: Path | str) -> JudgePolicy:
-    """The judging part of a policy file."""
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"policy {path} cannot be read: {error}", "a TOML file") from error
-    return parse_policy(text)
-
-
-def _tables(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"policy is not TOML: {error}", "see docs for a whole policy") from error

@@ -1,0 +1,37 @@
+"""Policies from text and files; kept apart from pairs so that a command can read one at once."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import BadInput
+from analysis.policy import JudgePolicy, policy_from_tables
+
+GATES = Path(__file__).with_name("gates.toml")
+
+
+def parse_policy(text: str) -> JudgePolicy:
+    """The judging part of a policy; what it leaves out is taken from the packaged default."""
+    default = GATES.read_text("utf-8")
+    return policy_from_tables(_tables(text), _tables(default), text)
+
+
+def default_policy() -> JudgePolicy:
+    """The packaged default: the guard against drifting hosts, and every gate of the runbook."""
+    return parse_policy(GATES.read_text("utf-8"))
+
+
+def read_policy(path: Path | str) -> JudgePolicy:
+    """The judging part of a policy file."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"policy {path} cannot be read: {error}", "a TOML file") from error
+    return parse_policy(text)
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"policy is not TOML: {error}", "see docs for a whole policy") from error
