@@ -129,8 +129,8 @@ def _reopened(
 
 def _last_passed(history: History, champion: Revision, name: str) -> Revision:
     for rollout in reversed(history.rollouts):
-        passed = rollout.judged is not None and rollout.judged.decision is Decision.PROMOTE
-        if passed and rollout.stable == champion and rollout.verb is Verb.DEPLOY:
+        deployed = rollout.verb is Verb.DEPLOY and rollout.stable == champion
+        if deployed and history.passed(champion, rollout.candidate):
             return rollout.candidate
     raise Refused(
         f"{name} has no version with a PASS against {champion.version}",

@@ -67,10 +67,13 @@ class History:
         return unfinished[-1] if unfinished else None
 
     def passed(self, stable: Revision, candidate: Revision) -> Rollout | None:
-        """The latest rollout with a PASS for exactly these two revisions."""
+        """The latest rollout with a PASS for exactly these two revisions, and no FAIL after it."""
         for rollout in reversed(self.rollouts):
-            pair = (rollout.stable, rollout.candidate)
-            if pair == (stable, candidate) and _promotable(rollout):
+            if (rollout.stable, rollout.candidate) != (stable, candidate):
+                continue
+            if rollout.judged and rollout.judged.decision is Decision.ROLLBACK:
+                return None
+            if _promotable(rollout):
                 return rollout
         return None
 
