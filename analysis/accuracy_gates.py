@@ -34,6 +34,16 @@ def _labels(record: Record) -> str:
     return f"{count(admitted)} labelled pairs of {count(len(record.pairs))}{late}"
 
 
+def _unlabelled(record: Record) -> str:
+    """What to say instead of an accuracy while no label came in time."""
+    admitted, n = len(record.labels.at_us), len(record.pairs)
+    if record.in_time[:admitted].any():
+        return ""
+    if admitted:
+        return f"{count(admitted)} of {count(n)} pairs got no label in time"
+    return f"no label yet for {count(n)} pairs"
+
+
 def _accuracies(record: Record, sides: Sides) -> tuple[str, str]:
     """Accuracy of both sides over the pairs known on both, in percent."""
     known = known_pairs(sides) & record.in_time[: len(sides.candidate_harm)]
@@ -55,7 +65,7 @@ def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
         np.asarray(sides.candidate_safety | unlabelled),
         (1 - tolerance, 1 - margin),
     )
-    judged = judged.mirrored()
+    judged = judged.mirrored(1.0)
     now = _accuracies(record, sides)[0]
     low, high = judged.estimate.low or 0.0, judged.estimate.high or 0.0
     words = Words(
@@ -63,8 +73,8 @@ def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
         unit="share",
         now=f"accuracy {now} ({share(low)} to {share(high)}, limit {share(tolerance)}) "
         f"in {_labels(record)}",
-        brief=f"accuracy {now}, floor {percent(tolerance)}",
-        found=f"an accuracy of {percent(judged.found)} or less would have been found"
+        brief=_unlabelled(record) or f"accuracy {now}, floor {percent(tolerance)}",
+        found=f"an accuracy of {percent(1 - judged.found)} or less would have been found"
         if judged.found is not None
         else "no harm was small enough to be found in so few labels",
     )
@@ -72,21 +82,22 @@ def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
 
 
 def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
-    """The difference is in wrong answers, so that more is worse as in every paired gate."""
+    """The bets are on wrong answers, what is told is the difference of accuracies."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
-    judged = judge_paired(record, gate, sides, (tolerance, margin))
+    judged = judge_paired(record, gate, sides, (tolerance, margin)).mirrored(0.0)
     candidate, baseline = _accuracies(record, sides)
     value = judged.estimate.value
     against = f"accuracy {candidate} against {baseline}"
-    below = value is not None and value > tolerance
+    floor = percent(record.policy.gates["accuracy-absolute"].tolerance or 0.0)
+    lost = f"accuracy {share(abs(value or 0.0))} points below the {record.baseline}"
+    lost = f"{lost} ({candidate}, floor {floor})"
+    below = value is not None and value < -tolerance
     words = Words(
-        metric="share of wrong answers, candidate minus baseline",
+        metric="share of right answers, candidate minus baseline",
         unit="difference of shares",
-        now=f"{against} of the {record.baseline} (wrong answers "
-        f"{interval_points(judged.estimate)}, margin {points(margin)}) in {_labels(record)}",
-        brief=f"accuracy {share(value or 0.0)} points below the {record.baseline}"
-        if below
-        else against,
+        now=f"{against} of the {record.baseline} "
+        f"({interval_points(judged.estimate)}, margin {points(-margin)}) in {_labels(record)}",
+        brief=_unlabelled(record) or (lost if below else against),
         found=found_points(judged),
     )
     return course(record, gate, record.labels, judged, words)

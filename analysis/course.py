@@ -39,14 +39,13 @@ class Judged:
     estimate: Estimate
     found: float | None
 
-    def mirrored(self) -> "Judged":
-        """The same, told as the share of good pairs."""
+    def mirrored(self, whole: float) -> "Judged":
+        """The same, told of good pairs: what was high is low, seen from `whole`."""
         bad = self.estimate
         value, low, high = (
-            None if number is None else 1 - number for number in (bad.value, bad.high, bad.low)
+            None if number is None else whole - number for number in (bad.value, bad.high, bad.low)
         )
-        found = None if self.found is None else 1 - self.found
-        return replace(self, estimate=Estimate(value, low, high, bad.n), found=found)
+        return replace(self, estimate=Estimate(value, low, high, bad.n))
 
 
 @dataclass(frozen=True, slots=True)

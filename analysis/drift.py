@@ -18,26 +18,26 @@ SHORTEST_MS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """State after each complete block: its end, dispersion so far, what chance allows, open."""
+    """State after each complete block: its end, dispersion so far, what chance allows, passed."""
 
     kind: str
     end_us: Integers
     dispersion: Floats
     allowed: Floats
     needed: int
-    open: Flags
+    passed: Flags
 
     def open_at(self, at_us: Integers) -> Flags:
         """Whether small differences count at these times; a block decides about what follows it."""
         if self.kind == "none":
             return np.ones(len(at_us), dtype=np.bool_)
         ends = np.searchsorted(self.end_us, at_us, side="right")
-        return np.concatenate([np.zeros(1, dtype=np.bool_), self.open])[ends]
+        return np.concatenate([np.zeros(1, dtype=np.bool_), self.passed])[ends]
 
     def trouble(self) -> str:
         """Why the guard holds at its last block, in numbers; empty where it does not."""
         blocks = len(self.end_us)
-        if self.kind == "none" or (blocks and self.open[-1]):
+        if self.kind == "none" or (blocks and self.passed[-1]):
             return ""
         if blocks < self.needed:
             return f"{blocks} of {self.needed} one-minute blocks that the drift guard needs"

@@ -33,8 +33,12 @@ def _failed(findings: Sequence[Finding]) -> str:
     failed = [f for f in findings if f.outcome is Outcome.FAIL and f.decided_at]
     failed.sort(key=lambda f: f.decided_at.at_us if f.decided_at else 0)
     first, *others = failed
-    also = [f.brief for f in others if f.name not in HARM_ONLY and f.brief != first.brief]
+    also = [f.brief for f in others if f.name not in HARM_ONLY and _family(f) != _family(first)]
     return f"{first.brief} (and {also[0]})" if also else first.brief
+
+
+def _family(finding: Finding) -> str:
+    return finding.name.split("-")[0]
 
 
 def _passed(findings: Sequence[Finding]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from analysis.bets import Flags, Integers
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
-from analysis.pairs import ANSWERED, NOT_SENT
+from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate
 from analysis.words import count, percent
 
@@ -46,11 +46,20 @@ def _coverage(record: Record, gate: Gate) -> Course:
     )
 
 
+def _half_predicted(pairs: Pairs) -> Flags:
+    """Both sides say they succeeded, but only one has a prediction."""
+    succeeded = (pairs.outcome == ANSWERED) & (pairs.candidate_status < 400)
+    succeeded &= (pairs.baseline_status > 0) & (pairs.baseline_status < 400)
+    missing = np.isnan(pairs.baseline_prediction) != np.isnan(pairs.candidate_prediction)
+    return np.asarray(succeeded & missing)
+
+
 def _integrity(record: Record, gate: Gate) -> Course:
-    """Rows without a usable baseline answer or candidate latency, and copies without any row."""
+    """Rows without a usable answer of either side, and copies without any row."""
     pairs, seen = record.pairs, record.arrival.arrived
     unusable = (pairs.baseline_status == 0) | np.isnan(pairs.baseline_latency_ms)
     unusable |= (pairs.outcome == ANSWERED) & np.isnan(pairs.candidate_latency_ms)
+    unusable |= _half_predicted(pairs)
     bad: Integers = unusable.cumsum() + pairs.metadata.orphans
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + pairs.metadata.orphans)
