@@ -1,0 +1,48 @@
+"""`python -m benchmarks [--full]`: every figure in one table, measured beside its baseline."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks import commands, judging, kills, load
+
+SHORT = {"judging": judging, "commands": commands, "load": load}
+FULL = {**SHORT, "kills": kills}
+
+
+def main() -> int:
+    """Measure what was asked for and print it as it comes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"any of {', '.join(FULL)}; default all")
+    parser.add_argument("--full", action="store_true", help="the long run, by hand")
+    options = parser.parse_args()
+    known = FULL if options.full else SHORT
+    unknown = set(options.names) - set(FULL)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; known: {', '.join(FULL)}")
+    kind = "full" if options.full else "short"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {kind}")
+    for name in options.names or known:
+        started = time.monotonic()
+        _print_table(FULL[name].rows(options.full))
+        print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+    return 0
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Rows with the same keys share a table."""
+    header: list[str] = []
+    for row in rows:
+        if list(row) != header:
+            header = list(row)
+            print("\n| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+        print("| " + " | ".join(str(row[key]) for key in header) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
