@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.errors import BadInput
     from analysis.findings import Finding, Outcome
-    from analysis.forecast import Forecast, forecast
+    from analysis.forecasts import Forecast, forecast
     from analysis.judging import judge
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
     from analysis.pairs import PAIR_SCHEMA, Pairs
@@ -48,7 +48,7 @@ _HOMES = {
     "BadInput": "errors",
     "CODE_VERSION": "version",
     "Finding": "findings",
-    "Forecast": "forecast",
+    "Forecast": "forecasts",
     "JudgePolicy": "policy",
     "METADATA_KEYS": "metadata",
     "NotPassed": "verdict",
@@ -58,7 +58,7 @@ _HOMES = {
     "SCHEMA_VERSION": "metadata",
     "Verdict": "verdict",
     "default_policy": "policy_file",
-    "forecast": "forecast",
+    "forecast": "forecasts",
     "judge": "judging",
     "parse_policy": "policy_file",
     "read_pairs": "read",
