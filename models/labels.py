@@ -51,6 +51,8 @@ def parse_labels(entries: Iterable[object]) -> list[Label]:
         if label.request_id in labels:
             raise BadLabels(f'label {number}: request_id "{label.request_id}" comes twice')
         labels[label.request_id] = label
+    if not labels:
+        raise BadLabels("there is no label in the list")
     return list(labels.values())
 
 

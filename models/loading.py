@@ -60,8 +60,9 @@ class ModelCode(AbstractContextManager[None]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, Exception):
-            raise ModelFailure(f"{self.what}: {kind.__name__ if kind else ''}: {error}") from error
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, ModelFailure):
+            said = " ".join(str(error).split())[:500]
+            raise ModelFailure(f"{self.what}: {type(error).__name__}: {said}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +102,24 @@ class Predictor:
 def load_verified(directory: Path, manifest_sha256: str) -> Predictor:
     """Check every file, only then run the model's code, and predict once so that it is warm."""
     verify_digest(directory, manifest_sha256)
-    description = _description(directory)
-    predictor = _load(directory, description)
-    predictor.predict(_example(directory, description, predictor.features))
-    return predictor
+    with ModelCode(f"the model in {directory} cannot be loaded"):
+        description = _description(directory)
+        predictor = _load(directory, description)
+        predictor.predict(_example(directory, description, predictor.features))
+        return predictor
 
 
 def example(directory: Path) -> dict[str, float | str | bool]:
     """A request's features for this model: its own example, or blanks where it brings none."""
-    description = _description(directory)
-    features = _features(description)
-    values = _example(directory, description, features)
-    return {feature.name: value for feature, value in zip(features, values, strict=True)}
+    with ModelCode(f"the model in {directory} cannot be read"):
+        description = _description(directory)
+        features = _features(description)
+        values = _example(directory, description, features)
+        return {feature.name: value for feature, value in zip(features, values, strict=True)}
 
 
 def _description(directory: Path) -> Mapping[str, Any]:
-    try:
-        description = yaml.safe_load((directory / MODEL_FILE).read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelFailure(f"{MODEL_FILE} in {directory} cannot be read: {error}") from None
+    description = yaml.safe_load((directory / MODEL_FILE).read_text())
     if not isinstance(description, dict) or not isinstance(description.get("flavors"), dict):
         raise ModelFailure(f"{MODEL_FILE} in {directory} names no flavors")
     return description
@@ -130,9 +130,8 @@ def _load(directory: Path, description: Mapping[str, Any]) -> Predictor:
     flavor = description["flavors"].get("sklearn")
     if flavor is None:
         # Any other flavor goes through MLflow's own loader, which takes seconds to import.
-        with ModelCode("the model cannot be loaded"):
-            loader = importlib.import_module("mlflow.pyfunc")
-            return Predictor(features, loader.load_model(str(directory)).predict, as_frame=True)
+        loader = importlib.import_module("mlflow.pyfunc")
+        return Predictor(features, loader.load_model(str(directory)).predict, as_frame=True)
     model = _load_sklearn(directory, flavor)
     # Fitted on named columns, scikit-learn wants them back (and warns on every call without).
     named = hasattr(model, "feature_names_in_") or not all(f.numeric for f in features)
@@ -144,15 +143,14 @@ def _load_sklearn(directory: Path, flavor: Mapping[str, Any]) -> Any:
         sys.path.insert(0, str(directory / flavor["code"]))
     path = directory / flavor["pickled_model"]
     kind = flavor.get("serialization_format", "pickle")
-    with ModelCode("the model cannot be loaded"):
-        if kind == "skops":
-            skops = importlib.import_module("skops.io")
-            return skops.load(path, trusted=flavor.get("skops_trusted_types"))
-        if kind == "joblib":
-            return importlib.import_module("joblib").load(path)
-        # Pickles of either sort are read by pickle; cloudpickle's need its module importable.
-        with path.open("rb") as file:
-            return importlib.import_module("pickle").load(file)
+    if kind == "skops":
+        skops = importlib.import_module("skops.io")
+        return skops.load(path, trusted=flavor.get("skops_trusted_types"))
+    if kind == "joblib":
+        return importlib.import_module("joblib").load(path)
+    # Pickles of either sort are read by pickle; cloudpickle's need its module importable.
+    with path.open("rb") as file:
+        return importlib.import_module("pickle").load(file)
 
 
 def _features(description: Mapping[str, Any]) -> tuple[Feature, ...]:
