@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Any
+
+from rollout.words import milliseconds
 
 Gate = Mapping[str, Any]
 
@@ -33,11 +36,11 @@ def label(gate: Gate, beside: Beside) -> str:
     name, tolerance, margin = gate["name"], gate["tolerance"], gate["margin"]
     match name:
         case "errors-absolute":
-            return f"errors < {_percent(margin)} %"
+            return f"errors < {100 * margin:.3g} %"
         case "p95-limit":
-            return f"p95 < {beside.limit_ms:.3g} ms"
+            return f"p95 < {_time(beside.limit_ms)}"
         case "accuracy-absolute":
-            return f"accuracy >= {_percent(tolerance)} %"
+            return f"accuracy >= {100 * tolerance:.3g} %"
         case "accuracy-paired":
             return f"no worse than {beside.champion}"[:25]
         case "coverage":
@@ -48,22 +51,32 @@ def label(gate: Gate, beside: Beside) -> str:
 
 
 def now(gate: Gate, unit: str, beside: Beside) -> str:
-    """The estimate with its interval: percent, percentage points, milliseconds."""
+    """The estimate with its interval, in at most 29 characters: percent, points, milliseconds."""
     baseline, candidate = beside.baseline_p95_ms, beside.candidate_p95_ms
-    if gate["name"] == "p95-limit" and candidate is not None and gate["high"] is not None:
-        over = f"{100 * gate['estimate']:.2g} to {100 * gate['high']:.2g} % over"
-        return f"{candidate:.3g} ms ({over})"
-    if gate["name"] == "frozen-p95" and candidate is not None and baseline is not None:
-        return f"{candidate:.3g} ms, champion {baseline:.3g} ms"
     value, low, high = gate["estimate"], gate["low"], gate["high"]
+    if gate["name"] == "p95-limit" and candidate is not None and high is not None:
+        return f"{_time(candidate)} ({_percent(value)} to {_percent(high)} % over)"
+    if gate["name"] == "frozen-p95" and candidate is not None and baseline is not None:
+        return f"{_time(candidate)}, champion {_time(baseline)}"
     if value is None:
         return "no data yet"
     if unit.startswith("difference"):
-        text = f"{100 * value:+.3g} pp"
-        return text if low is None else f"{text} ({100 * low:+.3g} to {100 * high:+.3g})"
-    text = f"{100 * value:.3g} %"
-    return text if low is None else f"{text} ({100 * low:.3g} to {100 * high:.3g})"
+        text = f"{_points(value)} pp"
+        return text if low is None else f"{text} ({_points(low)} to {_points(high)})"
+    text = f"{_percent(value)} %"
+    return text if low is None else f"{text} ({_percent(low)} to {_percent(high)})"
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.3g}"
+    """Three digits, two places at most: 12.3, 0.05, 0; never rounded up to 100."""
+    percent = 100 * fraction
+    text = f"{round(percent, 2):.3g}"
+    return f"{floor(100 * percent) / 100:.2f}" if text == "100" and fraction < 1 else text
+
+
+def _points(fraction: float) -> str:
+    return f"{'-' if fraction < 0 else '+'}{_percent(abs(fraction))}"
+
+
+def _time(ms: float) -> str:
+    return milliseconds(ms / 1000)

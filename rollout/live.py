@@ -11,7 +11,7 @@ NOW = 29
 
 def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
     """The view of experience.md in at most 80 columns: what is so, the gates, what to expect."""
-    shown = [_headline(progress), _traffic(progress), ""]
+    shown = [_headline(progress), *_traffic(progress), ""]
     if progress["gates"]:
         head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
         shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
@@ -52,7 +52,7 @@ def markdown(progress: Mapping[str, Any]) -> str:
             "",
             f"**{progress['decision'] or progress['phase']}** {progress['reason']}",
             "",
-            _traffic(progress),
+            " · ".join(_traffic(progress)),
             *table,
             "",
             "" if _decided(progress) else _expectation(progress),
@@ -75,20 +75,22 @@ def _headline(progress: Mapping[str, Any]) -> str:
     return f"{names}   {progress['phase']}   {duration(progress['elapsed'])} of at most {limit}"
 
 
-def _traffic(progress: Mapping[str, Any]) -> str:
+def _traffic(progress: Mapping[str, Any]) -> list[str]:
     mirrored = progress["mirrored"]
     share = "all mirrored" if mirrored == 1 else f"{100 * mirrored:.3g} % mirrored"
     delay = progress["label_delay"]
-    median = f" (median delay {duration(delay)})" if delay is not None else ""
-    return (
-        f"{progress['rate']:.3g} requests/s, {share}   {count(progress['pairs'])} pairs, "
-        f"{100 * progress['coverage']:.1f} % answered   {count(progress['labels'])} labels{median}"
-    )
+    median = f", median delay {duration(delay)}" if delay is not None else ""
+    answered = f"{count(progress['pairs'])} pairs, {100 * progress['coverage']:.1f} % answered"
+    return [
+        f"{count(round(progress['rate']))} requests/s, {share}   {answered}",
+        f"{count(progress['labels'])} labels{median}",
+    ]
 
 
 def _gate(gate: Mapping[str, Any]) -> str:
     progress = bar(gate["harm"], gate["safe"], half=5)
-    return f"{gate['label']:<{LABEL}} {gate['now']:<{NOW}}      {progress} {gate['outcome']}"
+    outcome = "open" if gate["outcome"] == "INCONCLUSIVE" else gate["outcome"]
+    return f"{gate['label']:<{LABEL}} {gate['now']:<{NOW}}      {progress} {outcome}"
 
 
 def _decided(progress: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ def percent(fraction: float | None) -> str:
 def milliseconds(seconds: float) -> str:
     """0.0412 -> "41 ms"."""
     value = 1000 * seconds
-    return f"{value:.3g} ms" if value < 1000 else duration(seconds)
+    return f"{value:.3g} ms" if value < 999.5 else duration(seconds)
 
 
 def duration(seconds: float) -> str:
