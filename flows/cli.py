@@ -29,6 +29,7 @@ VERBS = {
     "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
     "status": ("flows.status:status", "what serves, what is open, what runs"),
     "judge": ("flows.judging:judge", "judge a table of pairs"),
+    "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
@@ -109,6 +110,7 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["judge"].add_argument(
         "--policy", metavar="FILE", help="policy (default: the packaged one)"
     )
+    made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
     demo = made["demo"]

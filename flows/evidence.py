@@ -1,24 +1,36 @@
-"""The evidence of a verdict: pairs, policy and verdict in one folder, bound by digests."""
+"""The evidence of a verdict: one folder, addressed by the digest of the file that binds it.
+
+`evidence.json` names the digest of every other file, the revisions, the code and the head of the
+ledger at that moment, so that a changed byte and a removed tail of the ledger are both noticed.
+"""
 
 import hashlib
 import json
+import platform
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.files import write_whole
+from cluster.files import make_directory, write_whole, writing
 from cluster.ledger import WAITING
 from flows.refusal import Exit, Refused
 from flows.site import Site
-from rollout.history import VERDICT
+from rollout.history import VERDICT, as_data
 from rollout.policy import parse
-from rollout.state import Decision, Judged, Phase, Rollout
+from rollout.state import Decision, Judged, Rollout
 
 if TYPE_CHECKING:
     from analysis import Verdict
     from flows.smoke import Smoke
 
+BINDING, PAIRS, POLICY, VERDICT_FILE = (
+    "evidence.json",
+    "pairs.parquet",
+    "policy.toml",
+    "verdict.json",
+)
 VERDICTS = {
     Decision.PROMOTE: "PASS",
     Decision.ROLLBACK: "FAIL",
@@ -26,30 +38,61 @@ VERDICTS = {
 }
 
 
-def folder(site: Site, rollout: Rollout, digest: str) -> Path:
-    """Where evidence with this digest lies; another verdict has another folder."""
-    named = f"{rollout.component}-{rollout.candidate.version}-{digest[:12]}"
-    return site.home.evidence / named
-
-
-def digest_of(text: str) -> str:
-    """The digest under which a verdict is known: the SHA-256 of its bytes."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keep(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> dict[str, str]:
-    """Store the evidence and return its place and its digest, the SHA-256 of verdict.json."""
+    """Store the evidence of a shadow; its place and its digest, the one of evidence.json."""
+    staged = _staged(site, rollout)
+    with writing(staged):
+        shutil.copyfile(pairs, staged / PAIRS)
     text = verdict.to_json() + "\n"
-    digest = digest_of(text)
-    place = folder(site, rollout, digest)
-    place.mkdir(parents=True, exist_ok=True)
-    staged = place / "pairs.parquet.staged"
-    shutil.copyfile(pairs, staged)
-    staged.replace(place / "pairs.parquet")
-    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
-    write_whole(place / "verdict.json", text, stage=site.home.stage)
     latest = site.home.evidence / f"{rollout.component}-{rollout.candidate.version}.json"
     write_whole(latest, text, stage=site.home.stage)
+    return _bind(site, rollout, staged, text, verdict.code_version)
+
+
+def keep_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> dict[str, str]:
+    """Store what a first version answered to its smoke requests."""
+    content = {"decision": smoke.decision, "reason": smoke.reason, "answers": smoke.answers}
+    return _bind(site, rollout, _staged(site, rollout), json.dumps(content, indent=1) + "\n", None)
+
+
+def _staged(site: Site, rollout: Rollout) -> Path:
+    staged = site.home.stage / f"evidence-{rollout.id}"
+    shutil.rmtree(staged, ignore_errors=True)
+    make_directory(staged)
+    return staged
+
+
+def _bind(
+    site: Site, rollout: Rollout, staged: Path, verdict: str, code_version: str | None
+) -> dict[str, str]:
+    """Write what is missing, bind it, and rename the folder to its address."""
+    write_whole(staged / POLICY, rollout.policy_text, stage=site.home.stage)
+    write_whole(staged / VERDICT_FILE, verdict, stage=site.home.stage)
+    head = site.ledger.head()
+    binding = {
+        "rollout": rollout.id,
+        "component": rollout.component,
+        "region": rollout.region,
+        "baseline": as_data(rollout.stable),
+        "candidate": as_data(rollout.candidate),
+        "files": {path.name: digest_of(path) for path in sorted(staged.iterdir())},
+        "ledger": {"seq": head.seq, "hash": head.hash} if head else None,
+        "code_version": code_version,
+        "architecture": platform.machine(),
+        "made_at": datetime.now(UTC).isoformat(),
+    }
+    write_whole(staged / BINDING, json.dumps(binding, indent=1) + "\n", stage=site.home.stage)
+    digest = digest_of(staged / BINDING)
+    named = f"{rollout.component}-{rollout.candidate.version}-{digest[:12]}"
+    place = site.home.evidence / named
+    with writing(place):
+        staged.rename(place)
     return {"evidence": str(place), "evidence_digest": digest}
 
 
@@ -57,30 +100,47 @@ def record(
     site: Site, rollout: Rollout, verdict: "Verdict", place: dict[str, str], undecided: str | None
 ) -> None:
     """Write the verdict into the ledger; `undecided` says which budget ended it, if one did."""
-    reason = f"{undecided}; {verdict.reason}" if undecided else verdict.reason
-    data: dict[str, Any] = {
-        "rollout": rollout.id,
+    data = {
         "verdict": str(verdict.verdict),
         "decision": str(verdict.decision),
-        "reason": reason,
+        "reason": f"{undecided}; {verdict.reason}" if undecided else verdict.reason,
         "pairs": verdict.pairs,
         "decided_at": verdict.decided_at.as_dict() if verdict.decided_at else None,
-        "seconds": (datetime.now(UTC) - rollout.opened_at).total_seconds(),
         "policy_digest": verdict.policy_digest,
-        **place,
     }
+    _append(site, rollout, data | place)
+
+
+def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke", place: dict[str, str]) -> None:
+    """Write the verdict on a first version into the ledger."""
+    data = {
+        "verdict": VERDICTS[smoke.decision],
+        "decision": str(smoke.decision),
+        "reason": smoke.reason,
+        "pairs": 0,
+        "decided_at": None,
+    }
+    _append(site, rollout, data | place)
+
+
+def _append(site: Site, rollout: Rollout, data: dict[str, Any]) -> None:
+    seconds = (datetime.now(UTC) - rollout.opened_at).total_seconds()
     site.ledger.append(
-        VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data
+        VERDICT,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, "seconds": seconds, **data},
     )
-    if verdict.decision == Decision.PROMOTE and rollout.phase is Phase.SHADOW:
-        wait(site, rollout)
 
 
 def wait(site: Site, rollout: Rollout) -> None:
-    """Note that the rollout needs no process until it is promoted or its evidence is too old."""
-    until = datetime.now(UTC) + timedelta(
-        seconds=parse(rollout.policy_text).shadow.evidence_max_age
-    )
+    """Note once that the rollout needs no process until its promotion, or its evidence is old."""
+    rows = site.ledger.rows(component=rollout.component, region=rollout.region)
+    if any(row.kind == WAITING and row.data["rollout"] == rollout.id for row in rows):
+        return
+    age = parse(rollout.policy_text).shadow.evidence_max_age
+    until = datetime.now(UTC) + timedelta(seconds=age)
     site.ledger.append(
         WAITING,
         component=rollout.component,
@@ -90,38 +150,37 @@ def wait(site: Site, rollout: Rollout) -> None:
     )
 
 
-def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> None:
-    """The evidence of a first version: what it answered, and what that allows."""
-    content = {"decision": smoke.decision, "reason": smoke.reason, "answers": smoke.answers}
-    text = json.dumps(content, indent=1) + "\n"
-    digest = digest_of(text)
-    place = folder(site, rollout, digest)
-    place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / "policy.toml", rollout.policy_text, stage=site.home.stage)
-    write_whole(place / "verdict.json", text, stage=site.home.stage)
-    data: dict[str, Any] = {
-        "rollout": rollout.id,
-        "verdict": VERDICTS[smoke.decision],
-        "decision": str(smoke.decision),
-        "reason": smoke.reason,
-        "pairs": 0,
-        "decided_at": None,
-        "evidence": str(place),
-        "evidence_digest": digest,
-    }
-    site.ledger.append(
-        VERDICT, component=rollout.component, region=rollout.region, actor=rollout.actor, data=data
-    )
-
-
 def intact(judged: Judged) -> None:
-    """Raise unless the stored verdict still has the digest the ledger kept."""
-    path = Path(judged.evidence) / "verdict.json"
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "nothing"
-    if found != judged.evidence_digest:
+    """Raise unless the kept evidence is byte for byte what the ledger recorded."""
+    place = Path(judged.evidence)
+    wrong = next(differences(place, judged.evidence_digest), None)
+    if wrong is not None:
         raise Refused(
-            f"the evidence in {path} is not what the ledger recorded "
-            f"({found[:12]} instead of {judged.evidence_digest[:12]})",
+            f"evidence {place}: {wrong}",
             hint="deploy-model again for new evidence",
             code=Exit.FAILED,
         )
+
+
+def differences(place: Path, digest: str | None) -> Iterator[str]:
+    """What in a folder of evidence is not as it was bound, in words; nothing where all is."""
+    bound = place / BINDING
+    if not bound.is_file():
+        yield f"{BINDING} is missing"
+        return
+    found = digest_of(bound)
+    if digest is not None and found != digest:
+        yield f"{BINDING} was changed: its digest is {found[:12]}, recorded was {digest[:12]}"
+    if not place.name.endswith(found[:12]):
+        yield f"{BINDING} was changed: its digest {found[:12]} is not in the folder's name"
+    try:
+        files = json.loads(bound.read_bytes())["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        yield f"{BINDING} cannot be read: {error!r}"
+        return
+    for name, wanted in files.items():
+        path = place / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif digest_of(path) != wanted:
+            yield f"{name} was changed after it was kept"

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from cluster.errors import Unavailable
 from cluster.lock import Lease
+from flows import evidence
 from flows.effects import Effect, perform
 from flows.progress import progress_of
 from flows.progress_file import publish
@@ -55,6 +56,8 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
         if sight.looks > looks and sight.verdict and facts.rollout.phase is Phase.SHADOW:
             note_look(sight)
         if isinstance(action, Finish):
+            if facts.rollout.waiting:
+                evidence.wait(sight.site, facts.rollout)
             return action
         if isinstance(action, Hold):
             sleep(action.seconds)

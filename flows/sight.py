@@ -94,7 +94,8 @@ class Sight:
     def conclude(self, facts: Facts, undecided: str | None) -> str:
         """Judge the stored file once more, read to its end: that verdict is the evidence."""
         if self.smoke is not None:
-            evidence.record_smoke(self.site, facts.rollout, self.smoke)
+            kept = evidence.keep_smoke(self.site, facts.rollout, self.smoke)
+            evidence.record_smoke(self.site, facts.rollout, self.smoke, kept)
             return self.smoke.reason
         verdict = judge(self.pairs_file, self.policy.judging)
         place = evidence.keep(self.site, facts.rollout, self.pairs_file, verdict)

@@ -1,0 +1,94 @@
+"""`verify`: recompute a verdict and every digest from what was kept, without any server."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import ClusterError
+from flows import evidence
+from flows.refusal import Exit, Refused, bad_input
+from flows.site import Site, site
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+def verify(options: argparse.Namespace) -> Answer:
+    """Exit 0 where everything agrees; 1 naming each thing that does not."""
+    place = _place(Path(options.evidence))
+    wrong = list(evidence.differences(place, None))
+    if not wrong:
+        wrong += list(_rejudged(place))
+    here = site(options.site)
+    ledger = "no ledger here"
+    if here.home.ledger.exists():
+        wrong += [*_ledger(here, place), *([] if wrong else _models(here, place))]
+        ledger = "ledger chain intact, verdict recorded in it"
+    if wrong:
+        raise Refused(
+            f"evidence {place} does not hold: {'; '.join(wrong)}",
+            hint="do not rely on it: deploy-model again for new evidence",
+        )
+    binding = json.loads((place / evidence.BINDING).read_bytes())
+    digest = evidence.digest_of(place / evidence.BINDING)
+    report = {"evidence": str(place), "digest": digest, "verified": True, **binding}
+    files = ", ".join(binding["files"])
+    text = f"verified: {files}; verdict recomputed, byte for byte the same\n{ledger}\n{digest}"
+    return Exit.DONE, report, text
+
+
+def _place(given: Path) -> Path:
+    place = given if given.is_dir() else given.parent
+    if not (place / evidence.BINDING).is_file():
+        raise bad_input(
+            f"{given} is no evidence: {evidence.BINDING} is not there",
+            "name a folder under evidence/; pincex history prints it",
+        )
+    return place
+
+
+def _rejudged(place: Path) -> Iterator[str]:
+    """The verdict follows again from pairs and policy; a first version has no pairs to judge."""
+    if not (place / evidence.PAIRS).is_file():
+        return
+    from analysis import judge, parse_policy
+
+    policy = parse_policy((place / evidence.POLICY).read_text(encoding="utf-8"))
+    verdict = judge(place / evidence.PAIRS, policy)
+    if verdict.to_json() + "\n" != (place / evidence.VERDICT_FILE).read_text(encoding="utf-8"):
+        yield f"judging again gives {verdict.verdict}, not the bytes of {evidence.VERDICT_FILE}"
+
+
+def _models(here: Site, place: Path) -> Iterator[str]:
+    """The site's copies of both revisions still are the files that were registered."""
+    from models import manifest
+    from models.errors import Damaged
+
+    binding = json.loads((place / evidence.BINDING).read_bytes())
+    for revision in filter(None, (binding["baseline"], binding["candidate"])):
+        directory = here.home.models / binding["component"] / revision["version"]
+        if not directory.is_dir():
+            continue
+        try:
+            manifest.verify_digest(directory, revision["digest"])
+        except Damaged as error:
+            yield f"{revision['version']}: {error}"
+
+
+def _ledger(here: Site, place: Path) -> Iterator[str]:
+    """The chain holds, still has the row this evidence was made after, and the verdict itself."""
+    try:
+        here.ledger.verify()
+    except ClusterError as error:
+        yield str(error)
+        return
+    rows = here.ledger.rows()
+    binding = json.loads((place / evidence.BINDING).read_bytes())
+    before = binding["ledger"]
+    known = {row.seq: row.hash for row in rows}
+    if before is not None and known.get(before["seq"]) != before["hash"]:
+        yield f"the ledger lost its tail: row {before['seq']} is not the one of this evidence"
+    digest = evidence.digest_of(place / evidence.BINDING)
+    if digest not in {row.data.get("evidence_digest") for row in rows}:
+        yield "the ledger has no verdict with this digest"
