@@ -79,4 +79,4 @@ def _points(fraction: float) -> str:
 
 
 def _time(ms: float) -> str:
-    return milliseconds(ms / 1000)
+    return milliseconds(round(ms, 2) / 1000)

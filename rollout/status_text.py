@@ -35,7 +35,7 @@ def model(report: Report, region: str) -> list[str]:
         marks = [
             role
             for role in ("champion", "challenger", "previous")
-            if report[role] == version["version"]
+            if version["version"] and report[role] == version["version"]
         ]
         if version["validation_status"]:
             marks.append(version["validation_status"])
@@ -116,7 +116,8 @@ def _event(row: Report) -> str:
         case "served":
             origin = data["from"]["version"] if data["from"] else "nothing"
             what = f"traffic {origin} -> {data['to']['version']} by {data['verb']}"
-            what += f", override: {data['override']}" if data["override"] else ""
+            word = "because" if data["verb"] == "rollback-model" else "override:"
+            what += f", {word} {data['override']}" if data["override"] else ""
         case "traffic":
             shares = ", ".join(f"{version} {share} %" for version, share in data["weights"].items())
             copies = f", copies to {data['mirrored']}" if data["mirrored"] else ""
