@@ -27,6 +27,8 @@ COLUMN_TYPES = {
     "string": "object",
 }
 
+WARM_UP_ATTEMPTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -105,8 +107,20 @@ def load_verified(directory: Path, manifest_sha256: str) -> Predictor:
     with ModelCode(f"the model in {directory} cannot be loaded"):
         description = _description(directory)
         predictor = _load(directory, description)
-        predictor.predict(_example(directory, description, predictor.features))
+        _warm(predictor, _example(directory, description, predictor.features))
         return predictor
+
+
+def _warm(predictor: Predictor, values: Sequence[float | str | bool]) -> None:
+    """Predict once; a model that fails now and then is for the judge, one that always does not."""
+    for attempt in range(WARM_UP_ATTEMPTS):
+        try:
+            predictor.predict(values)
+        except ModelFailure:
+            if attempt + 1 == WARM_UP_ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def example(directory: Path) -> dict[str, float | str | bool]:

@@ -11,6 +11,7 @@ import pytest
 from model_parts import EXAMPLE, PYTHON, model_folder, site_copy
 
 from demo.features import FEATURES
+from demo.forecasters import Ewma, Floats
 from models.errors import Damaged, ModelFailure
 from models.loading import Feature, Predictor, example, load_verified
 from models.manifest import MANIFEST_NAME, canonical, digest, manifest_of
@@ -176,6 +177,33 @@ def test_features_of_all_types_reach_the_model_by_name() -> None:
 
     assert predictor.predict([2, 1.5, "up", True]).startswith("int64 float64")  # type: ignore[union-attr]
     assert [feature.blank for feature in features] == [0.0, 0.0, "", False]
+
+
+@pytest.mark.parametrize(("failures", "loads"), [(4, True), (5, False)])
+def test_a_model_that_fails_now_and_then_is_loaded(
+    tmp_path: Path, failures: int, loads: bool
+) -> None:
+    """Its errors are the judge's business; one that only fails is refused."""
+    digest = site_copy(tmp_path / "model", Stumbling(failures))
+
+    if loads:
+        load_verified(tmp_path / "model", digest)
+    else:
+        with pytest.raises(ModelFailure, match="stumbled"):
+            load_verified(tmp_path / "model", digest)
+
+
+class Stumbling(Ewma):
+    """Fails its first requests."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def predict(self, rows: Floats) -> Floats:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise ArithmeticError("stumbled")
+        return super().predict(rows)
 
 
 def test_the_demo_names_the_features_it_was_trained_on(tmp_path: Path) -> None:
