@@ -96,7 +96,8 @@ class Client:
         self.stats = stats
         self._url = url.rstrip("/")
         self._sample = sample
-        self._random = random.Random(seed)
+        # Two streams: which row is asked must not depend on how fast the answers come.
+        self._rows, self._delays = random.Random(seed), random.Random(seed)
         self._run = uuid.uuid4().hex[:12]
         self._answered: set[str] = set()
         self._labels: list[Truth] = []
@@ -119,11 +120,11 @@ class Client:
         async with asyncio.TaskGroup() as group:
             while (due := self.stats.sent / rate) < seconds and not stopped.is_set():
                 await asyncio.sleep(start + due - time.perf_counter())
-                group.create_task(self._request(session, f"{self._run}-{self.stats.sent}"))
+                row = self._rows.randrange(len(self._sample.target))
+                group.create_task(self._request(session, f"{self._run}-{self.stats.sent}", row))
                 self.stats.sent += 1
 
-    async def _request(self, session: aiohttp.ClientSession, request_id: str) -> None:
-        row = self._random.randrange(len(self._sample.target))
+    async def _request(self, session: aiohttp.ClientSession, request_id: str, row: int) -> None:
         features = dict(zip(FEATURES, self._sample.features[row].tolist(), strict=True))
         body = orjson.dumps({"features": features})
         headers = {"x-request-id": request_id, "content-type": "application/json"}
@@ -142,7 +143,7 @@ class Client:
             return self.stats.failure("not the answer to this request", request_id)
         self._answered.add(request_id)
         self.stats.answer(version)
-        due = time.time() + self._random.uniform(*LABEL_DELAY)
+        due = time.time() + self._delays.uniform(*LABEL_DELAY)
         self._labels.append(Truth(due, request_id, float(self._sample.target[row])))
         return None
 
