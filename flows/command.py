@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 import uuid
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from cluster.local.processes import ProcessSpec
 from cluster.local.spawn import launch
 from flows.follow import Followed, follow
-from flows.local_site import ensure_up
+from flows.local_site import ensure_up, require_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
 from flows.prefect_env import client_env
 from flows.progress_file import live_folder
@@ -46,6 +47,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
     here = site(options.site)
     if options.override is not None and not options.override.strip():
         raise bad_input("--override needs a reason", '--override "why this is right"')
+    require_up(here)
     refuse_early(here, options.name, options.version, options.override)
     ensure_up(here, "mlflow")
     refuse_foreign(here, options.name, here.history(options.name))
@@ -56,6 +58,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
 def resume(options: argparse.Namespace) -> Answer:
     """Follow the process that goes on with an open rollout, started here if none runs."""
     here = site(options.site)
+    require_up(here)
     ensure_up(here, "mlflow")
     if options.keep_serving or options.follow_alias:
         return _settle(here, options)
@@ -82,7 +85,7 @@ def policy_text(here: Site, given: str | None) -> str:
 
 
 def _rate(given: float | None) -> float | None:
-    if given is not None and not given > 0:
+    if given is not None and not 0 < given < inf:
         raise bad_input(f"--cap {given:g} is no rate", "--cap 100 copies at most 100 a second")
     return given
 

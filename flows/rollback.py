@@ -13,6 +13,7 @@ from cluster.local.route import Route
 from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, kept
 from flows.effects import bring_up, close, perform
+from flows.local_site import require_up
 from flows.openers import open_rollout
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
@@ -31,6 +32,7 @@ DEADLINE = 60.0
 def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """The verb: preflight the target, move traffic, then tidy up."""
     here = site(options.site)
+    require_up(here)
     started = monotonic()
     history = here.history(options.name)
     target = _target(history, options.name)
