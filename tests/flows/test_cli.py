@@ -1,0 +1,214 @@
+"""The command line: exit codes, error objects, help, and how little it imports."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_parts import ERROR_KEYS, Cli, child
+
+from flows.cli import VERBS, parser
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ("deploy-model", "price", "v1.0.0")
+
+BAD_INPUT = {
+    "no verb": ((), "the following arguments are required: VERB"),
+    "unknown verb": (("deploy",), "invalid choice: 'deploy'"),
+    "unknown option": (("status", "--all"), "unrecognized arguments: --all"),
+    "missing argument": (("deploy-model", "price"), "required: version"),
+    "unknown site": (("status", "--site", "moon"), "there is no site 'moon'. Known: local"),
+    "site before the verb": (("--site", "moon", "status"), "there is no site 'moon'"),
+    "sample of nothing": ((*DEPLOY, "--sample", "0"), "--sample 0 is no share of requests"),
+    "sample of more than all": ((*DEPLOY, "--sample", "101"), "--sample 101 is no share"),
+    "sample that is no number": ((*DEPLOY, "--sample", "half"), "invalid float value: 'half'"),
+    "sample nan": ((*DEPLOY, "--sample", "nan"), "--sample nan is no share"),
+    "cap of nothing": ((*DEPLOY, "--cap", "0"), "--cap 0 is no rate"),
+    "cap without end": ((*DEPLOY, "--cap", "inf"), "--cap inf is no rate"),
+    "missing policy": ((*DEPLOY, "--policy", "none.toml"), "there is no policy none.toml"),
+    "policy is a directory": ((*DEPLOY, "--policy", "."), "there is no policy ."),
+    "policy with an unknown key": ((*DEPLOY, "--policy", "bad.toml"), "no key 'max_minutes'"),
+    "policy that is no text": ((*DEPLOY, "--policy", "binary.toml"), "binary.toml cannot be read"),
+    "missing model directory": (
+        ("register-model", "price", "v1.0.0", "nowhere"),
+        "there is no directory",
+    ),
+    "override without a reason": (
+        ("promote-model", "price", "--override", " "),
+        "--override needs a reason",
+    ),
+    "both ways to settle": (
+        ("resume", "price", "--keep-serving", "--follow-alias"),
+        "not allowed with argument",
+    ),
+    "missing pairs": (("judge", "none.parquet"), "none.parquet does not exist"),
+    "missing judging policy": (("judge", "x", "--policy", "none.toml"), "no policy none.toml"),
+    "judging policy that is no text": (
+        ("judge", "x", "--policy", "binary.toml"),
+        "binary.toml is not UTF-8",
+    ),
+    "missing evidence": (("verify", "none"), "none is no evidence"),
+}
+NO_SITE = {
+    "status": ("status",),
+    "model-status": ("model-status", "price"),
+    "history": ("history",),
+    "labels": ("labels", "price", "labels.jsonl"),
+    "promote-model": ("promote-model", "price"),
+    "rollback-model": ("rollback-model", "price"),
+    "resume": ("resume",),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_changes_nothing(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    """Exit code 2, what is wrong and a hint, and no site was made for it."""
+    Path("bad.toml").write_text("[rollout.shadow]\nmax_minutes = 3\n")
+    Path("binary.toml").write_bytes(b"\xff\xfe")
+    ran = cli(*arguments)
+
+    assert ran.code == 2
+    assert ran.out == ""
+    first, second = ran.err.splitlines()
+    assert first.startswith("error: ")
+    assert said in first
+    assert first.endswith(". Nothing was changed.")
+    assert len(second) > len("hint: ")
+    assert not cli.home.exists()
+
+
+@pytest.mark.parametrize("arguments", NO_SITE.values(), ids=NO_SITE.keys())
+def test_a_site_that_was_never_made_is_an_error(cli: Cli, arguments: tuple[str, ...]) -> None:
+    """Verbs that look or go on do not make one; the hint does."""
+    ran = cli(*arguments)
+
+    assert ran.code == 1
+    assert (
+        ran.err == f"error: there is no site in {cli.home}. Nothing was changed.\nhint: pincex up\n"
+    )
+    assert not cli.home.exists()
+
+
+def test_ending_a_site_that_was_never_made_is_done(cli: Cli) -> None:
+    """There is nothing to stop."""
+    ran = cli("down")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("stopped 0 processes")
+    assert not cli.home.exists()
+
+
+JSON_ERRORS = BAD_INPUT | {
+    f"no site: {name}": (given, "there is no site") for name, given in NO_SITE.items()
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), JSON_ERRORS.values(), ids=JSON_ERRORS.keys())
+def test_errors_are_one_json_object(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    """With --json, before or after the verb: one object on stdout, nothing on stderr."""
+    Path("bad.toml").write_text("[rollout.shadow]\nmax_minutes = 3\n")
+    Path("binary.toml").write_bytes(b"\xff\xfe")
+    after, before = cli(*arguments, "--json"), cli("--json", *arguments)
+
+    assert after.report == before.report
+    assert set(after.report) == ERROR_KEYS
+    assert said in after.report["error"]
+    assert after.report["changed"] == "Nothing was changed."
+    assert after.err == ""
+
+
+def test_a_report_is_one_json_object(cli: Cli) -> None:
+    """Success prints one object, too, and nothing else."""
+    ran = cli("down", "--json")
+
+    assert ran.report == {"site": "local", "stopped": []}
+    assert ran.err == ""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(cli: Cli, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its sentence, and a word on each of its arguments."""
+    with pytest.raises(SystemExit) as ended:
+        cli(verb, "--help")
+    shown = capsys.readouterr().out
+
+    assert ended.value.code == 0
+    assert VERBS[verb][1].split(",")[0].split()[0] in shown
+    assert f"usage: pincex {verb}" in shown
+    options = [text for text in shown.splitlines() if text.startswith("  -")]
+    assert options
+    assert not [text for text in options if len(text.split(maxsplit=1)) < 2]
+
+
+def test_help_names_every_verb_and_the_exit_codes() -> None:
+    """One page to find everything."""
+    shown = parser().format_help()
+    listed = {line.split()[0] for line in shown.splitlines() if line.startswith("    ")}
+
+    assert set(VERBS) <= listed
+    assert "Exit codes: 0 done or PASS" in shown
+
+
+def test_the_runbook_and_the_command_have_the_same_verbs() -> None:
+    """A verb missing in RUNBOOK.md is not documented; one that only the runbook has is a lie."""
+    runbook = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"\bpincex ([a-z][a-z-]*)", runbook)) == set(VERBS)
+
+
+def test_every_verb_can_be_imported() -> None:
+    """Each entry of the table names a function that exists."""
+    code = (
+        "import importlib; from flows.cli import VERBS\n"
+        "for target, _ in VERBS.values():\n"
+        "    module, name = target.split(':')\n"
+        "    assert callable(getattr(importlib.import_module(module), name)), target\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+LIGHT = ("flows.cli", "flows.status", "flows.rollback", "flows.command", "flows.judging")
+HEAVY = ("polars", "numpy", "httpx", "mlflow", "prefect", "pandas", "pyarrow", "scipy", "sklearn")
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_commands_import_no_sdk(module: str) -> None:
+    """So that they answer at once, and an undo waits for no import."""
+    code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_the_command_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code, one object on stdout, the state under .pincex of the working directory."""
+    monkeypatch.delenv("PINCEX_HOME", raising=False)
+    ran = child("status", "--json", cwd=tmp_path)
+
+    assert ran.code == 1
+    assert ran.report["error"] == f"there is no site in {tmp_path / '.pincex'}"
+    assert ran.err == ""
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    """`pincex ... | head` ends quietly with the verb's own exit code."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "down"],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, "")
