@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -153,6 +154,40 @@ def test_lost_moved_and_mangled_rows_are_named(tmp_path: Path, statement: str, r
 
     with pytest.raises(ChainBroken, match=f"row {row}"):
         ledger.verify()
+
+
+def test_a_row_written_anew_with_its_own_hash_breaks_the_next(tmp_path: Path) -> None:
+    """Whoever can compute the hash of the row that was changed still does not fit the chain."""
+    filled(tmp_path / "told.sqlite")
+    other = Ledger(tmp_path / "other.sqlite")
+    for number in (0, 1, 99):
+        other.append(
+            "noted", component="price", region="local", actor="eve", data={"number": number}
+        )
+
+    tamper(
+        tmp_path / "told.sqlite",
+        f"ATTACH '{tmp_path / 'other.sqlite'}' AS other",
+        "DELETE FROM rows WHERE seq <= 3",
+        "INSERT INTO rows SELECT * FROM other.rows",
+    )
+
+    with pytest.raises(ChainBroken, match="row 4 does not follow"):
+        Ledger(tmp_path / "told.sqlite").verify()
+
+
+def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
+    """Status answers while somebody is in the middle of an append."""
+    ledger = filled(tmp_path / "ledger.sqlite")
+    writer = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+
+    begun = time.monotonic()
+    rows = ledger.rows()
+
+    assert len(rows) == 5
+    assert time.monotonic() - begun < 1
+    writer.close()
 
 
 def test_a_flipped_byte_of_the_file_is_found(tmp_path: Path) -> None:

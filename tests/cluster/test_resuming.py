@@ -103,6 +103,18 @@ def test_a_held_rollout_is_left_to_its_process(rollouts: Rollouts) -> None:
     assert eventually(rollouts.resumed) < 2
 
 
+def test_a_resume_that_is_slow_to_take_the_lock_is_not_doubled(rollouts: Rollouts) -> None:
+    """It lives, so nobody else starts one, although the lock is still free."""
+    code = "open('resumed', 'a').write('slow\\n'); import time; time.sleep(1000)"
+    ensure_keeper(rollouts.home, (sys.executable, "-c", code))
+    rollouts.note("rollout-opened")
+    eventually(rollouts.resumed)
+
+    time.sleep(2.5)
+
+    assert rollouts.resumed() == ["slow"]
+
+
 def test_a_killed_resume_is_resumed(rollouts: Rollouts) -> None:
     """Killed in the middle, the rollout gets another process, after a pause."""
     rollouts.keep(seconds=1000)

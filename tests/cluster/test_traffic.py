@@ -176,11 +176,12 @@ def test_nobody_comes_between_the_check_and_the_write(serving: LocalSite) -> Non
     last = threading.Thread(target=serving.route, args=({"v1": 100},))
     last.start()
     time.sleep(0.1)
-    assert last.is_alive()
+    waited = last.is_alive()
     go_on.set()
     first.join()
     last.join()
 
+    assert waited
     assert serving.traffic.route("price") == Route({"v1": 100})
     assert serving.ask()[2]["name"] == "v1"
 
