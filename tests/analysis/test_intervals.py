@@ -143,3 +143,18 @@ def test_the_smallest_harm_found_is_just_enough() -> None:
     assert found is not None
     assert mixture.log_e((2_000 * found, 2_000 * (1 - found))) == pytest.approx(4.0, abs=1e-6)
     assert rates.smallest_harm(mixture, 1, 0.05, 4.0) is None
+
+
+def test_the_trace_is_the_mixture_at_every_look() -> None:
+    """Look by look the same as computed from the counts alone, from the start row on."""
+    rng = np.random.default_rng(56)
+    b, c = rng.random(300) < 0.2, rng.random(300) < 0.1
+    b, c = b & ~c, c & ~b
+    mixture = paired.harm_bets(0.0)
+
+    trace = follow(mixture, (b, c), 0.2, start=40)
+
+    for look in range(300):
+        seen = slice(40, look + 1)
+        counts = (b[seen].sum(), c[seen].sum(), (~b & ~c)[seen].sum())
+        assert trace.above[look] == (look >= 40 and mixture.log_e(counts) >= np.log(5))

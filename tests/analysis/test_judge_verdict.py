@@ -1,6 +1,7 @@
 """What a verdict says of healthy, harmful, thin and broken records."""
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 
@@ -329,3 +330,26 @@ def test_a_gate_that_goes_nowhere_has_no_forecast() -> None:
     assert told["errors-late-paired"].toward is None
     assert told["errors-late-paired"].pairs is None
     assert METADATA
+
+
+def test_each_gate_is_held_to_its_share_of_the_budget() -> None:
+    """Harm at alpha_rollback times the weight, safety at alpha_promote whole."""
+    rules = policy("[budgets]\nalpha_rollback = 0.02\nalpha_promote = 0.03\n")
+
+    for finding in judge(HEALTHY, rules).findings:
+        weight = rules.gates[finding.name].weight
+        if finding.harm:
+            assert finding.harm.threshold == pytest.approx(-math.log(0.02 * weight))
+        if finding.safety:
+            assert finding.safety.threshold == pytest.approx(-math.log(0.03))
+
+
+def test_no_promotion_before_the_minimum_exposure() -> None:
+    """All gates may be proven; the policy asks for more pairs."""
+    pinned = "[latency]\nbaseline_p95_ms = 15.5\n"
+    soon = judge(HEALTHY, policy(pinned)).decided_at
+    late = judge(HEALTHY, policy(pinned + "[budgets]\nmin_pairs = 7500\n")).decided_at
+
+    assert soon is not None
+    assert late is not None
+    assert soon.pair < 7_500 == late.pair
