@@ -1,7 +1,7 @@
 """Words and small parts that all of the proxy's configuration shares.
 
-Each setting that differs from Envoy's default is there because the default lost requests or
-evidence when it was measured (`docs/decisions`).
+A setting that differs from Envoy's default is there because the default lost requests or evidence
+when it was measured; the tests under load and of copies fail without it.
 """
 
 from cluster.local.home import Home

@@ -4,14 +4,21 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_parts import eventually, kill_role, sleeper
 
 from cluster.errors import NotFound, NotWritable, StateDamaged, Unavailable
 from cluster.files import exclusive, make_directory, read_object, write_whole
 from cluster.ledger import Ledger
+from cluster.local.down import down
+from cluster.local.home import Home
+from cluster.local.processes import running, want
+from cluster.local.scan import members
+from cluster.local.upkeep import ensure_keeper
 from cluster.outbox import Outbox
 
 REMEDY = "put it back"
@@ -26,7 +33,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("mounting a small file system is not allowed here")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def fill(place: Path) -> None:
@@ -137,6 +144,38 @@ def test_a_new_ledger_on_a_full_disk_is_a_clear_error(full_disk: Path) -> None:
 
     with pytest.raises(NotWritable, match="the disk"):
         Outbox(full_disk / "ledger.sqlite")
+
+
+def test_a_read_only_disk_is_a_clear_error(full_disk: Path) -> None:
+    """Neither a state file nor the ledger ends in a traceback."""
+    Ledger(full_disk / "ledger.sqlite").close()
+    subprocess.run(["mount", "-o", "remount,ro", str(full_disk)], check=True)
+
+    with pytest.raises(NotWritable, match="read-only"):
+        write_whole(full_disk / "state.json", "{}", stage=full_disk)
+    with pytest.raises(NotWritable, match="cannot use"):
+        Ledger(full_disk / "ledger.sqlite").rows()
+
+
+def test_a_full_disk_does_not_stop_the_keeper(full_disk: Path) -> None:
+    """A killed process is back although nothing can be noted; with room again the note is right."""
+    home = Home(full_disk / "site")
+    home.create()
+    try:
+        ensure_keeper(home)
+        want(home, sleeper("worker"))
+        eventually(lambda: running(home, "worker"))
+        fill(full_disk)
+
+        kill_role(home, "worker")
+        eventually(lambda: len(members(home, "worker")) == 1, within=3)
+        time.sleep(1.5)
+        assert len(members(home, "worker")) == 1
+
+        (full_disk / "ballast").unlink()
+        eventually(lambda: running(home, "worker"), within=3)
+    finally:
+        down(home)
 
 
 def test_a_file_lock_is_exclusive_and_names_its_holder(tmp_path: Path) -> None:
