@@ -29,9 +29,12 @@ def pincex(*words: str, allowed: Sequence[int] = (0,)) -> Ran:
     """Run a verb with ``--json``; any exit code but the allowed ones ends the demo."""
     started = time.monotonic()
     command = [str(Path(sys.executable).with_name("pincex")), *words, "--json"]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DemoFailed(f"pincex {' '.join(words)} took over {PATIENCE:.0f} s") from None
     try:
         report = json.loads(done.stdout)
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.local.processes import ProcessSpec
 from cluster.local.spawn import launch
-from flows.follow import Followed, follow
+from flows.follow import follow, following, settled
 from flows.local_site import ensure_up, require_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
 from flows.prefect_env import client_env
@@ -64,7 +64,8 @@ def resume(options: argparse.Namespace) -> Answer:
         return _settle(here, options)
     holder = here.lock.holder(options.name, here.region) if options.name else None
     if holder is not None:
-        return _answer(follow(here, options.name, None, sys.stdout.isatty() and not options.json))
+        on_screen = sys.stdout.isatty() and not options.json
+        return _answer(follow(following(here, options.name), on_screen))
     rest = [options.name] if options.name else []
     return _start(here, options, ["resume", here.name, *rest])
 
@@ -113,16 +114,25 @@ def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Ans
         cwd=str(here.home.path),
         env={**client_env(here), "PINCEX_OUTCOME": outcome},
     )
+    before = settled(here, options.name)
     running = launch(here.home, spec)
     if options.no_follow:
         text = f"started (process {running.pid}); pincex status, or: pincex resume"
         return Exit.DONE, {"pid": running.pid}, text
     on_screen = sys.stdout.isatty() and not options.json
-    return _answer(follow(here, options.name, live_folder(here) / outcome, on_screen, running))
+    followed = following(
+        here,
+        options.name,
+        outcome=live_folder(here) / outcome,
+        running=running,
+        promoting=arguments[0] == "promote-model",
+        settled=before,
+    )
+    return _answer(follow(followed, on_screen))
 
 
-def _answer(followed: Followed) -> Answer:
-    outcome = dict(followed.outcome)
+def _answer(ended: dict[str, Any]) -> Answer:
+    outcome = dict(ended)
     code = int(outcome.pop("exit"))
     if "error" in outcome:
         raise Refused(

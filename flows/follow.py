@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cluster.local.processes import Running
+from cluster.local.processes import Running, recorded
+from cluster.local.upkeep import KEEPER, ensure_keeper
 from flows.progress_file import read
 from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
-from flows.site import Site
+from flows.site import Site, resume_argv
 from rollout.live import line, lines
 
 LINE_EVERY = 5.0
@@ -22,33 +23,61 @@ RECENT = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """How it ended: the exit code and the report of the flow process."""
+class Following:
+    """What is followed: a model's rollout, the outcome that its flow process will leave.
 
-    outcome: dict[str, Any]
+    `running` is that process where this command started it; `settled` are the rollouts that were
+    closed before it began, whose outcome is not the one waited for.
+    """
+
+    here: Site
+    name: str | None
+    outcome: Path | None
+    running: Running | None
+    promoting: bool
+    settled: frozenset[str]
+    since: datetime
 
 
-def follow(
-    here: Site, name: str | None, outcome: Path | None, live: bool, running: Running | None = None
-) -> Followed:
+def following(
+    here: Site,
+    name: str | None,
+    *,
+    outcome: Path | None = None,
+    running: Running | None = None,
+    promoting: bool = False,
+    settled: frozenset[str] = frozenset(),
+) -> Following:
+    """Begin to follow; take `settled` before the process is started."""
+    return Following(here, name, outcome, running, promoting, settled, datetime.now(UTC))
+
+
+def settled(here: Site, name: str | None) -> frozenset[str]:
+    """The rollouts of a model that are closed already."""
+    if name is None:
+        return frozenset()
+    return frozenset(rollout.id for rollout in here.history(name).rollouts if rollout.closed)
+
+
+def follow(followed: Following, live: bool) -> dict[str, Any]:
     """Show the rollout until it ends; Ctrl-C stops following, the rollout goes on."""
     screen = Screen(live)
-    started = datetime.now(UTC)
     try:
         while True:
-            if outcome is not None and outcome.is_file():
-                return Followed(json.loads(outcome.read_text()))
-            progress = read(here, name) if name else None
-            fresh = progress is not None and _fresh(progress, started)
-            screen.show(progress if fresh else None, datetime.now(UTC) - started)
-            ended = _ended(here, name, running)
+            if followed.outcome is not None and followed.outcome.is_file():
+                outcome: dict[str, Any] = json.loads(followed.outcome.read_text())
+                return outcome
+            progress = read(followed.here, followed.name) if followed.name else None
+            fresh = progress is not None and _fresh(progress, followed.since)
+            screen.show(progress if fresh else None, datetime.now(UTC) - followed.since)
+            ended = _ended(followed)
             if ended is not None:
-                return Followed(ended)
+                return ended
             time.sleep(0.1)
     except KeyboardInterrupt:
         raise Refused(
             "stopped following; the rollout goes on",
-            hint=f"pincex resume {name or ''}".rstrip(),
+            hint=f"pincex resume {followed.name or ''}".rstrip(),
             code=Exit.HELD,
             changed="Nothing was changed by that.",
         ) from None
@@ -61,24 +90,48 @@ def _fresh(progress: dict[str, Any], started: datetime) -> bool:
     return at >= started or (recent and not progress["finished"])
 
 
-def _ended(here: Site, name: str | None, running: Running | None) -> dict[str, Any] | None:
+def _ended(followed: Following) -> dict[str, Any] | None:
     """What became of a rollout whose flow process died: the keeper goes on with it elsewhere."""
-    if running is not None and running.alive:
+    here, name = followed.here, followed.name
+    if followed.running is not None and followed.running.alive:
         return None
     if name is None:
-        return {"exit": 1, "error": "the flow process died", "hint": "pincex status", "changed": ""}
+        return _died(here)
     time.sleep(SETTLE)
     if here.lock.holder(name, here.region) is not None:
         return None
-    rollout = here.history(name).open
-    if rollout is not None and not rollout.waiting:
-        return None
     history = here.history(name)
-    if not history.rollouts:
-        hint = f"logs in {here.home.logs}"
-        return {"exit": 1, "error": "the flow process died", "hint": hint, "changed": ""}
-    last = history.rollouts[-1]
+    opened = history.open
+    needs_process = opened is not None and not opened.waiting
+    if needs_process:
+        return _kept_going(here, name)
+    last = history.rollouts[-1] if history.rollouts else None
+    unpromoted = followed.promoting and last is not None and last.closed is None
+    if last is None or last.id in followed.settled or unpromoted:
+        return _died(here)
     return {"exit": int(exit_code(last)), **report(last)}
+
+
+def _kept_going(here: Site, name: str) -> dict[str, Any] | None:
+    """The keeper resumes what has no process; a dead one is restarted, a stopped site is not."""
+    if recorded(here.home, KEEPER) is None:
+        return {
+            "exit": int(Exit.HELD),
+            "error": "the site was stopped while the rollout was open",
+            "hint": f"pincex resume {name}",
+            "changed": "The rollout stays open.",
+        }
+    ensure_keeper(here.home, resume_argv(here))
+    return None
+
+
+def _died(here: Site) -> dict[str, Any]:
+    return {
+        "exit": int(Exit.FAILED),
+        "error": "the flow process died before it changed anything",
+        "hint": f"run the command again; its log is in {here.home.logs}",
+        "changed": "Nothing was changed.",
+    }
 
 
 class Screen:
