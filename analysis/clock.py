@@ -52,15 +52,28 @@ def arrival_clock(pairs: Pairs) -> Clock:
 
 
 def label_clock(pairs: Pairs, window: float) -> tuple[Clock, Flags]:
-    """Looks as labels come in order of arrival, and which pairs have theirs in time.
-
-    A pair waits for its label until the window has passed, and all that arrived later wait with it:
-    whoever judged the labels so far would judge the quick ones.
-    """
-    deadline = pairs.arrived_us + round(window * 1_000_000)
-    told = np.where(pairs.labelled_us == NO_TIME, pairs.arrived_us, pairs.labelled_us)
-    in_time = pairs.labelled & (told <= deadline)
-    admitted = np.maximum.accumulate(np.where(in_time, told, deadline))
-    count = int(np.searchsorted(admitted, pairs.watermark_us, side="right"))
-    at_us = admitted[:count]
+    """Looks as labels come in order of arrival, and which pairs have theirs in time."""
+    at_us, in_time = admitted_labels(
+        pairs.arrived_us, pairs.labelled_us, pairs.labelled, pairs.watermark_us, window
+    )
     return Clock(at_us, np.searchsorted(pairs.arrived_us, at_us, side="right")), in_time
+
+
+def admitted_labels(
+    arrived_us: Integers,
+    labelled_us: Integers,
+    labelled: Flags,
+    watermark_us: int,
+    window: float,
+) -> tuple[Integers, Flags]:
+    """When each of the first requests was admitted, and which of all have their label in time.
+
+    A request waits for its label until the window has passed, and all that arrived later wait with
+    it: whoever judged the labels so far would judge the quick ones.
+    """
+    deadline = arrived_us + round(window * 1_000_000)
+    told = np.where(labelled_us == NO_TIME, arrived_us, labelled_us)
+    in_time = labelled & (told <= deadline)
+    admitted = np.maximum.accumulate(np.where(in_time, told, deadline))
+    count = int(np.searchsorted(admitted, watermark_us, side="right"))
+    return admitted[:count], in_time

@@ -82,9 +82,9 @@ def wrong_sides(pairs: Pairs, in_time: Flags, rule: Accuracy) -> Sides:
     )
 
 
-def _right(prediction: Floats, pairs: Pairs, rule: Accuracy) -> Flags:
-    label = pairs.label
-    if not pairs.numbers or rule.rule == "equal":
+def is_right(prediction: Floats, label: Floats, rule: Accuracy, *, numbers: bool) -> Flags:
+    """Which predictions the rule counts as right; a missing one never is. Texts must be equal."""
+    if not numbers or rule.rule == "equal":
         return np.asarray(prediction == label)
     if rule.rule == "within_absolute":
         return np.asarray(np.abs(prediction - label) <= rule.tolerance)
@@ -93,3 +93,7 @@ def _right(prediction: Floats, pairs: Pairs, rule: Accuracy) -> Flags:
     positive = (prediction > 0) & (label > 0)
     near = (prediction <= label * rule.tolerance) & (label <= prediction * rule.tolerance)
     return np.asarray((positive & near) | (prediction == label))
+
+
+def _right(prediction: Floats, pairs: Pairs, rule: Accuracy) -> Flags:
+    return is_right(prediction, pairs.label, rule, numbers=pairs.numbers)
