@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +215,31 @@ def test_a_row_that_cannot_be_written_does_not_fail_the_request(app: App, tmp_pa
 
     assert [app.predict(GOOD)[0] for _ in range(3)] == [200, 200, 200]
     assert b"pincex_model_rows_lost_total 3.0" in app.gauges.text()
+
+
+def test_a_request_that_breaks_off_holds_nobody_back(app: App, tmp_path: Path) -> None:
+    """Neither the count of requests under way nor the promise of the rows behind it."""
+    asleep = threading.Event()
+    app.application.predictor = Predictor((), lambda _: asleep.wait(5) or [0.5], as_frame=True)
+
+    async def broken_off() -> None:
+        body = b'{"features": {}}'
+        receive = partial(asyncio.sleep, 0, {"type": "http.request", "body": body})
+        headers = [(b"x-pincex-shadow", b"r")]
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+        request = asyncio.create_task(app.application(scope, receive, None))  # type: ignore[arg-type]
+        await asyncio.sleep(0.05)
+        request.cancel()
+        asleep.set()
+        await asyncio.gather(request, return_exceptions=True)
+
+    asyncio.run(broken_off())
+    app.application.predictor = Predictor(FEATURES, lambda _: [0.5], as_frame=True)
+    app.predict(GOOD, x_pincex_shadow="r")
+
+    (row,) = app.rows("r/baseline-v1-1.jsonl")
+    assert row["open"] > row["at"]
+    assert b"pincex_model_requests_in_flight 0.0" in app.gauges.text()
 
 
 def test_labels_are_taken_one_or_many(app: App, tmp_path: Path) -> None:

@@ -133,10 +133,42 @@ def test_registering_converges_after_a_kill_at_any_call(
     assert calls > 12
 
 
-def test_two_who_register_at_once_get_the_same_version(
+class Overtaken(Rest):
+    """A connection that is overtaken just before it creates its version."""
+
+    stranger: Callable[[], object] = staticmethod(lambda: None)
+
+    def post(self, endpoint: str, body: Any) -> Any:
+        if endpoint == "model-versions/create":
+            self.stranger()
+        return super().post(endpoint, body)
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same files", "other files"])
+def test_of_two_who_register_at_once_the_first_counts(
+    tracking: str, registry: Registry, name: str, folder: Path, tmp_path: Path, same: bool
+) -> None:
+    """MLflow would keep both; the later one is removed, and is a conflict if it differs."""
+    other = folder if same else model_folder(tmp_path / "other", Persistence())
+    with Registry(tracking) as slower:
+        slower.rest.close()
+        slower.rest = Overtaken(tracking, timeout=10)
+        slower.rest.stranger = lambda: registry.register(name, "v1.0.0", other, actor="ann")  # type: ignore[attr-defined]
+        if same:
+            made = slower.register(name, "v1.0.0", folder, actor="bob")
+            assert made.tags["registered_by"] == "ann"
+        else:
+            with pytest.raises(Conflict, match="registered with other files"):
+                slower.register(name, "v1.0.0", folder, actor="bob")
+
+    (kept,) = registry.versions(name)
+    assert kept.manifest_sha256 == digest(manifest_of(other))
+
+
+def test_a_crowd_that_registers_at_once_gets_one_version(
     tracking: str, registry: Registry, name: str, folder: Path
 ) -> None:
-    """MLflow would keep both; the older one counts and the other is removed."""
+    """Nobody fails, and nothing is left twice."""
 
     def register(actor: str) -> int:
         with Registry(tracking) as own:

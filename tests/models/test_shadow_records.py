@@ -79,6 +79,12 @@ def test_in_the_end_every_mirrored_request_is_one_pair_with_its_fate(
         assert found["candidate_prediction"].to_list() == [
             r.number + 0.5 if r.outcome == "answered" else None for r in chosen
         ]
+        assert found["candidate_latency_ms"].to_list() == [
+            r.candidate_seconds * 1000 if r.outcome == "answered" else None for r in chosen
+        ]
+        assert found["candidate_status"].to_list() == [
+            200 if r.outcome == "answered" else None for r in chosen
+        ]
         assert found["label"].to_list() == [
             r.number + 0.25 if r.label_after is not None else None for r in chosen
         ]
@@ -272,6 +278,15 @@ def test_an_id_used_again_later_does_not_change_the_past(shelf: Shelf) -> None:
         shadow = shelf.look(at + 1)
 
     assert shadow.pairs["candidate_prediction"].to_list() == [1.0]
+
+
+def test_a_copy_from_before_its_request_is_not_its_copy(shelf: Shelf) -> None:
+    """It belongs to an earlier request with the same id, whose row was lost."""
+    shelf.row("candidate", "a", 1.0)
+    shelf.row("baseline", "a", 3.0)
+
+    assert shelf.look(4.0).pairs.height == 0
+    assert shelf.look(9.1).pairs["candidate_outcome"].to_list() == ["not_sent"]
 
 
 def test_copies_without_a_request_are_orphans(shelf: Shelf) -> None:
