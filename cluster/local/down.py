@@ -41,12 +41,13 @@ def down(home: Home) -> list[str]:
 
 
 def _end(home: Home, found: list[Member]) -> None:
-    """SIGTERM to the leaders; when they are gone, or their grace is over, SIGKILL to the rest."""
-    leaders = [member for member in found if member.leader]
-    for member in leaders:
+    """SIGTERM to the first of each family; when they are gone, or too late, SIGKILL to the rest."""
+    pids = {member.pid for member in found}
+    first = [member for member in found if member.parent not in pids]
+    for member in first:
         signal_process(member.pid, member.mark, signal.SIGTERM)
-    grace = max((_grace(home, member.role) for member in leaders), default=0.0)
-    wait_gone(leaders, grace)
+    grace = max((_grace(home, member.role) for member in first), default=0.0)
+    wait_gone(first, grace)
     kill(found)
 
 

@@ -26,6 +26,7 @@ class Member:
 
     role: str
     pid: int
+    parent: int
     mark: str
     leader: bool
     kept: bool
@@ -39,11 +40,11 @@ def members(home: Home, role: str | None = None) -> list[Member]:
         if process.pid == os.getpid():
             continue
         try:
-            environment = process.environ()
+            parent, environment = process.ppid(), process.environ()
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             # Gone meanwhile, or another user's and so not ours.
             continue
-        member = _member(home, process.pid, environment)
+        member = _member(home, process.pid, parent, environment)
         if member is not None and role in (None, member.role):
             found.append(member)
     return found
@@ -96,7 +97,7 @@ def require_own_or_free(port: int, purpose: str, own: Running | None) -> None:
     )
 
 
-def _member(home: Home, pid: int, environment: Mapping[str, str]) -> Member | None:
+def _member(home: Home, pid: int, parent: int, environment: Mapping[str, str]) -> Member | None:
     role = environment.get(ROLE_VARIABLE)
     mark = start_mark(pid)
     if role is None or mark is None or environment.get(HOME_VARIABLE) != str(home.path):
@@ -105,8 +106,9 @@ def _member(home: Home, pid: int, environment: Mapping[str, str]) -> Member | No
         leader = os.getsid(pid) == pid
     except ProcessLookupError:
         return None
-    kept = environment.get(KEPT_VARIABLE) == "1"
-    return Member(role, pid, mark, leader, kept, environment.get(SPEC_VARIABLE, ""))
+    # A child that took another role is not the one that a keeper started under the former.
+    kept = environment.get(KEPT_VARIABLE) == role
+    return Member(role, pid, parent, mark, leader, kept, environment.get(SPEC_VARIABLE, ""))
 
 
 def _is_listening(process: psutil.Process, port: int) -> bool:

@@ -29,7 +29,7 @@ def environment(home: Home, spec: ProcessSpec, *, kept: bool) -> dict[str, str]:
         HOME_VARIABLE: str(home.path),
         ROLE_VARIABLE: spec.role,
         SPEC_VARIABLE: spec.digest,
-        KEPT_VARIABLE: "1" if kept else "",
+        KEPT_VARIABLE: spec.role if kept else "",
     }
     return {**passed, **ours, **spec.env, **marks}
 

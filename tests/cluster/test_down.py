@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from local_parts import LocalSite, eventually, kill_role, sleeper
 
 from cluster.local.down import down
 from cluster.local.home import Home
-from cluster.local.processes import processes, running, want, wanted
+from cluster.local.processes import ProcessSpec, processes, running, want, wanted
 from cluster.local.scan import members
 from cluster.local.spawn import launch, spawn
 from cluster.local.upkeep import KEEPER, ensure_keeper
@@ -49,6 +50,27 @@ def test_down_without_a_keeper(home: Home) -> None:
 
     assert down(home) == ["worker"]
     assert members(home) == []
+
+
+def test_down_asks_a_rollout_before_it_kills_it(home: Home) -> None:
+    """A rollout run as a child of another process gets SIGTERM and its grace, too."""
+    told = home.path / "told"
+    child = (
+        "import signal, sys, time;"
+        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(told)!r}, 'w'), sys.exit()));"
+        "time.sleep(1000)"
+    )
+    code = (
+        "import os, subprocess, sys, time; os.environ['PINCEX_ROLE'] = 'flow run';"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(1000)"
+    )
+    ensure_keeper(home)
+    want(home, ProcessSpec("serving", (sys.executable, "-c", code), cwd="/"))
+    eventually(lambda: members(home, "flow run"))
+    time.sleep(0.3)
+
+    assert down(home) == ["flow run", "keeper", "serving"]
+    assert told.exists()
 
 
 def test_down_finds_what_was_never_noted(home: Home) -> None:

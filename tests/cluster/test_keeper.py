@@ -251,6 +251,30 @@ def test_rollout_processes_are_not_the_keepers_to_end(home: Home) -> None:
     eventually(lambda: recorded(home, "flow:price") is None, within=3)
 
 
+def test_a_child_that_took_another_role_is_not_the_keepers_to_end(home: Home) -> None:
+    """A rollout started by a kept process survives that process and the next keeper."""
+    code = (
+        "import os, subprocess, sys, time; os.environ['PINCEX_ROLE'] = 'flow run';"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)']);"
+        "time.sleep(1000)"
+    )
+    ensure_keeper(home)
+    start(home, ProcessSpec("serving", (sys.executable, "-c", code), cwd="/"))
+    eventually(lambda: pids(home, "flow run"))
+    flow = pids(home, "flow run")
+
+    kill_role(home, "serving")
+    kill_role(home, KEEPER)
+    ensure_keeper(home)
+    eventually(lambda: len(pids(home, "flow run")) == 2)
+
+    assert set(flow) < set(pids(home, "flow run"))
+    unwant(home, "serving")
+    eventually(lambda: not pids(home, "serving"))
+    time.sleep(0.3)
+    assert len(pids(home, "flow run")) == 2
+
+
 def test_a_process_can_register_itself(home: Home) -> None:
     """A rollout that somebody else started is listed under the role it names."""
     register(home, "flow:price")
