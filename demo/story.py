@@ -105,7 +105,13 @@ class Story:
             lambda: pincex("deploy-model", MODEL, version, *self._policy(), allowed=ANY_VERDICT),
         )
         self.say(f"         {ran.report['decision']}: {ran.report['reason']}")
-        return Tried.of(ran.report)
+        return Tried.of(ran.report, self._mirrored_since(version))
+
+    def _mirrored_since(self, version: str) -> datetime:
+        rows: list[dict[str, Any]] = pincex("history", MODEL).report["rows"]
+        mirrored = [row["data"] for row in rows if row["kind"] == "traffic"]
+        began = [data["began_at"] for data in mirrored if data["mirrored"] == version]
+        return datetime.fromisoformat(began[-1])
 
     def _switch(self, client: Outside, old: str, *words: str) -> Switch:
         """Move traffic under load; the time until no answer came from the old version any more."""

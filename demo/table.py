@@ -5,6 +5,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from demo.train import VERSIONS
@@ -22,15 +23,19 @@ class Tried:
     evidence: str
 
     @classmethod
-    def of(cls, report: Mapping[str, Any]) -> Self:
-        """From the object that ``deploy-model --json`` prints."""
+    def of(cls, report: Mapping[str, Any], mirrored_since: datetime) -> Self:
+        """From the object that ``deploy-model --json`` prints; seconds since copies are sent."""
         decided = report["decided_at"]
+        seconds: float = report["seconds"]
+        if decided:
+            at = datetime.fromisoformat(decided["at"])
+            seconds = max((at - mirrored_since).total_seconds(), 0.0)
         return cls(
             version=report["version"],
             decision=report["decision"],
             reason=report["reason"],
             pairs=decided["pair"] if decided else report["pairs"],
-            seconds=report["seconds"],
+            seconds=seconds,
             evidence=report["evidence"],
         )
 
@@ -79,7 +84,7 @@ def final(
 
 def _row(entry: Tried) -> tuple[str, str, str, str, str]:
     what, _ = VERSIONS[entry.version]
-    after = f"{entry.pairs:,} pairs, {entry.seconds:.0f} s"
+    after = f"{entry.pairs:,} pairs, {max(entry.seconds, 1):.0f} s"
     return entry.version, what, entry.decision, after, entry.reason
 
 

@@ -17,6 +17,8 @@ from rollout.state import Ending, Revision, Rollout, Verb
 if TYPE_CHECKING:
     from rollout.policy import Policy
 
+# One request is answered by one thread: a model's own threads would only fight each other.
+ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 Effect = BringUp | Shift | Enter | Promote | RollBack
 
 
@@ -79,7 +81,9 @@ def bring_up(site: Site, component: str, revision: Revision, policy: "Policy") -
         site.registry.download(component, revision.version, directory)
     manifest.verify_digest(directory, revision.digest)
     specs = [
-        Instance(server_argv(site, component, revision, directory, number), str(site.home.path))
+        Instance(
+            server_argv(site, component, revision, directory, number), str(site.home.path), ENV
+        )
         for number in range(1, policy.replicas + 1)
     ]
     start_instances(site.home, component, revision.version, specs, policy.ready_within)
