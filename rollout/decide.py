@@ -17,6 +17,7 @@ from rollout.facts import (
 )
 from rollout.policy import Policy
 from rollout.state import Decision, Ending, Judged, Phase
+from rollout.words import duration
 
 
 def decide(facts: Facts, policy: Policy) -> Action:
@@ -57,6 +58,8 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
             return RollBack(stable, reason, Ending.EXPIRED)
         return Finish(None, "waiting for promote-model")
     spent = _budget_spent(facts, policy)
+    if spent and not (facts.look and facts.look.pairs):
+        return RollBack(stable, f"{spent}, without a single pair", Ending.INCONCLUSIVE)
     if spent or (facts.look is not None and facts.look.decision is not Decision.CONTINUE):
         return Conclude(spent)
     if candidate.version not in facts.ready:
@@ -136,7 +139,7 @@ def _budget_spent(facts: Facts, policy: Policy) -> str | None:
     """Why an undecided shadow ends now, in words; None while it may go on."""
     age = _age(facts)
     if age > policy.shadow.max_seconds:
-        return f"undecided after {age / 60:.0f} min, the policy's longest shadow"
+        return f"undecided after {duration(age)}, the policy's longest shadow"
     pairs = facts.look.pairs if facts.look else 0
     if pairs > policy.shadow.max_pairs:
         return f"undecided after {pairs:,} pairs, the policy's largest shadow"
