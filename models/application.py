@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import orjson
@@ -31,6 +32,7 @@ from models.rows import Rows, Ticket
 THREADS = 32
 """A model that sleeps or waits holds a thread, never the loop."""
 
+WARM_UP_SECONDS = 3.0
 LARGEST_REQUEST = 2**20
 LARGEST_LABELS = 16 * 2**20
 
@@ -53,6 +55,18 @@ class Application:
             "/readyz": ("GET", self._ready),
             "/metrics": ("GET", self._metrics),
         }
+
+    def serve(self, predictor: Predictor, values: Sequence[float | str | bool]) -> None:
+        """Start to answer, after the threads that will answer have all run the model once."""
+        together = threading.Barrier(THREADS)
+
+        def ask() -> None:
+            together.wait()
+            predictor.predict(values)
+
+        # What they raise is not looked at: the model was loaded and has answered before.
+        wait([self._threads.submit(ask) for _ in range(THREADS)], timeout=WARM_UP_SECONDS)
+        self.predictor = predictor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

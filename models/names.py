@@ -5,18 +5,19 @@ import re
 from models.errors import Invalid
 
 # Narrower than MLflow (which forbids only "/" and ":"), because a model's name is also a folder
-# and a URL prefix.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+# and a URL prefix. The proxy joins names with "--", so neither part may contain it.
+_NAME = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # The dot keeps a release apart from MLflow's version numbers and from its reserved aliases (v2).
-_RELEASE = re.compile(r"v?[0-9]+(\.[0-9A-Za-z]+)+([-+][0-9A-Za-z.-]*[0-9A-Za-z])?")
+_RELEASE = re.compile(r"(?!.*--)v?[0-9]+(\.[0-9A-Za-z]+)+([-+][0-9A-Za-z.-]*[0-9A-Za-z])?")
 _ALIAS = re.compile(r"(?!latest$|[vV][0-9]+$)[A-Za-z0-9_-]{1,100}")
 
 
 def model_name(text: str) -> str:
-    """The name itself; Invalid unless letters, digits, `_` and `-`, at most 100."""
+    """The name itself; Invalid unless letters, digits, `_` and `-`, at most 63, no `--`."""
     if not _NAME.fullmatch(text):
         raise Invalid(
-            f"{text!r} is no model name: letters, digits, _ and -, starting with a letter or digit"
+            f"{text!r} is no model name: at most 63 letters, digits, _ and - (no --), "
+            "the first a letter or digit"
         )
     return text
 

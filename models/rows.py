@@ -18,7 +18,7 @@ ROTATE_AT = 64 * 2**20
 """Bytes after which a traffic file becomes `<name>.1`; the one before that is dropped."""
 
 OPEN_FILES = 8
-ROLLOUT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+ROLLOUT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """The id comes from a header and becomes a folder."""
 
 

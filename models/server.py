@@ -17,7 +17,7 @@ import uvicorn
 from models.application import Application
 from models.errors import ModelsError
 from models.gauges import Gauges
-from models.loading import load_verified
+from models.loading import example, load_verified
 from models.rows import Rows
 
 HOST = "127.0.0.1"
@@ -63,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
 
     def load() -> None:
         try:
-            application.predictor = load_verified(options.directory, options.manifest_sha256)
+            predictor = load_verified(options.directory, options.manifest_sha256)
+            application.serve(predictor, [*example(options.directory).values()])
         except ModelsError as error:
             log.error("%s %s refused: %s", options.name, options.version, error)
             refused.set()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.application import LARGEST_REQUEST, Application
+from models.application import LARGEST_REQUEST, THREADS, Application
 from models.gauges import Gauges
 from models.http import LONGEST_ID
 from models.loading import Feature, Predictor
@@ -188,6 +189,23 @@ def test_before_the_model_is_loaded_nothing_is_served(app: App) -> None:
     assert app.call("GET", "/healthz")[0] == 200
     assert app.call("GET", "/readyz")[0] == 503
     assert app.predict(GOOD)[0] == 503
+
+
+def test_ready_means_that_many_threads_have_asked_the_model(app: App) -> None:
+    """The first client does not pay for what happens once in every thread."""
+    app.application.predictor = None
+    asked: list[str] = []
+
+    def ask(_: object) -> list[float]:
+        assert app.application.predictor is None
+        asked.append(threading.current_thread().name)
+        time.sleep(0.01)
+        return [0.5]
+
+    app.application.serve(Predictor(FEATURES, ask, as_frame=True), [1.0, 2, "up"])
+
+    assert len(set(asked)) == THREADS
+    assert app.call("GET", "/readyz")[0] == 200
 
 
 @pytest.mark.parametrize(
