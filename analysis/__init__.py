@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
     from analysis.read import read_pairs
+    from analysis.report_page import About
+    from analysis.show import page
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
 
@@ -26,6 +28,7 @@ __all__ = [
     "METADATA_KEYS",
     "PAIR_SCHEMA",
     "SCHEMA_VERSION",
+    "About",
     "BadInput",
     "Finding",
     "Forecast",
@@ -37,6 +40,7 @@ __all__ = [
     "default_policy",
     "forecast",
     "judge",
+    "page",
     "parse_policy",
     "read_pairs",
     "read_policy",
@@ -45,6 +49,7 @@ __all__ = [
 # Where each name lives: it is imported when it is first used, because a command that only reads a
 # policy must not pay for tables and arrays.
 _HOMES = {
+    "About": "report_page",
     "BadInput": "errors",
     "CODE_VERSION": "version",
     "Finding": "findings",
@@ -60,6 +65,7 @@ _HOMES = {
     "default_policy": "policy_file",
     "forecast": "forecasts",
     "judge": "judging",
+    "page": "show",
     "parse_policy": "policy_file",
     "read_pairs": "read",
     "read_policy": "policy_file",

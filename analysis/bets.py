@@ -16,6 +16,8 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 CHUNK = 65_536
+SHOWN = 240
+"""Looks of which a trace keeps the evidence, so that its course can be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ def even(gains: Floats) -> Bets:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """Some looks of an e-process: their indices, the counts (kinds x looks), log evidence."""
+
+    looks: Integers
+    counts: Floats
+    log_e: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """An e-process followed over looks: where it stands, and where it stood above its threshold."""
 
@@ -61,6 +72,7 @@ class Trace:
     log_e: float
     threshold: float
     above: Flags
+    drawn: Drawn
 
     @property
     def progress(self) -> float:
@@ -92,4 +104,25 @@ def follow(bets: Bets, events: Sequence[Flags], level: float, start: int = 0) ->
         above[begin:stop] = bets.mixture(bets.log_wealth(counts)) >= threshold
         carried = [int(total[-1]) for total in running]
     final = (*carried, max(looks - start, 0) - sum(carried))
-    return Trace(bets, final, bets.log_e(final), threshold, above)
+    return Trace(bets, final, bets.log_e(final), threshold, above, _drawn(bets, events, start))
+
+
+def shown_looks(start: int, looks: int) -> Integers:
+    """Half of them evenly spaced, half in ratio, the first and the last among them."""
+    if looks <= start:
+        return np.zeros(0, dtype=np.int64)
+    even_spaced = np.linspace(0, looks - start - 1, SHOWN // 2)
+    in_ratio = np.geomspace(1, looks - start, SHOWN // 2) - 1
+    shown = np.concatenate([even_spaced, in_ratio]).round().astype(np.int64)
+    return np.unique(shown) + start
+
+
+def _drawn(bets: Bets, events: Sequence[Flags], start: int) -> Drawn:
+    looks = shown_looks(start, len(events[0]))
+    if not len(looks):
+        return Drawn(looks, np.zeros((len(events) + 1, 0)), np.zeros(0))
+    since = np.concatenate([looks[:1], looks[:-1] + 1])
+    kinds = [np.add.reduceat(kind[: looks[-1] + 1], since, dtype=np.int64) for kind in events]
+    running = np.cumsum(kinds, axis=1, dtype=np.float64)
+    counts = np.concatenate([running, [looks - start + 1 - running.sum(axis=0)]])
+    return Drawn(looks, counts, bets.mixture(bets.log_wealth(counts)))

@@ -11,7 +11,7 @@ from math import log
 
 import numpy as np
 
-from analysis.bets import Bets, Flags, Floats, Integers, Trace
+from analysis.bets import Bets, Drawn, Flags, Floats, Integers, Trace, shown_looks
 
 SECOND_US = 1_000_000
 
@@ -56,7 +56,8 @@ def follow_late(
     gained = bets.log_wealth(counts).cumsum(axis=1)
     if not gained.shape[1]:
         nothing = np.zeros(0, dtype=np.bool_)
-        return Trace(bets, (0,) * len(counts), -log(int(horizon)), threshold, nothing), 0
+        drawn = Drawn(shown_looks(0, 0), counts, np.zeros(0))
+        return Trace(bets, (0,) * len(counts), -log(int(horizon)), threshold, nothing, drawn), 0
     before = np.concatenate([np.zeros((len(gained), 1)), gained[:, :-1]], axis=1)
     log_starts = np.full(len(blocks.starts), -np.inf)
     np.log(blocks.starts, out=log_starts, where=blocks.starts > 0)
@@ -67,4 +68,6 @@ def follow_late(
     strongest = int(wealth[:, at].argmax())
     window = int((before[strongest] - log_starts)[: at + 1].argmin())
     totals = tuple(int(total) for total in counts.sum(axis=1))
-    return Trace(bets, totals, float(path[-1]), threshold, above), window
+    looks = shown_looks(0, len(path))
+    drawn = Drawn(looks, counts.cumsum(axis=1)[:, looks], path[looks])
+    return Trace(bets, totals, float(path[-1]), threshold, above, drawn), window

@@ -30,27 +30,32 @@ def order_statistic(values: Floats, share: float) -> float:
 
 def p95(values: Floats, level: float) -> Quantile | None:
     """The p95 and the observations between which it lies at all times, but for `level`."""
+    return quantile(values, P95, level)
+
+
+def quantile(values: Floats, share: float, level: float) -> Quantile | None:
+    """The same for any share; an end is open where the observations do not reach so far."""
     n = len(values)
     if n == 0:
         return None
-    low, high = _ranks(n, level)
-    ranks = [max(ceil(P95 * n) - 1, 0), max(low - 1, 0), min(high, n - 1)]
+    low, high = _ranks(n, share, level)
+    ranks = [max(ceil(share * n) - 1, 0), max(low - 1, 0), min(high, n - 1)]
     value, least, most = np.partition(values, sorted(set(ranks)))[ranks]
     return Quantile(
         float(value), float(least) if low > 0 else 0.0, float(most) if high < n else float("inf")
     )
 
 
-def _ranks(n: int, level: float) -> tuple[int, int]:
-    """Least and greatest count at or below the true p95 that the beta-binomial mixture allows."""
-    a, b = PRIOR * P95, PRIOR * (1 - P95)
+def _ranks(n: int, share: float, level: float) -> tuple[int, int]:
+    """Least and greatest count at or below the quantile that the beta-binomial mixture allows."""
+    a, b = PRIOR * share, PRIOR * (1 - share)
     start = log_beta(a, b)
 
     def rejected(k: int) -> bool:
         mixed = log_beta(a + k, b + n - k) - start
-        return mixed - k * log(P95) - (n - k) * log(1 - P95) >= log(1 / level)
+        return mixed - k * log(share) - (n - k) * log(1 - share) >= log(1 / level)
 
-    centre = round(P95 * n)
+    centre = round(share * n)
     low, high = (0, centre) if rejected(0) else (-1, 0)
     while high - low > 1 and low >= 0:
         middle = (low + high) // 2

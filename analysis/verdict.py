@@ -81,4 +81,4 @@ class Verdict:
             raise NotPassed(f"{self.verdict}: {self.reason}\n{reasons}")
 
     def _repr_html_(self) -> str:
-        return verdict_html(self.as_dict())
+        return verdict_html(self)

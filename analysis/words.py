@@ -43,6 +43,15 @@ def milliseconds(ms: float) -> str:
     return f"{ms:.3g} ms" if ms < 1000 else f"{ms / 1000:.3g} s"
 
 
+def seconds_words(seconds: float) -> str:
+    """A duration as people say it: 0.4 s, 26.7 s, 4 min, 3.5 h, 2.5 days."""
+    for size, unit in ((172_800.0, "days"), (7200.0, "h"), (120.0, "min")):
+        if seconds >= size:
+            whole = {"days": 86_400.0, "h": 3600.0, "min": 60.0}[unit]
+            return f"{seconds / whole:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def sentence(parts: list[str]) -> str:
     """Clauses joined by semicolons, empty ones left out."""
     return "; ".join(part for part in parts if part)

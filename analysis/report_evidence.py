@@ -1,0 +1,267 @@
+"""Gates drawn: all on the scale of what they allow, each one's evidence and interval over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from analysis import paired, rates
+from analysis.bets import Floats, Integers, Trace
+from analysis.clock import Clock, arrival_clock, label_clock
+from analysis.course import INTERVAL_LEVEL
+from analysis.findings import Finding, Outcome
+from analysis.late import blocks_of
+from analysis.pairs import Pairs
+from analysis.policy import HARM_ONLY, JudgePolicy
+from analysis.report_html import Html, figure
+from analysis.report_plot import HARM, INK, SAFE, drawing, label
+from analysis.words import count, percent, points
+
+FARTHEST = 2.0
+POINTS = 24
+OFTEN = 0.05
+"""How often a baseline exceeds its own p95: the scale of the frozen p95, whose margin is a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When the looks of each kind of gate were, in seconds since the first request."""
+
+    arrival: Floats
+    labels: Floats
+    blocks: Floats
+    gross_blocks: Floats
+
+    def of(self, finding: Finding, trace: Trace) -> Floats:
+        """The times of the looks that a trace kept."""
+        if finding.name == "gross-frozen-p95":
+            return self.gross_blocks[trace.drawn.looks]
+        if finding.name in HARM_ONLY:
+            return self.blocks[trace.drawn.looks]
+        looks = self.labels if finding.name.startswith("accuracy") else self.arrival
+        return looks[trace.drawn.looks]
+
+
+def times_of(pairs: Pairs, policy: JudgePolicy) -> Times:
+    """The clocks by which the record was judged."""
+    begin = int(pairs.arrived_us[0]) if len(pairs) else 0
+
+    def since(at_us: Integers) -> Floats:
+        return np.asarray((at_us - begin) / 1e6)
+
+    def blocks(first: int) -> Floats:
+        rows = pairs.arrived_us[first:]
+        return since(blocks_of(rows, pairs.watermark_us, policy.horizon).end_us)
+
+    start = 0 if policy.baseline_p95_ms is not None else policy.reference_pairs
+    labels: Clock = label_clock(pairs, policy.label_window)[0]
+    return Times(since(arrival_clock(pairs).at_us), since(labels.at_us), blocks(0), blocks(start))
+
+
+def counted(findings: Sequence[Finding]) -> Times:
+    """Where no pairs are at hand the looks themselves are the axis."""
+    traces = [trace for f in findings for trace in (f.harm, f.safety) if trace]
+    longest = max((int(t.drawn.looks[-1]) for t in traces if len(t.drawn.looks)), default=0)
+    looks = np.arange(1, longest + 2, dtype=np.float64)
+    return Times(looks, looks, looks, looks)
+
+
+def forest(findings: Sequence[Finding]) -> Html:
+    """Every estimate with its interval as a share of the harm that its gate allows."""
+    told = [(f, scaled) for f in findings if (scaled := _scaled(f)) is not None]
+    if not told:
+        return Html("")
+
+    def draw(stack: list[Axes]) -> None:
+        axes = stack[0]
+        axes.axvline(0, color=INK["rule"], linewidth=1, zorder=0)
+        axes.axvline(1, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)), zorder=0)
+        for row, (finding, (low, value, high)) in enumerate(told):
+            y = -row
+            colour = {Outcome.PASS: INK["safe"], Outcome.FAIL: INK["harm"]}.get(
+                finding.outcome, INK["faint"]
+            )
+            left, right = max(low, -FARTHEST), min(high, FARTHEST)
+            axes.plot([left, right], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
+            for end, beyond in ((left, low < -FARTHEST), (right, high > FARTHEST)):
+                if beyond:
+                    axes.plot([end], [y], "<" if end < 0 else ">", color=colour, markersize=5)
+            axes.plot([np.clip(value, -FARTHEST, FARTHEST)], [y], "o", color=colour, markersize=5)
+            label(axes, -FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", xytext=(0, 6))
+        axes.set_xlim(-FARTHEST - 0.2, FARTHEST + 0.25)
+        axes.set_ylim(-len(told) + 0.4, 0.9)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xticks([-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
+
+    svg = drawing([0.36 * len(told)], "estimates on the scale of their limits", draw, left=0.2)
+    note = (
+        "Each estimate with its time-uniform 95 % interval; 0 is no harm, 1 (dashed) is all that "
+        "the gate allows. Arrows go on beyond the picture."
+    )
+    if any(f.name == "frozen-p95" for f, _ in told):
+        note += " frozen-p95: 1 is exceeding the past p95 twice as often."
+    return figure(svg, note)
+
+
+def _word(finding: Finding) -> str:
+    return "open" if finding.outcome is Outcome.INCONCLUSIVE else finding.outcome.value
+
+
+def _scaled(finding: Finding) -> tuple[float, float, float] | None:
+    """Low, value and high as harm, 1 being the margin (or the tolerance where it is larger)."""
+    estimate = finding.estimate
+    drawn = finding.harm is not None and finding.name not in HARM_ONLY
+    if not drawn or estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    three = (estimate.low, estimate.value, estimate.high)
+    tolerance, margin = finding.tolerance or 0.0, finding.margin or 0.0
+    if finding.name == "accuracy-absolute":
+        allowed = 1 - tolerance
+        return (1 - three[2]) / allowed, (1 - three[1]) / allowed, (1 - three[0]) / allowed
+    if finding.name == "accuracy-paired":
+        allowed = margin or 0.01
+        return -three[2] / allowed, -three[1] / allowed, -three[0] / allowed
+    allowed = OFTEN if finding.name == "frozen-p95" else max(tolerance, margin) or 0.01
+    return three[0] / allowed, three[1] / allowed, three[2] / allowed
+
+
+def courses(findings: Sequence[Finding], times: Times, axis: str) -> list[Html]:
+    """The way of the evidence of each gate, with its interval below where it has one."""
+    return [
+        _course(finding, times, axis)
+        for finding in findings
+        if finding.harm is not None and len(finding.harm.drawn.looks) > 1
+    ]
+
+
+def _course(finding: Finding, times: Times, axis: str) -> Html:
+    told = finding.name not in HARM_ONLY
+
+    def draw(stack: list[Axes]) -> None:
+        _evidence(stack[0], finding, times)
+        if told:
+            _interval(stack[1], finding, times)
+        _time_axis(stack[-1], axis, _last(finding, times))
+
+    rows = [1.3, 0.9] if told else [1.0]
+    svg = drawing(rows, f"evidence of {finding.name}", draw)
+    return figure(svg, finding.reason)
+
+
+def _last(finding: Finding, times: Times) -> float:
+    assert finding.harm is not None
+    return float(times.of(finding, finding.harm)[-1])
+
+
+def _evidence(axes: Axes, finding: Finding, times: Times) -> None:
+    """Log evidence as a share of what decides; beyond it the lines run along the frame."""
+    since = f" after {count(finding.decided_at.pair)} pairs" if finding.decided_at else ""
+    axes.set_title(f"{finding.name}: {_word(finding)}{since}")
+    axes.axhline(0, color=INK["rule"], linewidth=0.8, zorder=0)
+    axes.axhline(1, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)), zorder=0)
+    ends = []
+    for trace, name, style in ((finding.safety, "safe", SAFE), (finding.harm, "harm", HARM)):
+        if trace is None or not len(trace.drawn.looks):
+            continue
+        at = times.of(finding, trace)
+        way = np.clip(trace.drawn.log_e / trace.threshold, -1.05, 1.45)
+        axes.plot(at, way, **style)
+        ends.append((float(way[-1]), name, float(at[-1])))
+    for y, name, x in ends:
+        other = max((end[0] for end in ends if end[1] != name), default=-9.0)
+        lift = 3 if y >= other else -10
+        label(axes, x, y, name, name, xytext=(-2, lift), ha="right")
+    decided = _decided(finding, times)
+    if decided is not None:
+        axes.axvline(decided, color=INK["ink"], linewidth=0.8)
+    axes.set_ylim(-1.1, 1.5)
+    axes.set_yticks([-1, 0, 1], ["-1", "0", "proven"])
+
+
+def _decided(finding: Finding, times: Times) -> float | None:
+    """When the gate decided, on the axis of its looks: the first look drawn from there on."""
+    trace = {Outcome.FAIL: finding.harm, Outcome.PASS: finding.safety}.get(finding.outcome)
+    if trace is None or finding.decided_at is None or not trace.above.any():
+        return None
+    looks = trace.drawn.looks
+    first = int(np.searchsorted(looks, int(trace.above.argmax())))
+    return float(times.of(finding, trace)[min(first, len(looks) - 1)])
+
+
+def _interval(axes: Axes, finding: Finding, times: Times) -> None:
+    """The estimate with its interval as it was at each time, and the limits it is held against."""
+    at, value, low, high = course_of(finding, times)
+    if not len(at):
+        return
+    axes.fill_between(at, low, high, color=INK["candidate"], alpha=0.18, linewidth=0)
+    axes.plot(at, value, color=INK["candidate"])
+    sign = -1 if finding.name == "accuracy-paired" else 1
+    limits = {0.0} if finding.name == "frozen-p95" else {
+        sign * limit for limit in (finding.tolerance, finding.margin) if limit is not None
+    }  # fmt: skip
+    late = value[len(value) // 4 :]
+    reach = max(float(np.abs(late).max()), *(abs(x) for x in limits), 1e-6)
+    spread = float(np.max(high[len(high) // 2 :] - low[len(low) // 2 :]))
+    top = max(*limits, float(late.max())) + spread
+    bottom = min(*limits, float(late.min())) - spread
+    for limit in limits:
+        axes.axhline(limit, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)))
+    share = finding.unit == "share"
+    floor = max(bottom, 0.0) if share else bottom
+    axes.set_ylim(floor - 0.02 * reach, min(top, 1.0) if share else top)
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent if share else _points))
+    axes.locator_params(axis="y", nbins=4)
+    if not share:
+        axes.set_ylabel("points", labelpad=1)
+
+
+def _percent(value: float, _: int) -> str:
+    return "0 %" if abs(value) < 1e-12 else percent(value)
+
+
+def _points(value: float, _: int) -> str:
+    return points(value) if abs(value) >= 1e-12 else "0"
+
+
+def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, Floats]:
+    """Times, estimates and the ends of the time-uniform interval, as harm or safety was claimed."""
+    nothing = np.zeros(0)
+    if finding.harm is None or len(finding.harm.drawn.looks) < 2:
+        return nothing, nothing, nothing, nothing
+    looks = len(finding.harm.drawn.looks)
+    kept = np.unique(np.linspace(0, looks - 1, min(POINTS, looks)).astype(int))
+    least = finding.harm.drawn.counts[:, kept]
+    own = finding.name == "frozen-p95" or finding.safety is None
+    most = least if own or finding.safety is None else finding.safety.drawn.counts[:, kept]
+    rows = np.array([_bounds(a, b) for a, b in zip(least.T, most.T, strict=True)])
+    value, low, high = rows.T
+    if finding.name == "accuracy-absolute":
+        value, low, high = 1 - value, 1 - high, 1 - low
+    elif finding.name == "accuracy-paired":
+        value, low, high = -value, -high, -low
+    return times.of(finding, finding.harm)[kept], value, low, high
+
+
+def _bounds(least: Floats, most: Floats) -> tuple[float, float, float]:
+    n = int(least.sum())
+    if len(least) == 2:
+        ends = rates.interval_between(int(least[0]), int(most[0]), n, INTERVAL_LEVEL)
+        return float(least[0]) / n, ends[0], ends[1]
+    low = paired.interval(int(least[0]), int(least[1]), n, INTERVAL_LEVEL)[0]
+    high = paired.interval(int(most[0]), int(most[1]), n, INTERVAL_LEVEL)[1]
+    return float(least[0] - most[1]) / n, low, high
+
+
+def _time_axis(axes: Axes, axis: str, last: float) -> None:
+    if axis == "looks":
+        axes.set_xlabel("looks of the gate")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(round(value))))
+        axes.locator_params(axis="x", nbins=4)
+        return
+    size, unit = (1.0, "s") if last < 300 else (60.0, "min") if last < 18_000 else (3600.0, "h")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / size:.4g}"))
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_xlabel(f"{unit} since the first request")

@@ -1,0 +1,172 @@
+"""Latency of both sides: distributions on a log axis, and quantiles beside each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from analysis.bets import Floats
+from analysis.course import INTERVAL_LEVEL
+from analysis.drift import SHORTEST_MS
+from analysis.pairs import ANSWERED, TIMEOUT, Pairs
+from analysis.policy import JudgePolicy
+from analysis.quantiles import Quantile, quantile
+from analysis.report_html import Html, figure, grid, joined, paragraph, table
+from analysis.report_plot import BASELINE, CANDIDATE, INK, drawing, label
+from analysis.words import milliseconds
+
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+BINS = 90
+FINE = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+COARSE = (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Latencies in milliseconds, ascending; a timed-out copy took as long as the timeout."""
+
+    baseline: Floats
+    candidate: Floats
+
+
+def latencies(pairs: Pairs, policy: JudgePolicy) -> Sides:
+    """What both sides took, without those that were never asked."""
+    slowest = policy.timeout * 1000
+    candidate = np.where(pairs.outcome == TIMEOUT, slowest, pairs.candidate_latency_ms)
+    candidate = candidate[(pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)]
+    return Sides(_known(pairs.baseline_latency_ms), _known(candidate))
+
+
+def _known(values: Floats) -> Floats:
+    return np.sort(values[~np.isnan(values)])
+
+
+def latency_parts(sides: Sides, names: tuple[str, str], limit_ms: float) -> list[Html]:
+    """Plots and the table; a sentence where a side has no latency."""
+    if not len(sides.baseline) or not len(sides.candidate):
+        return [paragraph("No latency to compare: one side has none.")]
+    both = [(share, *_both(sides, share)) for share in SHARES]
+    plots = grid([_densities(sides, names, limit_ms), _ratios(both)])
+    return [plots, _table(both, names)]
+
+
+def _both(sides: Sides, share: float) -> tuple[Quantile, Quantile]:
+    """Each side at half the level, so that their difference holds at the whole."""
+    baseline = quantile(sides.baseline, share, INTERVAL_LEVEL / 2)
+    candidate = quantile(sides.candidate, share, INTERVAL_LEVEL / 2)
+    assert baseline is not None
+    assert candidate is not None
+    return baseline, candidate
+
+
+def _densities(sides: Sides, names: tuple[str, str], limit_ms: float) -> Html:
+    """Share of requests per bin of equal ratio."""
+    least = max(min(sides.baseline[0], sides.candidate[0]), SHORTEST_MS)
+    most = max(sides.baseline[-1], sides.candidate[-1], least * 1.5)
+    edges = np.geomspace(least, most * 1.0001, BINS + 1)
+
+    def draw(stack: list[Axes]) -> None:
+        axes = stack[0]
+        heights = []
+        for values in (sides.baseline, sides.candidate):
+            cut = np.searchsorted(values, edges)
+            heights.append(np.diff(cut) / len(values))
+        for height, style in zip(heights, (BASELINE, CANDIDATE), strict=True):
+            axes.stairs(height, edges, color=style["color"], linestyle=style["linestyle"])
+        axes.set_xscale("log")
+        top = 1.45 * max(float(height.max()) for height in heights)
+        axes.set_ylim(0, top)
+        for row, (values, side) in enumerate(
+            ((sides.baseline, "baseline"), (sides.candidate, "candidate"))
+        ):
+            text = f"{names[row]}: median {milliseconds(values[(len(values) - 1) // 2])}"
+            axes.text(0.99, 0.98 - 0.1 * row, text, color=INK[side], ha="right", va="top",
+                      transform=axes.transAxes)  # fmt: skip
+        if least < limit_ms < most:
+            axes.axvline(
+                limit_ms, ymax=0.72, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2))
+            )
+            label(axes, limit_ms, 0.02 * top, f"limit {milliseconds(limit_ms)}", "faint",
+                  xytext=(3, 3), rotation=90)  # fmt: skip
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_title("How long answers took")
+        axes.set_xlabel("ms, log axis")
+        _plain_log(axes.xaxis)
+
+    svg = drawing([1.7], "distributions of latency", draw)
+    return figure(svg, "Share of requests per step of equal ratio; dashed the baseline.")
+
+
+def _plain_log(axis: Axis) -> None:
+    plain = FuncFormatter(lambda value, _: f"{value:.4g}")
+    axis.set_major_formatter(plain)
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _ratios(both: list[tuple[float, Quantile, Quantile]]) -> Html:
+    """Candidate over baseline, quantile by quantile."""
+    rows = [
+        (share, cand.value / base.value, cand.low / base.high, _over(cand.high, base.low))
+        for share, base, cand in both
+        if base.value > 0 and cand.value > 0
+    ]
+    if not rows:
+        return Html("")
+
+    def draw(stack: list[Axes]) -> None:
+        axes = stack[0]
+        axes.set_yscale("log")
+        top = max(1.2, *(ratio * 1.3 for _, ratio, _, _ in rows))
+        bottom = min(0.8, *(ratio / 1.3 for _, ratio, _, _ in rows))
+        axes.axhline(1, color=INK["faint"], linewidth=1)
+        for at, (_, ratio, low, high) in enumerate(rows):
+            ends = [max(low, bottom), min(high, top)]
+            axes.plot([at, at], ends, color=INK["candidate"], alpha=0.45, linewidth=4,
+                      solid_capstyle="butt")  # fmt: skip
+            axes.plot([at], [ratio], "o", color=INK["candidate"], markersize=4.5)
+        axes.set_ylim(bottom, top)
+        axes.set_xlim(-0.5, len(rows) - 0.5)
+        axes.set_xticks(range(len(rows)), [_p(share) for share, *_ in rows])
+        ticks = [tick for tick in _steps(top / bottom) if bottom <= tick <= top]
+        axes.set_yticks(ticks, [f"{tick:g} x" for tick in ticks])
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_title("Candidate over baseline, by quantile")
+
+    svg = drawing([1.7], "ratio of quantiles", draw)
+    note = "Bars: time-uniform 95 % intervals of each quantile's ratio; cut at the frame."
+    return figure(svg, note)
+
+
+def _steps(reach: float) -> tuple[float, ...]:
+    """Round ratios, closer to each other where the axis is short."""
+    return FINE if reach < 4 else COARSE
+
+
+def _over(high: float, low: float) -> float:
+    return high / low if low > 0 else float("inf")
+
+
+def _p(share: float) -> str:
+    return f"p{100 * share:.4g}"
+
+
+def _table(both: list[tuple[float, Quantile, Quantile]], names: tuple[str, str]) -> Html:
+    head = ("quantile", names[0], names[1], "difference (95 % interval)")
+    rows = [
+        (_p(share), milliseconds(base.value), milliseconds(cand.value), _difference(base, cand))
+        for share, base, cand in both
+    ]
+    note = (
+        "Intervals hold at all times, for one quantile at a time; both sides at 2.5 %, so that "
+        "their difference holds at 5 %."
+    )
+    return joined([table(head, rows, "tight"), paragraph(note, "faint")])
+
+
+def _difference(base: Quantile, cand: Quantile) -> str:
+    low, high = cand.low - base.high, cand.high - base.low
+    ends = [f"{end:+.3g}" if np.isfinite(end) else "open" for end in (low, high)]
+    return f"{cand.value - base.value:+.3g} ms ({ends[0]} to {ends[1]})"

@@ -1,0 +1,228 @@
+"""Predictions: where both sides disagree and by how much, and accuracy beside cheap references."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.bets import Flags, Floats
+from analysis.columns import NO_TIME
+from analysis.pairs import NOT_SENT, Pairs
+from analysis.policy import Accuracy
+from analysis.report_html import Html, figure, grid, joined, paragraph, table
+from analysis.report_plot import INK, drawing, label
+from analysis.sides import is_right
+from analysis.words import count, percent, share
+
+BANDS = 12
+SHOWN = 60
+RATIOS = (0.01, 0.1, 0.2, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 5.0, 10.0, 100.0)
+DRAWN = 100_000
+"""Rows, evenly spaced, that a picture is drawn from; every number is of all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Both predictions where there are both."""
+
+    baseline: Floats
+    candidate: Floats
+
+
+def answers(pairs: Pairs) -> Answers:
+    """The rows on which both sides predicted something."""
+    rows = ~np.isnan(pairs.baseline_prediction) & ~np.isnan(pairs.candidate_prediction)
+    return Answers(pairs.baseline_prediction[rows], pairs.candidate_prediction[rows])
+
+
+def apart(pairs: Pairs, rule: Accuracy) -> Flags:
+    """Pairs whose two predictions differ by more than the policy calls right."""
+    both = ~np.isnan(pairs.baseline_prediction) & ~np.isnan(pairs.candidate_prediction)
+    near = is_right(
+        pairs.candidate_prediction, pairs.baseline_prediction, rule, numbers=pairs.numbers
+    )
+    return both & ~near
+
+
+def prediction_parts(pairs: Pairs, rule: Accuracy, in_time: Flags) -> list[Html]:
+    """Disagreement, then accuracy against persistence and a constant."""
+    found = answers(pairs)
+    n = len(found.baseline)
+    if not n:
+        return [paragraph("No predictions on both sides: nothing to compare.")]
+    equal = int((found.baseline == found.candidate).sum())
+    far = int(apart(pairs, rule).sum())
+    said = (
+        f"Of {count(n)} requests that both sides predicted, {percent(equal / n)} got the same "
+        f"answer and {percent(far / n)} answers further apart than the policy calls right "
+        f"({rule_words(rule, pairs.numbers)})."
+    )
+    parts: list[Html] = [paragraph(said)]
+    if pairs.numbers and equal < n:
+        step = -(-n // DRAWN)
+        drawn = Answers(found.baseline[::step], found.candidate[::step])
+        parts.append(grid([_by_size(drawn), _by_level(drawn)]))
+    elif not pairs.numbers:
+        parts.append(paragraph("Predictions are texts: there is no distance to draw.", "faint"))
+    return [*parts, Html("<h3>Accuracy beside cheap references</h3>"), _skill(pairs, rule, in_time)]
+
+
+def rule_words(rule: Accuracy, numbers: bool) -> str:
+    """When an answer is right, in words."""
+    if not numbers or rule.rule == "equal":
+        return "equal"
+    if rule.rule == "within_relative":
+        return f"within {percent(rule.tolerance)} of the label"
+    kind = {"within_absolute": "within", "within_factor": "within a factor of"}[rule.rule]
+    return f"{kind} {rule.tolerance:g}"
+
+
+def _difference(found: Answers) -> tuple[Floats, bool]:
+    """Ratios where everything is positive, else differences; and which it is."""
+    if bool((found.baseline > 0).all() and (found.candidate > 0).all()):
+        return np.log(found.candidate / found.baseline), True
+    return found.candidate - found.baseline, False
+
+
+def _by_size(found: Answers) -> Html:
+    """How far both sides are apart."""
+    values, ratio = _difference(found)
+    low, high = np.quantile(values, [0.005, 0.995])
+    reach = max(abs(float(low)), abs(float(high)), 1e-9)
+
+    def draw(stack: list[Axes]) -> None:
+        axes = stack[0]
+        height, edges = np.histogram(values, bins=SHOWN, range=(-reach, reach))
+        axes.stairs(height / len(values), edges, color=INK["candidate"])
+        axes.axvline(0, color=INK["faint"], linewidth=1)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_title("How far the answers are apart")
+        _ratio_axis(axes.xaxis, ratio)
+        axes.set_xlabel("candidate over baseline" if ratio else "candidate minus baseline")
+
+    svg = drawing([1.7], "difference of predictions", draw)
+    note = "Share of requests; the outermost 1 % is left out."
+    return figure(svg, note)
+
+
+def _by_level(found: Answers) -> Html:
+    """Where they are apart: median and middle 90 % of the difference by the baseline's answer."""
+    values, ratio = _difference(found)
+    order = np.argsort(found.baseline, kind="stable")
+    bands = [band for band in np.array_split(order, BANDS) if len(band)]
+    centre = np.array([np.median(found.baseline[band]) for band in bands])
+    low, middle, high = np.array([np.quantile(values[b], [0.05, 0.5, 0.95]) for b in bands]).T
+
+    def draw(stack: list[Axes]) -> None:
+        axes = stack[0]
+        axes.axhline(0, color=INK["faint"], linewidth=1)
+        axes.fill_between(centre, low, high, color=INK["candidate"], alpha=0.18, linewidth=0)
+        axes.plot(centre, middle, color=INK["candidate"], marker="o", markersize=3)
+        label(axes, centre[-1], middle[-1], "median", "candidate", xytext=(0, 5), ha="right")
+        if ratio:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+            axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        _ratio_axis(axes.yaxis, ratio)
+        axes.set_title("Where they are apart")
+        axes.set_xlabel("the baseline's answer")
+
+    svg = drawing([1.7], "difference by the baseline's answer", draw)
+    note = f"Median and middle 90 % of the difference, in {len(bands)} groups of equal size."
+    return figure(svg, note)
+
+
+def _ratio_axis(axis: Axis, ratio: bool) -> None:
+    """Round ratios on an axis of their logarithms."""
+    axis.set_major_locator(MaxNLocator(5))
+    if ratio:
+        low, high = axis.get_view_interval()
+        shown = [step for step in RATIOS if low <= np.log(step) <= high]
+        if len(shown) > 2:
+            axis.set_ticks(np.log(shown), [f"{step:g} x" for step in shown])
+        else:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{np.exp(value):.4g} x"))
+
+
+def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:
+    """Accuracy of both sides and of two answers that cost nothing, on the same labels."""
+    sent = pairs.outcome != NOT_SENT
+    rows = in_time & sent & ~np.isnan(pairs.baseline_prediction)
+    n = int(rows.sum())
+    if not n:
+        return paragraph("No label came in time: no accuracy is known.")
+
+    def accuracy(prediction: Floats, among: Flags) -> float:
+        right = is_right(prediction, pairs.label, rule, numbers=pairs.numbers)
+        return int((right & among).sum()) / int(among.sum())
+
+    told = [
+        ("candidate", accuracy(pairs.candidate_prediction, rows), n, ""),
+        ("baseline", accuracy(pairs.baseline_prediction, rows), n, ""),
+        ("best constant", best_constant(pairs.label[rows], rule, pairs.numbers), n,
+         "chosen with the labels at hand, so a bound on every constant"),
+    ]  # fmt: skip
+    last, known = last_label(pairs)
+    if int((known & rows).sum()) >= n // 2:
+        told.append(("persistence", accuracy(last, known & rows), int((known & rows).sum()),
+                     "the last label of the same segment known when the request came"))  # fmt: skip
+        missing = ""
+    else:
+        missing = (
+            "Persistence is not available: too few requests had an earlier label of their segment, "
+            "known when they came."
+        )
+    body = [(name, percent(value), count(k), note) for name, value, k, note in told]
+    own, constant = told[0][1], told[2][1]
+    better = (
+        f"The candidate is right {share(abs(own - constant))} points "
+        f"{'more' if own >= constant else 'LESS'} often than the best constant."
+    )
+    return joined(
+        [
+            table(("answer", "accuracy", "labels", "note"), body),
+            paragraph(f"{better} {missing}".strip()),
+        ]
+    )
+
+
+def best_constant(label: Floats, rule: Accuracy, numbers: bool) -> float:
+    """Accuracy of the one answer that is right most often on these labels."""
+    if not numbers or rule.rule == "equal":
+        return int(np.unique(label, return_counts=True)[1].max()) / len(label)
+    low, high = _right_for(label, rule)
+    low, high = np.sort(low), np.sort(high)
+    inside = np.arange(1, len(low) + 1) - np.searchsorted(high, low, side="left")
+    return int(inside.max()) / len(label)
+
+
+def _right_for(label: Floats, rule: Accuracy) -> tuple[Floats, Floats]:
+    """The answers that are right for each label, as intervals."""
+    if rule.rule == "within_absolute":
+        return label - rule.tolerance, label + rule.tolerance
+    if rule.rule == "within_relative":
+        reach = rule.tolerance * np.abs(label)
+        return label - reach, label + reach
+    positive = label > 0
+    low = np.where(positive, label / rule.tolerance, label)
+    return low, np.where(positive, label * rule.tolerance, label)
+
+
+def last_label(pairs: Pairs) -> tuple[Floats, Flags]:
+    """The last label of the same segment that was known before each request, and where it was."""
+    told = pairs.labelled & (pairs.labelled_us != NO_TIME)
+    asked = pl.DataFrame({"at": pairs.arrived_us, "segment": pairs.segment.alias("segment")})
+    known = pl.DataFrame(
+        {
+            "at": pairs.labelled_us[told] + 1,
+            "segment": pairs.segment.filter(pl.Series(told)),
+            "label": pairs.label[told],
+        }
+    ).sort("at", maintain_order=True)
+    found = asked.join_asof(known, on="at", by="segment", check_sortedness=False)["label"]
+    values = found.fill_null(float("nan")).to_numpy()
+    return values, ~np.isnan(values)
