@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.files import make_directory, write_whole, writing
 from cluster.ledger import WAITING
+from flows import reports
 from flows.refusal import Exit, Refused
 from flows.site import Site
 from rollout.history import VERDICT, as_data
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from analysis import Verdict
     from flows.smoke import Smoke
 
-BINDING, PAIRS, POLICY, VERDICT_FILE = (
+BINDING, PAIRS, POLICY, VERDICT_FILE, REPORT = (
     "evidence.json",
     "pairs.parquet",
     "policy.toml",
     "verdict.json",
+    "report.html",
 )
 VERDICTS = {
     Decision.PROMOTE: "PASS",
@@ -49,10 +51,19 @@ def keep(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> dict[
     staged = _staged(site, rollout)
     with writing(staged):
         shutil.copyfile(pairs, staged / PAIRS)
+    write_whole(staged / REPORT, _page(site, rollout, pairs, verdict), stage=site.home.stage)
     text = verdict.to_json() + "\n"
     latest = site.home.evidence / f"{rollout.component}-{rollout.candidate.version}.json"
     write_whole(latest, text, stage=site.home.stage)
     return _bind(site, rollout, staged, text, verdict.code_version)
+
+
+def _page(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> str:
+    """The verdict for people; the same bytes each time it is made from the same evidence."""
+    from analysis import About, page
+
+    about = About(who=rollout.actor, where=f"site {site.name}", rollout=rollout.id)
+    return page(verdict, pairs, rollout.policy_text, about)
 
 
 def keep_smoke(site: Site, rollout: Rollout, smoke: "Smoke") -> dict[str, str]:
@@ -109,6 +120,8 @@ def record(
         "policy_digest": verdict.policy_digest,
     }
     _append(site, rollout, data | place)
+    reports.owe(site, rollout, Path(place["evidence"]) / REPORT)
+    reports.hand_over(site)
 
 
 def record_smoke(site: Site, rollout: Rollout, smoke: "Smoke", place: dict[str, str]) -> None:

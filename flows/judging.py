@@ -2,10 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
+
+if TYPE_CHECKING:
+    from analysis import Pairs, Verdict
 
 CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 
@@ -13,17 +16,39 @@ CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Judge a file read to its end; the exit code is the verdict."""
     from analysis import judge as judged
+    from analysis import read_pairs
     from rollout.policy import parse
 
-    policy = None
-    if options.policy is not None:
-        path = Path(options.policy)
-        if not path.is_file():
-            raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
-        try:
-            policy = parse(path.read_text(encoding="utf-8")).judging
-        except UnicodeDecodeError as error:
-            raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error
-    verdict = judged(Path(options.pairs), policy)
+    text = None if options.policy is None else policy_file(Path(options.policy))
+    policy = None if text is None else parse(text).judging
+    pairs = read_pairs(Path(options.pairs))
+    verdict = judged(pairs, policy)
     report = verdict.as_dict()
-    return CODES[str(verdict.verdict)], report, text_of(report)
+    said = text_of(report)
+    if options.report is not None:
+        write_report(Path(options.report), verdict, pairs, text)
+        said += f"\nreport {options.report}"
+    return CODES[str(verdict.verdict)], report, said
+
+
+def policy_file(path: Path) -> str:
+    """The text of a policy; what cannot be read is bad input."""
+    if not path.is_file():
+        raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error
+
+
+def write_report(path: Path, verdict: "Verdict", pairs: "Pairs", policy_text: str | None) -> None:
+    """The verdict as one HTML file; a place that takes no file is bad input."""
+    from analysis import page
+
+    content = page(verdict, pairs, policy_text)
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise bad_input(
+            f"{path} cannot be written: {error.strerror}", "--report FILE.html names a file"
+        ) from error

@@ -131,6 +131,14 @@ class Registry:
         body = {"name": name, "version": str(number), "key": key, "value": value}
         self.rest.post("model-versions/set-tag", body)
 
+    def attach(self, name: str, release: str, file: Path, path: str) -> str:
+        """Store a file with the run a version was registered from; its address in the store."""
+        run_id = self.version(name, release).run_id
+        run = self.rest.get("runs/get", run_id=run_id)["run"]["info"]
+        uri = f"{run['artifact_uri']}/{path}"
+        self.rest.upload(proxied(uri), file)
+        return uri
+
     def problems(
         self, name: str, expected_aliases: Mapping[str, str | None]
     ) -> tuple[AliasProblem, ...]:
