@@ -37,6 +37,9 @@ def _serving_cluster(home: Home, component: str, version: str) -> Json:
     limit |= {"max_pending_requests": PRODUCTION_LIMIT, "max_retries": PRODUCTION_LIMIT}
     return {
         **_cluster(home, component, version, cluster_name(component, version), limit),
+        # By default a change of health within a second of another one waits for that second: then
+        # a host that has just come back is not used while the next one dies.
+        "common_lb_config": {"update_merge_window": "0s"},
         # A healthy host taken out of the list would otherwise stay until its check fails.
         "ignore_health_on_host_removal": True,
         "health_checks": [

@@ -9,6 +9,8 @@ from local_parts import LocalSite, eventually, kill_role
 from cluster.local.processes import unwant
 from cluster.local.route import Mirror, Route
 
+pytestmark = pytest.mark.site
+
 MARKS = ("x-pincex-shadow", "x-pincex-mirrored", "x-pincex-copy")
 ALL = Mirror("v2", 1.0, "rollout-7")
 

@@ -37,6 +37,8 @@ from cluster.local.upkeep import KEEPER, ensure_keeper
 from cluster.local.xds import Xds
 from cluster.lock import Lock
 
+pytestmark = pytest.mark.site
+
 
 @pytest.fixture(scope="module")
 def two(shared_site: LocalSite) -> LocalSite:
