@@ -12,7 +12,7 @@ import numpy as np
 from analysis.bets import Bets, Floats, even
 from analysis.rates import last_true
 
-STAKES = np.array([0.02, 0.045, 0.1, 0.2, 0.4, 0.65, 0.95])
+STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
 EVEN_STAKES = 2 * np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97]) - 1
 FINE_STAKES = np.geomspace(0.001, 0.98, 24)
 

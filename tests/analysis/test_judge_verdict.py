@@ -353,3 +353,12 @@ def test_no_promotion_before_the_minimum_exposure() -> None:
     assert soon is not None
     assert late is not None
     assert soon.pair < 7_500 == late.pair
+
+
+def test_a_few_milliseconds_are_nobodys_harm() -> None:
+    """Half as slow again is within the floor of 10 ms here, and harm without it."""
+    slower = pairs(seed=4, ratio=1.5)
+    bare = "[gates.frozen-p95]\nfloor_ms = 0\n[gates.gross-frozen-p95]\nfloor_ms = 0\n"
+
+    assert judge(slower, policy()).decision == "PROMOTE"
+    assert judge(slower, policy(bare)).finding("frozen-p95").outcome is Outcome.FAIL
