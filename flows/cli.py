@@ -29,6 +29,7 @@ VERBS = {
     "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
     "status": ("flows.status:status", "what serves, what is open, what runs"),
     "judge": ("flows.judging:judge", "judge a table of pairs"),
+    "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
@@ -73,6 +74,19 @@ def _model_arguments(made: dict[str, Any]) -> None:
     for verb in ("register-model", "deploy-model", "promote-model", "rollback-model", "labels"):
         made[verb].add_argument("name", help="model name, such as price-predictor")
     made["model-status"].add_argument("name", help="model name")
+    plan = made["plan"]
+    plan.add_argument("name", help="model name")
+    plan.add_argument("--rate", type=float, help="requests a second (default: as recorded)")
+    plan.add_argument(
+        "--disagreement",
+        type=float,
+        metavar="PERCENT",
+        help="requests on which exactly one side is right",
+    )
+    plan.add_argument(
+        "--label-delay", type=float, metavar="SECONDS", help="until nearly all labels are there"
+    )
+    plan.add_argument("--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)")
     for verb in ("register-model", "deploy-model"):
         made[verb].add_argument("version", help="release string, such as v2.1.0")
     made["register-model"].add_argument(
