@@ -61,7 +61,7 @@ class Application:
         together = threading.Barrier(THREADS)
 
         def ask() -> None:
-            together.wait()
+            together.wait(WARM_UP_SECONDS)
             predictor.predict(values)
 
         # What they raise is not looked at: the model was loaded and has answered before.

@@ -82,14 +82,15 @@ class ShadowRecords:
 
     def read(self) -> None:
         """Take in what was appended since the last time."""
-        # Labels first: a label is written after its row, so one whose request is unknown once
-        # the rows before it have been read belongs to another shadow.
-        labels = self._label_file.read()
+        # A label is written after its row, so of the labels that were there before the rows were
+        # read, one whose request is unknown belongs to another shadow.
+        labels = self._label_file.unread
         rows = self._baseline.read()
         chosen = rows.filter(pl.col("mirrored"))
         self._left_out += rows.height - chosen.height
         self._waiting = pl.concat([self._waiting, self._truths.unplaced(chosen)])
-        self._truths.take(labels)
+        for piece in self._label_file.pieces(labels):
+            self._truths.take(piece)
         self._copies = pl.concat([self._copies, self._candidate.read()])
         new = self._proxy.read().with_columns(pl.lit(None, pl.Int64).alias("since"))
         self._traces = pl.concat([self._traces, new])

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
@@ -87,5 +88,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _run(arguments: Sequence[str]) -> NoReturn:
+    """Run and end at once: a model that hangs in one of the threads must not keep the process."""
+    try:
+        code: object = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _run(sys.argv[1:])

@@ -1,6 +1,7 @@
 """The files behind a shadow, each read as it grows: rows of servers, log of the proxy, labels."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,9 @@ LABEL: dict[str, PolarsType] = {
 NOT_SENT_FLAGS = ("UO", "UF", "UH", "NR", "NC")
 """The proxy's response flags for a copy that never reached a server: overflow, no connection,
 no healthy host, no route, no cluster. Any other flag means that it was cut off on the way."""
+
+PIECE = 32 * 2**20
+"""Bytes of labels at a time: a component's file goes back to its first day."""
 
 FIRST_PREDICTION = re.compile(rb'"prediction": ?(["0-9-])')
 
@@ -118,9 +122,22 @@ class LabelFile:
     def __post_init__(self) -> None:
         self._tail = Tail(self.path)
 
+    @property
+    def unread(self) -> int:
+        """Bytes of labels that are new."""
+        return self._tail.unread
+
+    def pieces(self, size: int) -> Iterator[pl.DataFrame]:
+        """The next `size` bytes of labels, a bounded piece at a time."""
+        for start in range(0, size, PIECE):
+            yield self._labels(self._tail.take(min(PIECE, size - start)))
+
     def read(self) -> pl.DataFrame:
-        """The labels that are new, as `id`, `label` (text) and `labelled_at` in microseconds."""
-        frame, damaged = frame_of(self._tail.take(), LABEL, ("request_id", "label", "labelled_at"))
+        """All labels that are new, as `id`, `label` (text) and `labelled_at` in microseconds."""
+        return self._labels(self._tail.take())
+
+    def _labels(self, lines: bytes) -> pl.DataFrame:
+        frame, damaged = frame_of(lines, LABEL, tuple(LABEL))
         at = pl.col("labelled_at").str.to_datetime(
             time_unit="us", time_zone="UTC", format="%+", strict=False
         )

@@ -32,13 +32,17 @@ class Tail:
         self._file: FileIO | None = None
         self._rest = b""
 
-    def take(self) -> bytes:
-        """The new whole lines, possibly none; a file that does not exist yet has none."""
-        content = self._rest + self._read()
-        if self._replaced():
+    def take(self, limit: int | None = None) -> bytes:
+        """The new whole lines, possibly none; a file that does not exist yet has none.
+
+        With a limit at most so many bytes are read, and the rest another time.
+        """
+        read = self._read(limit)
+        content = self._rest + read
+        if (limit is None or len(read) < limit) and self._replaced():
             self.close()
             # Nothing can end the last line of a file that was renamed away.
-            content = _ended(content) + self._read()
+            content = _ended(content) + self._read(None if limit is None else limit - len(read))
         cut = content.rfind(b"\n") + 1
         self._rest = content[cut:]
         return content[:cut]
@@ -49,13 +53,22 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def _read(self) -> bytes:
+    @property
+    def unread(self) -> int:
+        """Bytes that were not read yet, of the file itself and of one renamed away."""
+        there = self.path.stat().st_size if self.path.exists() else 0
+        if self._file is None:
+            return there
+        left = os.fstat(self._file.fileno()).st_size - self._file.tell()
+        return max(0, left) + (there if self._replaced() else 0)
+
+    def _read(self, limit: int | None = None) -> bytes:
         if self._file is None:
             try:
                 self._file = FileIO(self.path)
             except FileNotFoundError:
                 return b""
-        return self._file.read()
+        return self._file.read(-1 if limit is None else limit)
 
     def _replaced(self) -> bool:
         if self._file is None:

@@ -16,26 +16,37 @@ from models.errors import Damaged, ModelFailure
 from models.loading import Feature, Predictor, example, load_verified
 from models.manifest import MANIFEST_NAME, canonical, digest, manifest_of
 
+KINDS = ("pickle", "cloudpickle", "skops", "cloudpickle named", "pyfunc")
 SAVE = """
-import sys, numpy as np, pandas as pd, mlflow, mlflow.pyfunc, mlflow.sklearn
+import sys, mlflow.pyfunc, mlflow.sklearn, pandas as pd
 from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression
-folder, kind = sys.argv[1:]
 rows = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [5.0, 1.0, 2.0]})
 truth = rows["a"] + 10 * rows["b"]
 signature = infer_signature(rows, truth)
-if kind == "pyfunc":
-    class Sum(mlflow.pyfunc.PythonModel):
-        def predict(self, context, model_input, params=None):
-            return model_input["a"] + 10 * model_input["b"]
-    mlflow.pyfunc.save_model(folder, python_model=Sum(), signature=signature,
-                             pip_requirements=["numpy"])
-else:
-    inputs = rows if kind.endswith("named") else rows.to_numpy()
-    mlflow.sklearn.save_model(
-        LinearRegression().fit(inputs, truth), folder, serialization_format=kind.split()[0],
-        signature=signature, input_example=rows.head(1), pip_requirements=["scikit-learn"])
+class Sum(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return model_input["a"] + 10 * model_input["b"]
+for kind in sys.argv[2:]:
+    folder = sys.argv[1] + "/" + kind
+    if kind == "pyfunc":
+        mlflow.pyfunc.save_model(folder, python_model=Sum(), signature=signature,
+                                 pip_requirements=["numpy"])
+    else:
+        inputs = rows if kind.endswith("named") else rows.to_numpy()
+        mlflow.sklearn.save_model(
+            LinearRegression().fit(inputs, truth), folder,
+            serialization_format=kind.split()[0], signature=signature,
+            input_example=rows.head(1), pip_requirements=["scikit-learn"])
 """
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders as MLflow itself writes them, one for each kind."""
+    folder = tmp_path_factory.mktemp("saved")
+    subprocess.run([str(PYTHON), "-c", SAVE, str(folder), *KINDS], check=True, capture_output=True)
+    return folder
 
 
 def sealed(folder: Path) -> str:
@@ -45,14 +56,10 @@ def sealed(folder: Path) -> str:
     return digest(manifest)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "cloudpickle", "skops", "cloudpickle named", "pyfunc"])
-def test_models_saved_by_mlflow_are_served(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_saved_by_mlflow_are_served(saved: Path, kind: str) -> None:
     """In all formats of its scikit-learn flavor, and any other flavor through pyfunc."""
-    folder = tmp_path / "model"
-    argv = [str(PYTHON), "-c", SAVE, str(folder), kind]
-    subprocess.run(argv, check=True, capture_output=True)
-
-    predictor = load_verified(folder, sealed(folder))
+    predictor = load_verified(saved / kind, sealed(saved / kind))
 
     assert predictor.features == (Feature("a", "double"), Feature("b", "double"))
     assert predictor.predict([2.0, 3.0]) == pytest.approx(32.0)

@@ -307,6 +307,19 @@ def test_the_first_label_wins_and_others_are_counted(shelf: Shelf) -> None:
     assert (shadow.pairs["label"].to_list(), shadow.labels_refused) == ([3.0], 1)
 
 
+def test_a_long_label_file_is_read_in_pieces(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes back to the component's first day; labels of others are passed over."""
+    monkeypatch.setattr("models.streams.PIECE", 70)
+    for number in range(20):
+        shelf.label(f"other-{number}", 1.0, 0.5)
+    for name in ("a", "b"):
+        shelf.row("baseline", name, 1.0)
+        shelf.row("candidate", name, 1.0)
+        shelf.label(name, 3.0, 2.0)
+
+    assert shelf.look(5.0).pairs["label"].to_list() == [3.0, 3.0]
+
+
 @pytest.mark.parametrize(
     ("value", "at"), [(3.0, 0.5), ("up", 2.0)], ids=["older than its request", "another type"]
 )

@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,27 @@ def test_rotation_loses_nothing(tmp_path: Path) -> None:
 
     assert tail.take() == b"b\nhalf\nc\n"
     assert tail.take() == b""
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+def test_a_limit_bounds_each_read_and_loses_nothing(tmp_path: Path, limit: int) -> None:
+    """Across a renaming, too; `unread` says how much there is."""
+    path = tmp_path / "file"
+    append(path, b"first\n")
+    tail = Tail(path)
+    assert tail.take() == b"first\n"
+    append(path, b"a\nbb\n")
+    os.rename(path, tmp_path / "file.1")
+    append(path, b"ccc\nhalf")
+
+    taken = []
+    assert tail.unread == 13
+    while tail.unread:
+        before = tail.unread
+        taken.append(tail.take(limit))
+        assert before - tail.unread <= limit
+
+    assert b"".join(taken) == b"a\nbb\nccc\n"
 
 
 def test_a_file_that_was_emptied_is_read_from_its_start(tmp_path: Path) -> None:
