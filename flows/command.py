@@ -17,6 +17,7 @@ from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
+from flows.watched import after_watch
 from rollout.policy import default_policy_text, parse
 from rollout.words import count, duration
 
@@ -35,6 +36,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         cap=_rate(options.cap),
     )
     ensure_up(here, "mlflow")
+    after_watch(here, request.name)
     check_deploy(here, request)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
     return _start(here, options, ["deploy-model", here.name, given])
@@ -48,6 +50,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
     if options.override is not None and not options.override.strip():
         raise bad_input("--override needs a reason", '--override "why this is right"')
     require_up(here)
+    after_watch(here, options.name)
     refuse_early(here, options.name, options.version, options.override)
     ensure_up(here, "mlflow")
     refuse_foreign(here, options.name, here.history(options.name))
@@ -144,20 +147,22 @@ def _answer(ended: dict[str, Any]) -> Answer:
 def _text(outcome: dict[str, Any]) -> str:
     if not outcome.get("version"):
         return json.dumps(outcome)
-    decided = outcome["decision"] or outcome["ending"]
+    decided = outcome["decision"] or outcome["ending"] or outcome["phase"]
     first = f"{outcome['model']} {outcome['version']}: {decided}"
     if outcome["pairs"]:
         first += f" after {count(outcome['pairs'])} pairs"
     if outcome["seconds"] is not None:
         first += f", {duration(outcome['seconds'])}"
-    lines = [first, outcome["reason"]]
+    lines = [first, *([outcome["reason"]] if outcome["reason"] else [])]
     if outcome["evidence"]:
         lines.append(f"evidence {outcome['evidence']} ({outcome['evidence_digest'][:12]})")
-    if outcome["decision"] == "PROMOTE" and outcome["ending"] == "SHADOW":
+    if outcome["decision"] == "PROMOTE" and outcome["phase"] == "SHADOW":
         lines.append(f"next: pincex promote-model {outcome['model']}")
-    if outcome["ending"] == "PROMOTED":
+    if outcome["ending"] == "PROMOTED" or outcome["phase"] == "WATCHING":
         lines.append(
             f"{outcome['version']} takes all traffic; back: pincex rollback-model "
             f"{outcome['model']}"
         )
+    if outcome["watch_seconds"] is not None:
+        lines.append(f"watched for {duration(outcome['watch_seconds'])}; pincex status")
     return "\n".join(lines)

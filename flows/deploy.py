@@ -9,6 +9,7 @@ from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
 from flows.sight import sight
 from flows.site import Site
+from flows.watched import after_watch
 from rollout.state import Rollout
 
 # A holder whose process died is void at once; this is for a holder that hangs.
@@ -17,6 +18,7 @@ LEASE_SECONDS = 10.0
 
 def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until its verdict."""
+    after_watch(site, request.name)
     holder = f"deploy-model {request.name} {request.version}"
     with site.lock.held(request.name, site.region, holder, LEASE_SECONDS) as lease:
         history, candidate, opened = check_deploy(site, request)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from cluster.local.instances import Instance, start_instances, stop_instances
 from cluster.local.route import Mirror, Route
 from cluster.lock import Lease
-from flows.aliases import settle_or_owe
+from flows.aliases import owe, settle_or_owe
 from flows.site import Site
-from rollout.facts import BringUp, Enter, Mirrored, Promote, RollBack, Shift
+from rollout.facts import BeginWatch, BringUp, Enter, Mirrored, Promote, RollBack, Shift
 from rollout.history import CLOSED, PHASE, SERVED, TRAFFIC, as_data
-from rollout.state import Ending, Revision, Rollout, Verb
+from rollout.state import WATCH, Ending, Phase, Revision, Rollout, Verb
 
 if TYPE_CHECKING:
     from rollout.policy import Policy
 
 # One request is answered by one thread: a model's own threads would only fight each other.
 ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-Effect = BringUp | Shift | Enter | Promote | RollBack
+Effect = BringUp | Shift | Enter | BeginWatch | Promote | RollBack
 
 
 def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, lease: Lease) -> str:
@@ -32,7 +32,11 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
         case Enter(phase):
             enter(site, rollout, str(phase), rollout.override)
             return f"entered {phase}"
+        case BeginWatch(to):
+            lease.check()
+            return _begin_watch(site, rollout, policy, to)
         case Promote(to, reason):
+            lease.check()
             return _promote(site, rollout, policy, to, reason)
         case RollBack():
             return _roll_back(site, rollout, policy, action, lease)
@@ -130,8 +134,8 @@ def close(site: Site, rollout: Rollout, ending: Ending, reason: str) -> None:
     )
 
 
-def served(site: Site, rollout: Rollout, to: Revision) -> None:
-    """Record what serves, unless the ledger says so already."""
+def served(site: Site, rollout: Rollout, to: Revision, undone: str | None = None) -> None:
+    """Record what serves, unless the ledger says so already; `undone` is why a watch undid it."""
     champion = site.history(rollout.component).champion
     if champion and champion.revision == to:
         return
@@ -143,11 +147,43 @@ def served(site: Site, rollout: Rollout, to: Revision) -> None:
         data={
             "from": as_data(champion.revision if champion else None),
             "to": as_data(to),
-            "verb": str(rollout.verb),
-            "evidence_digest": rollout.judged.evidence_digest if rollout.judged else None,
-            "override": rollout.override,
+            "verb": WATCH if undone else str(rollout.verb),
+            "evidence_digest": None if undone else _evidence(rollout),
+            "override": undone or rollout.override,
         },
     )
+
+
+def _evidence(rollout: Rollout) -> str | None:
+    return rollout.judged.evidence_digest if rollout.judged else None
+
+
+def _begin_watch(site: Site, rollout: Rollout, policy: "Policy", to: Revision) -> str:
+    """What serves, then the watch with the past p95 it is held against, then workloads, aliases."""
+    from models.past import past_p95
+
+    assert rollout.stable is not None
+    served(site, rollout, to)
+    owe(site, rollout.component)
+    records = site.home.records / rollout.component
+    least = policy.judging.reference_pairs
+    past = past_p95(records, rollout.stable.version, rollout.id, least)
+    site.ledger.append(
+        PHASE,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={
+            "rollout": rollout.id,
+            "phase": str(Phase.WATCHING),
+            "override": rollout.override,
+            "seconds": policy.watch.seconds,
+            "past_p95_ms": past if past is not None else policy.judging.baseline_p95_ms,
+        },
+    )
+    retire_others(site, rollout.component, policy.drain_within)
+    aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
+    return f"{to.version} serves and is watched; aliases {aliases}"
 
 
 def _promote(site: Site, rollout: Rollout, policy: "Policy", to: Revision, reason: str) -> str:
@@ -166,6 +202,9 @@ def _roll_back(
     to, reason, ending = action.to, action.reason, action.ending
     if to is not None and site.traffic.route(rollout.component) != Route({to.version: 100}):
         _shift(site, rollout, {to.version: 100}, None, lease)
+    lease.check()
+    if to is not None and rollout.phase is Phase.WATCHING:
+        served(site, rollout, to, undone=reason)
     champion = site.history(rollout.component).champion
     if champion is None or champion.revision != rollout.candidate:
         stop_instances(site.home, rollout.component, rollout.candidate.version, policy.drain_within)

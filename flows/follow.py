@@ -15,6 +15,7 @@ from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
 from flows.site import Site, resume_argv
 from rollout.live import line, lines
+from rollout.state import Phase
 
 LINE_EVERY = 5.0
 SETTLE = 1.0
@@ -70,7 +71,7 @@ def follow(followed: Following, live: bool) -> dict[str, Any]:
             progress = read(followed.here, followed.name) if followed.name else None
             fresh = progress is not None and _fresh(progress, followed.since)
             screen.show(progress if fresh else None, datetime.now(UTC) - followed.since)
-            ended = _ended(followed)
+            ended = _taken_over(followed, progress) or _ended(followed)
             if ended is not None:
                 return ended
             time.sleep(0.1)
@@ -90,6 +91,22 @@ def _fresh(progress: dict[str, Any], started: datetime) -> bool:
     return at >= started or (recent and not progress["finished"])
 
 
+def _taken_over(followed: Following, progress: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A promotion is done for its command once traffic is confirmed; the watch goes on alone."""
+    here, name = followed.here, followed.name
+    if not followed.promoting or name is None or progress is None:
+        return None
+    seen_watching = progress["phase"] == Phase.WATCHING and _since(progress, followed.since)
+    if not seen_watching:
+        return None
+    last = here.history(name).rollouts[-1]
+    return {"exit": int(exit_code(last)), **report(last)}
+
+
+def _since(progress: dict[str, Any], moment: datetime) -> bool:
+    return datetime.fromisoformat(progress["at"]) >= moment
+
+
 def _ended(followed: Following) -> dict[str, Any] | None:
     """What became of a rollout whose flow process died: the keeper goes on with it elsewhere."""
     here, name = followed.here, followed.name
@@ -103,10 +120,11 @@ def _ended(followed: Following) -> dict[str, Any] | None:
     history = here.history(name)
     opened = history.open
     needs_process = opened is not None and not opened.waiting
-    if needs_process:
+    taken_over = followed.promoting and opened is not None and opened.phase is Phase.WATCHING
+    if needs_process and not taken_over:
         return _kept_going(here, name)
     last = history.rollouts[-1] if history.rollouts else None
-    unpromoted = followed.promoting and last is not None and last.closed is None
+    unpromoted = followed.promoting and last is not None and last.closed is None and not taken_over
     if last is None or last.id in followed.settled or unpromoted:
         return _died(here)
     return {"exit": int(exit_code(last)), **report(last)}

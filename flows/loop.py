@@ -44,11 +44,14 @@ class Unrecorded:
 
 def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     """Go on with a rollout until an action finishes it."""
+    looking = recorder
     while True:
         lease.check()
-        facts = recorder.step("look", look, sight)
+        facts = looking.step("look", look, sight)
         looks = sight.looks
-        facts = recorder.step("analyse", sight.analyse, facts)
+        facts = looking.step("analyse", sight.analyse, facts)
+        # A watch looks twice a second: the record keeps its page and its effects, not each look.
+        looking = Unrecorded() if facts.rollout.phase is Phase.WATCHING else recorder
         action = decide(facts, sight.policy)
         progress = progress_of(sight, facts, action)
         publish(sight.site, progress)

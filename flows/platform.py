@@ -48,4 +48,5 @@ def look_at(
         unready_for=unready_for,
         failure=failure,
         look=None,
+        watched=None,
     )

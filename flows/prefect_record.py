@@ -75,12 +75,14 @@ class InPrefect:
                 client.update_artifact(self._page, ArtifactUpdate(data=text))
             assert self._bar is not None
             update_progress_artifact(self._bar, share)
-        if progress["finished"] and progress["gates"]:
+        if progress["finished"] and (progress["gates"] or progress["watch"]):
             create_table_artifact(table(progress), key=f"{key}-gates", description="gates")
 
 
 def _share(progress: dict[str, Any]) -> float:
-    """How far the slowest blocking gate has come towards its boundary, in percent."""
+    """How far the slowest blocking gate, or the watch, has come, in percent."""
+    if watch := progress["watch"]:
+        return 100.0 * (1 - float(watch["left"] / watch["seconds"]))
     ways = [max(gate["safe"], 0.0) for gate in progress["gates"] if gate["blocking"]]
     return 100.0 * min(*ways, 1.0) if ways else 0.0
 

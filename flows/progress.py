@@ -7,10 +7,10 @@ import polars as pl
 
 from analysis import Finding, Verdict, forecast
 from flows.sight import Sight
-from rollout import gate_words
+from rollout import gate_words, watch_words
 from rollout.facts import Action, Conclude, Facts, Finish
 from rollout.gate_words import Beside
-from rollout.state import Decision, Rollout
+from rollout.state import Decision, Phase, Rollout
 
 
 def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
     labels, delay = _labels(sight.shadow.pairs) if sight.shadow else (0, None)
     beside = _beside(sight, rollout)
     verdict = sight.verdict
+    watch = _watch(sight, facts)
     elapsed = (facts.now - rollout.opened_at).total_seconds()
     rate = facts.look.requests_per_second if facts.look else sight.rate
     decision = rollout.judged.decision if rollout.judged else (facts.look and facts.look.decision)
@@ -46,7 +47,34 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "decision": str(decision) if decision else None,
         "reason": reason,
         "expected": expected,
+        "watch": watch,
         "finished": isinstance(action, Finish),
+    }
+
+
+def _watch(sight: Sight, facts: Facts) -> dict[str, Any] | None:
+    """The triggers as they stand, and until when they are looked at; None outside of a watch."""
+    rollout = facts.rollout
+    if rollout.watch is None or rollout.phase is not Phase.WATCHING or sight.watcher is None:
+        return None
+    return {
+        "since": rollout.watch.since.isoformat(),
+        "until": rollout.watch.until.isoformat(),
+        "seconds": rollout.watch.seconds,
+        "left": max(0.0, (rollout.watch.until - facts.now).total_seconds()),
+        "past_p95_ms": rollout.watch.past_p95_ms,
+        "triggers": [
+            {
+                "name": reading.name,
+                "label": watch_words.label(reading.name, sight.policy),
+                "state": str(reading.state),
+                "now": reading.now,
+                "reason": reading.reason,
+                "alarms_per_hour": reading.alarms_per_hour,
+                "bound": reading.bound,
+            }
+            for reading in sight.watcher.readings
+        ],
     }
 
 

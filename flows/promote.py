@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import evidence
+from flows.command import policy_text
 from flows.deploy import LEASE_SECONDS
 from flows.effects import enter
 from flows.loop import Recorder, run
@@ -13,9 +14,10 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
 from flows.sight import Sight, sight
 from flows.site import Site
+from flows.watched import after_watch
 from rollout.decide import expired
 from rollout.history import VERDICT, History
-from rollout.policy import default_policy_text, parse
+from rollout.policy import parse
 from rollout.state import Decision, Phase, Revision, Rollout, Verb
 
 
@@ -23,6 +25,7 @@ def promote_model(
     site: Site, name: str, version: str | None, override: str | None, recorder: Recorder
 ) -> tuple[Exit, dict[str, Any]]:
     """Judge everything seen so far once more, switch, and confirm by the platform's own word."""
+    after_watch(site, name)
     refuse_early(site, name, version, override)
     holder = f"promote-model {name}"
     with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease:
@@ -118,7 +121,7 @@ def _reopened(
         )
     if passed is not None and not override:
         _still_holds(passed)
-    text = passed.policy_text if passed else default_policy_text()
+    text = passed.policy_text if passed else policy_text(site, None)
     rollout = open_rollout(
         site, name, Verb.PROMOTE, champion, candidate, text, 1.0, 1.0, override=override
     )

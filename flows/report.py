@@ -3,11 +3,11 @@
 from typing import Any
 
 from flows.refusal import Exit
-from rollout.state import Ending, Rollout, Verb
+from rollout.state import Ending, Phase, Rollout, Verb
 
 
 def exit_code(rollout: Rollout) -> Exit:
-    """0 promoted, rolled back by hand, or a PASS that waits; 3 undone on evidence; 4 held."""
+    """0 promoted, watched, rolled back by hand, or waiting with its PASS; 3 undone; 4 held."""
     match rollout.closed:
         case Ending.PROMOTED:
             return Exit.DONE
@@ -18,12 +18,13 @@ def exit_code(rollout: Rollout) -> Exit:
         case Ending.ABANDONED:
             return Exit.FAILED
         case None:
-            return Exit.DONE if rollout.waiting else Exit.HELD
+            at_rest = rollout.waiting or rollout.phase is Phase.WATCHING
+            return Exit.DONE if at_rest else Exit.HELD
 
 
 def report(rollout: Rollout) -> dict[str, Any]:
     """One object: who against whom, how it ended, why, and where the evidence lies."""
-    judged = rollout.judged
+    judged, watch = rollout.judged, rollout.watch
     return {
         "model": rollout.component,
         "version": rollout.candidate.version,
@@ -32,10 +33,12 @@ def report(rollout: Rollout) -> dict[str, Any]:
         "phase": str(rollout.phase),
         "ending": str(rollout.closed) if rollout.closed else None,
         "decision": str(judged.decision) if judged else None,
-        "reason": judged.reason if judged else rollout.reason,
+        "reason": judged.reason if judged and not rollout.undone else rollout.reason,
         "pairs": judged.pairs if judged else 0,
         "seconds": (judged.at - rollout.opened_at).total_seconds() if judged else None,
         "decided_at": judged.decided_at if judged else None,
+        "watch_seconds": watch.seconds if watch and rollout.closed is None else None,
+        "watch_until": watch.until.isoformat() if watch else None,
         "evidence": judged.evidence if judged else None,
         "evidence_digest": judged.evidence_digest if judged else None,
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from analysis import Verdict, judge
 from flows import evidence
@@ -14,6 +15,9 @@ from rollout import facts as fact
 from rollout.facts import Facts
 from rollout.policy import Policy, parse
 from rollout.state import Decision, Phase, Rollout
+
+if TYPE_CHECKING:
+    from flows.watch import Watcher
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Sight:
     shadow: Shadow | None = None
     smoke: Smoke | None = None
     failure: str | None = None
+    watcher: "Watcher | None" = None
     _ready_at: float = field(default_factory=monotonic)
 
     @property
@@ -56,6 +61,8 @@ class Sight:
     def analyse(self, facts: Facts) -> Facts:
         """The same facts with the evidence so far, judged from the file that will be kept."""
         rollout = facts.rollout
+        if rollout.phase is Phase.WATCHING and rollout.closed is None:
+            return self._watched(facts)
         undecided = rollout.phase is Phase.SHADOW and rollout.judged is None
         if not undecided or rollout.closed is not None:
             return facts
@@ -72,6 +79,14 @@ class Sight:
             requests_per_second=self.rate,
         )
         return replace(facts, look=look)
+
+    def _watched(self, facts: Facts) -> Facts:
+        """What the triggers say of the version that took over."""
+        from flows.watch import watcher
+
+        if self.watcher is None:
+            self.watcher = watcher(self.site, facts.rollout, self.policy)
+        return replace(facts, watched=self.watcher.look(facts.now))
 
     def _smoked(self, facts: Facts) -> Facts:
         """A first version is asked a few hundred times once it is ready."""

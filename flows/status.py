@@ -15,6 +15,7 @@ from flows.refusal import Exit, bad_input
 from flows.site import Site, site
 from rollout import status_text
 from rollout.history import expected_aliases
+from rollout.state import Watch
 
 Answer = tuple[int, dict[str, Any], str]
 
@@ -109,7 +110,9 @@ def model(here: Site, name: str) -> dict[str, Any]:
     route = traffic(here, name)
     opened = known.open
     champion, previous = known.champion, known.previous
-    deploying = opened is not None and opened.stable is not None
+    watch = opened.watch if opened else None
+    deploying = opened is not None and opened.stable is not None and watch is None
+    progress = read(here, name) if opened else None
     return {
         "name": name,
         "champion": champion.revision.version if champion else None,
@@ -126,7 +129,8 @@ def model(here: Site, name: str) -> dict[str, Any]:
         "phase": str(opened.phase) if opened else None,
         "waiting": bool(opened and opened.waiting),
         "decision": str(opened.judged.decision) if opened and opened.judged else None,
-        "progress": read(here, name) if opened else None,
+        "progress": progress,
+        "watch": _watch(watch, progress),
         "differences": list(differences(here, name)),
     }
 
@@ -169,6 +173,20 @@ def versions(here: Site, name: str) -> list[dict[str, Any]]:
             }
         )
     return sorted(found, key=lambda entry: int(entry["number"]))
+
+
+def _watch(watch: Watch | None, progress: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The watch by the ledger's clock, with what its last look found."""
+    if watch is None:
+        return None
+    seen = progress["watch"] if progress else None
+    return {
+        "since": watch.since.isoformat(),
+        "until": watch.until.isoformat(),
+        "seconds": watch.seconds,
+        "left": max(0.0, (watch.until - datetime.now(UTC)).total_seconds()),
+        "triggers": seen["triggers"] if seen else [],
+    }
 
 
 def _mirror(mirrored: Any) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Latency of a version before it was judged: what its servers wrote outside of any shadow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,17 @@ def baseline_p95(traffic: Path, version: str, at_least: int = 5000) -> float | N
 
     None with fewer than `at_least`: then there is no past to hold a candidate against.
     """
-    files = sorted(traffic.glob(f"{version}-*.jsonl*"))
+    return _p95(sorted(traffic.glob(f"{version}-*.jsonl*")), at_least)
+
+
+def past_p95(records: Path, version: str, rollout_id: str, at_least: int) -> float | None:
+    """The same at the moment of a promotion: outside of shadows and as baseline of this one."""
+    outside = (records / "traffic").glob(f"{version}-*.jsonl*")
+    shadowed = (records / rollout_id).glob(f"baseline-{version}-*.jsonl")
+    return _p95(sorted([*outside, *shadowed]), at_least)
+
+
+def _p95(files: Sequence[Path], at_least: int) -> float | None:
     frames = [frame_of(_last_lines(path), ROW, ("at", "status", "ms"))[0] for path in files]
     if not frames:
         return None

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from rollout.facts import (
     Action,
+    BeginWatch,
     BringUp,
     Conclude,
     Enter,
@@ -16,8 +17,11 @@ from rollout.facts import (
     Shift,
 )
 from rollout.policy import Policy
-from rollout.state import Decision, Ending, Judged, Phase
+from rollout.state import Decision, Ending, Judged, Phase, Revision
 from rollout.words import duration
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks of a watch: an undo begins that long after the evidence suffices."""
 
 
 def decide(facts: Facts, policy: Policy) -> Action:
@@ -29,7 +33,9 @@ def decide(facts: Facts, policy: Policy) -> Action:
             return _promoting(facts, policy)
         case Phase.SHIFTING:
             return _returning(facts, policy)
-        case Phase.WATCHING | Phase.DONE | Phase.ROLLED_BACK:
+        case Phase.WATCHING:
+            return _watching(facts)
+        case Phase.DONE | Phase.ROLLED_BACK:
             return Finish(facts.rollout.closed, facts.rollout.reason)
 
 
@@ -114,10 +120,47 @@ def _promoting(facts: Facts, policy: Policy) -> Action:
         wanted = {candidate.version: 100}
         if facts.traffic.weights != wanted or facts.traffic.mirrored is not None:
             return Shift(wanted, None)
-        return Promote(candidate, rollout.override or "proven safe")
+        # Without a version to return to, a watch could undo nothing.
+        if stable is None or not policy.watch.seconds:
+            return Promote(candidate, _grounds(facts))
+        return BeginWatch(candidate)
     if stable is not None and stable.version not in facts.ready:
         return BringUp(candidate)
     return _bring_up(facts, policy)
+
+
+def _watching(facts: Facts) -> Action:
+    """Back to the stable revision as soon as a trigger fires, and for good once the time is up."""
+    rollout, watched = facts.rollout, facts.watched
+    candidate, stable = rollout.candidate, rollout.stable
+    firing = watched.firing if watched else None
+    if stable is not None and firing is None and _undoing(facts, stable):
+        firing = "the watch had begun to undo when its process ended"
+    if firing is not None:
+        if stable is not None and stable.version not in facts.ready:
+            return BringUp(stable)
+        return RollBack(stable, firing, Ending.ROLLED_BACK)
+    wanted = {candidate.version: 100}
+    if candidate.version in facts.ready and facts.traffic.weights != wanted:
+        return Shift(wanted, None)
+    assert rollout.watch is not None
+    if facts.now < rollout.watch.until:
+        return Hold(LOOK_EVERY, "watched")
+    if candidate.version not in facts.ready:
+        return Hold(LOOK_EVERY, f"{candidate.version} is not ready")
+    unjudged = ", ".join(watched.unjudged) if watched else "anything"
+    found = f"not judged: {unjudged}" if unjudged else "no trigger fired"
+    reason = f"{_grounds(facts)}; watched for {duration(rollout.watch.seconds)}, {found}"
+    return Promote(candidate, reason)
+
+
+def _undoing(facts: Facts, stable: Revision) -> bool:
+    """The undo of this watch was begun: traffic, or the ledger too, is back at the stable one."""
+    return facts.champion == stable or facts.traffic.weights == {stable.version: 100}
+
+
+def _grounds(facts: Facts) -> str:
+    return facts.rollout.override or "proven safe"
 
 
 def _returning(facts: Facts, policy: Policy) -> Action:

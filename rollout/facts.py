@@ -40,6 +40,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What the triggers say: the sentence of one that fires, and those that could not be judged."""
+
+    firing: str | None
+    unjudged: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything `decide` may know; `unready_for` counts seconds the candidate was missing.
 
@@ -54,6 +62,7 @@ class Facts:
     unready_for: float
     failure: str | None
     look: Look | None
+    watched: Watched | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,15 @@ class Conclude:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginWatch:
+    """Record that the candidate takes over, its traffic is confirmed, and that it is watched."""
+
+    to: Revision
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
-    """Record that the candidate takes over: its traffic is confirmed."""
+    """Record that the candidate takes over for good: its traffic is confirmed, its watch over."""
 
     to: Revision
     reason: str
@@ -118,4 +134,4 @@ class Finish:
     reason: str
 
 
-Action = BringUp | Shift | Hold | Conclude | Enter | Promote | RollBack | Finish
+Action = BringUp | Shift | Hold | Conclude | Enter | BeginWatch | Promote | RollBack | Finish

@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from rollout.state import Decision, Ending, Judged, Phase, Revision, Rollout, Verb
+from rollout.state import (
+    WATCH,
+    Decision,
+    Ending,
+    Judged,
+    Phase,
+    Revision,
+    Rollout,
+    Verb,
+    Watch,
+)
 
 OPENED = "rollout-opened"
 PHASE = "phase"
@@ -67,11 +77,15 @@ class History:
         return unfinished[-1] if unfinished else None
 
     def passed(self, stable: Revision, candidate: Revision) -> Rollout | None:
-        """The latest rollout with a PASS for exactly these two revisions, and no FAIL after it."""
+        """The latest rollout with a PASS for exactly these two revisions, and no FAIL after it.
+
+        What a watch undid counts as a FAIL: only new evidence can promote it again.
+        """
         for rollout in reversed(self.rollouts):
             if (rollout.stable, rollout.candidate) != (stable, candidate):
                 continue
-            if rollout.judged and rollout.judged.decision is Decision.ROLLBACK:
+            rejected = rollout.judged and rollout.judged.decision is Decision.ROLLBACK
+            if rejected or rollout.undone:
                 return None
             if _promotable(rollout):
                 return rollout
@@ -101,8 +115,9 @@ def expected_aliases(history: History) -> dict[str, str]:
         aliases["champion"] = history.champion.revision.version
     if history.previous:
         aliases["previous"] = history.previous.revision.version
-    if history.open and history.open.verb is Verb.DEPLOY:
-        aliases["challenger"] = history.open.candidate.version
+    opened = history.open
+    if opened and opened.verb is Verb.DEPLOY and opened.phase is not Phase.WATCHING:
+        aliases["challenger"] = opened.candidate.version
     return aliases
 
 
@@ -121,8 +136,7 @@ def _after(history: History, row: Row) -> History:
         case "rollout-opened":
             return replace(history, rollouts=(*history.rollouts, _opened(row)))
         case "phase":
-            phase = Phase(data["phase"])
-            return _updated(history, data["rollout"], phase=phase, override=data["override"])
+            return _updated(history, data["rollout"], **_entered(row))
         case "verdict":
             return _updated(history, data["rollout"], judged=_judged(row))
         case "served":
@@ -146,10 +160,19 @@ def _stack(champions: tuple[Served, ...], row: Row) -> tuple[Served, ...]:
     served = Served(revision, row.at, data["verb"], data["evidence_digest"], data["override"])
     if champions and champions[-1].revision == revision:
         return champions
-    if data["verb"] == Verb.ROLLBACK:
+    if data["verb"] in (Verb.ROLLBACK, WATCH):
         depth = max(i for i, champion in enumerate(champions) if champion.revision == revision)
         return (*champions[:depth], replace(champions[depth], since=row.at, verb=data["verb"]))
     return (*champions, served)
+
+
+def _entered(row: Row) -> dict[str, Any]:
+    """What a phase row changes in its rollout."""
+    data = row.data
+    changes: dict[str, Any] = {"phase": Phase(data["phase"]), "override": data["override"]}
+    if changes["phase"] is Phase.WATCHING:
+        changes["watch"] = Watch(row.at, data["seconds"], data["past_p95_ms"])
+    return changes
 
 
 def _updated(history: History, rollout_id: str, **changes: Any) -> History:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollout import watch_words
 from rollout.words import bar, count, duration
 
 LABEL = 25
@@ -10,12 +11,8 @@ NOW = 29
 
 
 def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
-    """The view of experience.md in at most 80 columns: what is so, the gates, what to expect."""
-    shown = [_headline(progress), *_traffic(progress), ""]
-    if progress["gates"]:
-        head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
-        shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
-    shown.append(_expectation(progress))
+    """What is so, the gates or the triggers, and what to expect, in at most 80 columns."""
+    shown = _watch(progress) if progress["watch"] else _shadow(progress)
     if following:
         shown.append(
             f"Ctrl-C stops watching; the rollout goes on: pincex resume {progress['component']}"
@@ -23,8 +20,27 @@ def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
     return [line[:80] for line in shown]
 
 
+def _shadow(progress: Mapping[str, Any]) -> list[str]:
+    shown = [_headline(progress), *_traffic(progress), ""]
+    if progress["gates"]:
+        head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
+        shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
+    return [*shown, _expectation(progress)]
+
+
+def _watch(progress: Mapping[str, Any]) -> list[str]:
+    watch = progress["watch"]
+    left = watch_words.left(watch, progress["stable"])
+    head = f"{progress['component']}   {progress['candidate']} champion   WATCHING"
+    return [head, left, "", *watch_words.lines(watch), "", *watch_words.reasons(watch["triggers"])]
+
+
 def line(progress: Mapping[str, Any]) -> str:
     """The same in one line, for a pipe."""
+    if progress["watch"]:
+        watch = progress["watch"]
+        said = watch_words.reasons(watch["triggers"]) or ["every trigger is quiet"]
+        return f"WATCHING, {watch_words.left(watch, progress['stable'])}: {'; '.join(said)}"
     undecided = [
         gate["label"]
         for gate in progress["gates"]
@@ -37,6 +53,8 @@ def line(progress: Mapping[str, Any]) -> str:
 
 def markdown(progress: Mapping[str, Any]) -> str:
     """The same as a page for the Prefect UI."""
+    if progress["watch"]:
+        return _watch_page(progress)
     rows = [
         f"| {gate['label']} | {gate['now']} | `{bar(gate['harm'], gate['safe']).strip('|')}` "
         f"| {gate['outcome']} |"
@@ -63,9 +81,42 @@ def markdown(progress: Mapping[str, Any]) -> str:
 
 
 def table(progress: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The gates as rows for a table artifact."""
+    """The gates, or the triggers of a watch, as rows for a table artifact."""
+    if progress["watch"]:
+        return [
+            {
+                "label": each["label"],
+                "now": each["now"],
+                "outcome": each["state"],
+                "false alarms": watch_words.alarms_a_week(each),
+            }
+            for each in progress["watch"]["triggers"]
+        ]
     keys = ("label", "now", "outcome")
     return [{key: str(gate[key]) for key in keys} for gate in progress["gates"]]
+
+
+def _watch_page(progress: Mapping[str, Any]) -> str:
+    watch = progress["watch"]
+    rows = [
+        f"| {each['label']} | {each['state']} | {each['now']} | {watch_words.alarms_a_week(each)} |"
+        for each in watch["triggers"]
+    ]
+    return "\n".join(
+        [
+            f"## {progress['component']}: {progress['candidate']} is watched",
+            "",
+            watch_words.left(watch, progress["stable"]),
+            "",
+            "| trigger | state | now | expected false alarms |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            *(f"- {said}" for said in watch_words.reasons(watch["triggers"])),
+            "",
+            f"`pincex status` · `pincex rollback-model {progress['component']}` undoes it",
+        ]
+    )
 
 
 def _headline(progress: Mapping[str, Any]) -> str:

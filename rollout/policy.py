@@ -7,7 +7,11 @@ from typing import Any
 
 from analysis import BadInput, JudgePolicy, parse_policy
 
-_WHOLE = {"replicas", "max_pairs", "requests"}
+_WHOLE = {
+    *("replicas", "max_pairs", "requests"),
+    *("minute", "min_requests", "minutes", "failed_checks"),
+}
+_MAY_BE_ZERO = {"[rollout.watch] seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,62 @@ class ShadowLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """How long a promotion is watched (0: not at all), and what is enough to judge; seconds."""
+
+    seconds: float
+    minute: int
+    min_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """Errors in percent of the requests, over so many minutes in a row."""
+
+    above_percent: float
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTimeRule:
+    """p95 over the past p95: by so many percent and at least so much, minutes in a row."""
+
+    above_percent: float
+    floor_ms: float
+    minutes: int
+
+    def limit_ms(self, past_p95_ms: float) -> float:
+        """The p95 that is over it."""
+        ratio = 1 + self.above_percent / 100
+        return max(past_p95_ms * ratio, past_p95_ms + self.floor_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRule:
+    """Health checks of one server that failed in a row, and seconds between two of them."""
+
+    failed_checks: int
+    every: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyRule:
+    """The least share of right answers, in percent."""
+
+    below_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRules:
+    """The runbook's triggers."""
+
+    errors: ErrorRule
+    response_time: ResponseTimeRule
+    health: HealthRule
+    accuracy: AccuracyRule
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Every number a rollout is held to, with the text it was read from."""
 
@@ -32,6 +92,8 @@ class Policy:
     drain_within: float
     shadow: ShadowLimits
     smoke_requests: int
+    watch: WatchLimits
+    live_rules: LiveRules
 
 
 def default_policy_text() -> str:
@@ -45,21 +107,21 @@ def parse(text: str) -> Policy:
     given = tomllib.loads(text).get("rollout", {})
     packaged = tomllib.loads(default_policy_text())["rollout"]
     table = _merged("rollout", packaged, given)
-    shadow = ShadowLimits(**table["shadow"])
     policy = Policy(
         text=text,
         judging=judging,
         replicas=table["replicas"],
         ready_within=table["ready_within"],
         drain_within=table["drain_within"],
-        shadow=shadow,
+        shadow=ShadowLimits(**table["shadow"]),
         smoke_requests=table["smoke"]["requests"],
+        watch=WatchLimits(**table["watch"]),
+        live_rules=_live_rules(table["live_rules"]),
     )
-    if policy.shadow.sample_percent > 100:
-        raise BadInput(
-            f"[rollout.shadow] sample_percent = {policy.shadow.sample_percent} is no share",
-            hint="give a percentage above 0 and at most 100",
-        )
+    rules = policy.live_rules
+    _share("[rollout.shadow] sample_percent", policy.shadow.sample_percent)
+    _share("[rollout.live_rules.errors] above_percent", rules.errors.above_percent)
+    _share("[rollout.live_rules.accuracy] below_percent", rules.accuracy.below_percent)
     return policy
 
 
@@ -69,6 +131,22 @@ def with_baseline_p95(text: str, baseline_p95_ms: float | None) -> str:
         return text
     pinned = "# Pinned when the shadow was opened: p95 of the champion's past traffic."
     return f"{text.rstrip()}\n\n{pinned}\n[latency]\nbaseline_p95_ms = {baseline_p95_ms:.6g}\n"
+
+
+def _live_rules(table: dict[str, Any]) -> LiveRules:
+    return LiveRules(
+        errors=ErrorRule(**table["errors"]),
+        response_time=ResponseTimeRule(**table["response_time"]),
+        health=HealthRule(**table["health"]),
+        accuracy=AccuracyRule(**table["accuracy"]),
+    )
+
+
+def _share(name: str, percent: float) -> None:
+    if percent > 100:
+        raise BadInput(
+            f"{name} = {percent} is no share", hint="give a percentage above 0 and at most 100"
+        )
 
 
 def _merged(where: str, packaged: dict[str, Any], given: Any) -> dict[str, Any]:
@@ -92,7 +170,10 @@ def _merged(where: str, packaged: dict[str, Any], given: Any) -> dict[str, Any]:
 def _number(name: str, default: float, value: Any) -> float:
     whole = isinstance(default, int) and name.split()[-1] in _WHOLE
     kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+    number = isinstance(value, kinds) and not isinstance(value, bool)
+    zero = name in _MAY_BE_ZERO and number and value == 0
+    if not zero and not (number and 0 < value < float("inf")):
         wanted = "a whole number above 0" if whole else "a number above 0"
         raise BadInput(f"{name} = {value!r} is not {wanted}", hint=f"the default is {default}")
-    return value
+    checked: float = value
+    return checked

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,10 @@ class Verb(StrEnum):
     DEPLOY = "deploy-model"
     PROMOTE = "promote-model"
     ROLLBACK = "rollback-model"
+
+
+WATCH = "watch"
+"""What a `served` row says in place of a command, where the watch undid a promotion."""
 
 
 class Decision(StrEnum):
@@ -67,6 +71,23 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Since when and for how many seconds a promotion is watched, against which past p95.
+
+    The past p95 is that of the version before; None where it answered too few requests.
+    """
+
+    since: datetime
+    seconds: float
+    past_p95_ms: float | None
+
+    @property
+    def until(self) -> datetime:
+        """When it is over, unless a trigger fires."""
+        return self.since + timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One replacement of `stable` by `candidate`, folded from the ledger.
 
@@ -87,6 +108,7 @@ class Rollout:
     phase: Phase
     judged: Judged | None = None
     override: str | None = None
+    watch: Watch | None = None
     closed: Ending | None = None
     reason: str = ""
 
@@ -99,3 +121,8 @@ class Rollout:
             and self.judged is not None
             and self.judged.decision is Decision.PROMOTE
         )
+
+    @property
+    def undone(self) -> bool:
+        """It was promoted, and its watch took it back."""
+        return self.closed is Ending.ROLLED_BACK and self.watch is not None

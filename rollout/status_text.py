@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from rollout import watch_words
+from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
 Report = Mapping[str, Any]
@@ -68,6 +70,11 @@ def _block(entry: Report) -> list[str]:
         )
     else:
         lines.append("  champion   none")
+    if entry["watch"]:
+        left = watch_words.left(entry["watch"], entry["previous"])
+        lines.append(f"  watch      {left}")
+        if entry["watch"]["triggers"]:
+            lines += watch_words.lines(entry["watch"], indent="    ")
     if entry["challenger"]:
         lines.append(f"  challenger {entry['challenger']:<8} {_shadow(entry)}")
     if entry["previous"]:
@@ -85,6 +92,8 @@ def _grounds(entry: Report) -> str:
         return f"promoted by override: {entry['champion_override']}"
     if entry["champion_by"] == "rollback-model":
         return "rolled back to"
+    if entry["champion_by"] == WATCH:
+        return "returned to by the watch"
     if entry["champion_evidence"]:
         return f"promoted on evidence {entry['champion_evidence'][:8]}"
     return "first version"
@@ -116,7 +125,7 @@ def _event(row: Report) -> str:
         case "served":
             origin = data["from"]["version"] if data["from"] else "nothing"
             what = f"traffic {origin} -> {data['to']['version']} by {data['verb']}"
-            word = "because" if data["verb"] == "rollback-model" else "override:"
+            word = "because" if data["verb"] in ("rollback-model", WATCH) else "override:"
             what += f", {word} {data['override']}" if data["override"] else ""
         case "traffic":
             shares = ", ".join(f"{version} {share} %" for version, share in data["weights"].items())

@@ -7,7 +7,7 @@ from typing import Any
 
 from rollout.facts import Facts, Look, Mirrored, Traffic
 from rollout.policy import default_policy_text, parse
-from rollout.state import Decision, Judged, Phase, Revision, Rollout, Verb
+from rollout.state import Decision, Judged, Phase, Revision, Rollout, Verb, Watch
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 V1, V2, V3 = (Revision(f"v{n}.0.0", str(n) * 64) for n in (1, 2, 3))
@@ -37,7 +37,13 @@ FACTS = Facts(
     unready_for=0.0,
     failure=None,
     look=LOOK,
+    watched=None,
 )
+
+
+def watch(age: float = 60.0, seconds: float = 600.0) -> Watch:
+    """A watch of so many seconds, begun `age` seconds ago."""
+    return Watch(NOW - timedelta(seconds=age), seconds, 14.0)
 
 
 def judged(decision: Decision, *, age: float = 60.0) -> Judged:
@@ -145,4 +151,7 @@ def closed(rollout_id: str, ending: str) -> Row:
 
 def phase(rollout_id: str, entered: Phase, override: str | None = None) -> Row:
     """A rollout enters a phase."""
-    return Row("phase", {"rollout": rollout_id, "phase": str(entered), "override": override})
+    data: dict[str, Any] = {"rollout": rollout_id, "phase": str(entered), "override": override}
+    if entered is Phase.WATCHING:
+        data |= {"seconds": 600, "past_p95_ms": 14.0}
+    return Row("phase", data)

@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from rollout_parts import FACTS, MIRRORED, NOW, POLICY, V1, V2, V3, facts, judged
+from rollout_parts import FACTS, MIRRORED, NOW, POLICY, V1, V2, V3, facts, judged, watch
 
 from rollout.decide import decide
 from rollout.facts import (
     Action,
+    BeginWatch,
     BringUp,
     Conclude,
     Enter,
@@ -20,7 +21,9 @@ from rollout.facts import (
     RollBack,
     Shift,
     Traffic,
+    Watched,
 )
+from rollout.policy import parse
 from rollout.state import Decision, Ending, Phase, Verb
 
 ONLY_V1, ONLY_V2 = Traffic({"v1.0.0": 100}, None), Traffic({"v2.0.0": 100}, None)
@@ -46,6 +49,17 @@ def _look(decision: Decision, pairs: int = 500) -> dict[str, Any]:
 
 def _undo(to: Any, reason: str, ending: Ending) -> RollBack:
     return RollBack(to, reason, ending)
+
+
+HARM, INTERRUPTED = "errors 9.1 %", "the watch had begun to undo when its process ended"
+FIRING, QUIET = Watched(HARM, ("accuracy",)), Watched(None, ())
+HELD = Hold(0.5, "watched")
+
+
+def watching(age: float = 60.0, of: Any = None, **changes: Any) -> Facts:
+    """A promotion watched for `age` seconds, all of it quiet, changed."""
+    seen = {"champion": V2, "traffic": ONLY_V2, "watched": QUIET, **changes}
+    return facts({"watch": watch(age), **(of or {})}, **seen)
 
 
 SHADOW = {
@@ -182,13 +196,14 @@ PROMOTING = {
         facts(traffic=Traffic({"v2.0.0": 100}, MIRRORED)),
         Shift({"v2.0.0": 100}, None),
     ),
-    "all traffic": (facts(traffic=ONLY_V2), Promote(V2, "proven safe")),
+    "all traffic": (facts(traffic=ONLY_V2), BeginWatch(V2)),
     "all traffic, by override": (
         facts({"override": "the desk asked"}, traffic=ONLY_V2),
-        Promote(V2, "the desk asked"),
+        BeginWatch(V2),
     ),
-    "all traffic, stable gone": (
-        facts(traffic=ONLY_V2, ready=V2_READY),
+    "all traffic, stable gone": (facts(traffic=ONLY_V2, ready=V2_READY), BeginWatch(V2)),
+    "all traffic, first version": (
+        facts({"stable": None}, **FIRST | {"traffic": ONLY_V2}),
         Promote(V2, "proven safe"),
     ),
     "candidate missing": (facts(ready=V1_READY), BringUp(V2)),
@@ -236,8 +251,60 @@ SHIFTING = {
     ),
 }
 
+WATCHING = {
+    "all is quiet": (watching(), HELD),
+    "nothing was looked at yet": (watching(watched=None), HELD),
+    "a trigger fires": (watching(watched=FIRING), _undo(V1, HARM, Ending.ROLLED_BACK)),
+    "a trigger fires in the last moment": (
+        watching(600.0, watched=FIRING),
+        _undo(V1, HARM, Ending.ROLLED_BACK),
+    ),
+    "a trigger fires and the candidate is gone": (
+        watching(watched=FIRING, ready=V1_READY),
+        _undo(V1, HARM, Ending.ROLLED_BACK),
+    ),
+    "a trigger fires and stable is not ready": (
+        watching(watched=FIRING, ready=V2_READY),
+        BringUp(V1),
+    ),
+    "killed after traffic was returned": (
+        watching(traffic=ONLY_V1),
+        _undo(V1, INTERRUPTED, Ending.ROLLED_BACK),
+    ),
+    "killed after the return was recorded": (
+        watching(champion=V1, traffic=ONLY_V1),
+        _undo(V1, INTERRUPTED, Ending.ROLLED_BACK),
+    ),
+    "killed, and a trigger still fires": (
+        watching(traffic=ONLY_V1, watched=FIRING),
+        _undo(V1, HARM, Ending.ROLLED_BACK),
+    ),
+    "the route is lost": (watching(traffic=NOTHING), Shift({"v2.0.0": 100}, None)),
+    "the candidate is gone": (watching(ready=V1_READY), HELD),
+    "as long as it is watched": (watching(599.9), HELD),
+    "the time is up": (
+        watching(600.0),
+        Promote(V2, "proven safe; watched for 10 min, no trigger fired"),
+    ),
+    "the time is up, not all was judged": (
+        watching(600.0, watched=Watched(None, ("errors", "accuracy"))),
+        Promote(V2, "proven safe; watched for 10 min, not judged: errors, accuracy"),
+    ),
+    "the time is up and the candidate is gone": (
+        watching(600.0, ready=V1_READY),
+        Hold(0.5, "v2.0.0 is not ready"),
+    ),
+    "the time was up when nobody looked": (
+        watching(9000.0, watched=None),
+        Promote(V2, "proven safe; watched for 10 min, not judged: anything"),
+    ),
+    "promoted by override": (
+        watching(600.0, {"override": "the desk asked"}),
+        Promote(V2, "the desk asked; watched for 10 min, no trigger fired"),
+    ),
+}
+
 AT_REST = {
-    "watching": (facts(), Finish(None, "")),
     "promoted": (
         facts({"closed": Ending.PROMOTED, "reason": "proven safe"}),
         Finish(Ending.PROMOTED, "proven safe"),
@@ -252,7 +319,7 @@ TABLES = {
     Phase.SHADOW: SHADOW,
     Phase.SHIFTING: SHIFTING,
     Phase.PROMOTING: PROMOTING,
-    Phase.WATCHING: {"watching": AT_REST["watching"]},
+    Phase.WATCHING: WATCHING,
     Phase.DONE: {"promoted": AT_REST["promoted"]},
     Phase.ROLLED_BACK: {"expired": AT_REST["expired"]},
 }
@@ -275,3 +342,12 @@ def test_the_action_of_a_phase(phase: Phase, given: Facts, wanted: Action) -> No
 def test_every_phase_has_a_table() -> None:
     """A phase added to the code has to be decided here, too."""
     assert set(TABLES) == set(Phase)
+
+
+def test_a_policy_without_a_watch_promotes_at_once() -> None:
+    """0 seconds: traffic is confirmed, and that is all."""
+    policy = parse("[rollout.watch]\nseconds = 0")
+    rollout = replace(FACTS.rollout, phase=Phase.PROMOTING, verb=Verb.PROMOTE)
+    found = decide(replace(FACTS, rollout=rollout, traffic=ONLY_V2), policy)
+
+    assert found == Promote(V2, "proven safe")

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rollout_parts import NOW, POLICY, V1, V2, V3, facts, judged
+from rollout_parts import NOW, POLICY, V1, V2, V3, facts, judged, watch
 
 from rollout.decide import decide
 from rollout.facts import (
     Action,
+    BeginWatch,
     BringUp,
     Conclude,
     Enter,
@@ -23,11 +24,13 @@ from rollout.facts import (
     RollBack,
     Shift,
     Traffic,
+    Watched,
 )
 from rollout.state import Decision, Ending, Phase, Revision, Verb
 
 VERBS = {Phase.SHADOW: Verb.DEPLOY, Phase.PROMOTING: Verb.PROMOTE, Phase.SHIFTING: Verb.ROLLBACK}
-OPEN = st.sampled_from([Phase.SHADOW, Phase.PROMOTING, Phase.SHIFTING])
+VERBS[Phase.WATCHING] = Verb.DEPLOY
+OPEN = st.sampled_from([Phase.SHADOW, Phase.PROMOTING, Phase.SHIFTING, Phase.WATCHING])
 KNOWN = (V1, V2, V3)
 VERDICTS = (Decision.PROMOTE, Decision.ROLLBACK, Decision.INCONCLUSIVE)
 RATES = st.floats(0, 5000)
@@ -39,6 +42,10 @@ LOOKS = st.none() | st.builds(
     Look, st.sampled_from(list(Decision)), st.just("so"), st.integers(0, 2_000_000), RATES
 )
 
+WATCHED = st.none() | st.builds(
+    Watched, st.sampled_from([None, None, "errors 9.1 %"]), st.sampled_from([(), ("accuracy",)])
+)
+
 
 @st.composite
 def any_facts(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = OPEN) -> Facts:
@@ -46,6 +53,8 @@ def any_facts(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = OPEN) -> Facts
     phase = draw(phases)
     stable = draw(st.sampled_from([V1, None]))
     champion = draw(st.sampled_from([stable, stable, stable, V3, None]))
+    if phase is Phase.WATCHING:
+        stable, champion = V1, draw(st.sampled_from([V2, V2, V1]))
     weights = draw(st.sampled_from([{}, {"v1.0.0": 100}, {"v2.0.0": 100}]))
     if phase is Phase.SHADOW:
         weights = {champion.version: 100} if champion else {}
@@ -60,6 +69,7 @@ def any_facts(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = OPEN) -> Facts
         "sample": draw(SHARES),
         "cap": draw(st.floats(0.1, 2000)),
         "opened_at": NOW - timedelta(seconds=draw(st.floats(0, 4000))),
+        "watch": watch(draw(st.floats(0, 900))) if phase is Phase.WATCHING else None,
     }
     return facts(
         rollout,
@@ -69,6 +79,7 @@ def any_facts(draw: st.DrawFn, phases: st.SearchStrategy[Phase] = OPEN) -> Facts
         unready_for=draw(st.floats(0, 120)),
         failure=draw(st.sampled_from([None, "it cannot be started"])),
         look=draw(LOOKS),
+        watched=draw(WATCHED) if phase is Phase.WATCHING else None,
     )
 
 
@@ -82,7 +93,7 @@ def gains(before: Facts, action: Action) -> set[str]:
             after = set(weights)
         case RollBack(to=Revision() as to):
             after = {to.version}
-        case Promote(to, _):
+        case Promote(to, _) | BeginWatch(to):
             after = {to.version}
         case _:
             after = set()
@@ -214,6 +225,13 @@ def performed(before: Facts, action: Action) -> Facts:
             )
         case Shift(weights, mirrored):
             return replace(before, traffic=Traffic(dict(weights), mirrored))
+        case BeginWatch(to):
+            begun = replace(rollout, phase=Phase.WATCHING, watch=watch(0.0))
+            return replace(before, rollout=begun, champion=to, watched=Watched(None, ()))
+        case Hold() if rollout.phase is Phase.WATCHING:
+            # The keeper starts what died.
+            alive = before.ready | {"v2.0.0"}
+            return replace(before, now=before.now + timedelta(seconds=600), ready=alive)
         case Hold():
             look = before.look or Look(Decision.CONTINUE, "so", 0, 0.0)
             return replace(before, look=replace(look, decision=Decision.INCONCLUSIVE))
@@ -253,3 +271,23 @@ def test_every_rollout_comes_to_an_end(given_facts: Facts) -> None:
     if seen.rollout.closed is Ending.PROMOTED:
         assert seen.traffic == Traffic({"v2.0.0": 100}, None)
         assert "v2.0.0" in seen.ready
+
+
+@given(any_facts(st.just(Phase.WATCHING)), st.text(min_size=1))
+def test_a_firing_trigger_undoes_before_anything_else(given_facts: Facts, why: str) -> None:
+    """At once where stable is ready, else after it is brought up; whatever the time."""
+    action = decide(replace(given_facts, watched=Watched(why, ())), POLICY)
+
+    if "v1.0.0" in given_facts.ready:
+        assert action == RollBack(V1, why, Ending.ROLLED_BACK)
+    else:
+        assert action == BringUp(V1)
+
+
+@given(any_facts(st.just(Phase.WATCHING)))
+def test_without_a_firing_trigger_a_watch_undoes_nothing(given_facts: Facts) -> None:
+    """Missing traffic, labels, servers or looks are no reason; only an undo under way goes on."""
+    watched = replace(given_facts.watched or Watched(None, ()), firing=None)
+    kept = replace(given_facts, watched=watched, champion=V2, traffic=Traffic({}, None))
+
+    assert not isinstance(decide(kept, POLICY), RollBack)

@@ -47,6 +47,7 @@ PROGRESS = {
     "decision": "CONTINUE",
     "reason": "undecided: errors-paired",
     "expected": [4.2, 9.1],
+    "watch": None,
     "finished": False,
 }
 WIDTH = 80

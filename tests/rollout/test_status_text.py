@@ -23,6 +23,7 @@ ENTRY = {
     "waiting": False,
     "decision": None,
     "progress": None,
+    "watch": None,
     "differences": [],
 }
 SITE = {

@@ -1,0 +1,47 @@
+"""Commands and a watch that still runs: a short one is waited for, a long one is named."""
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+from flows.refusal import Refused
+from flows.site import Site
+from rollout.state import Phase, Rollout
+from rollout.words import duration
+
+SHORT = timedelta(seconds=15)
+"""A watch that ends so soon is waited for."""
+
+CLOSING = timedelta(seconds=15)
+"""How long after its end a watch may take to be closed."""
+
+
+def after_watch(here: Site, name: str) -> None:
+    """Return once no promotion of `name` is watched; Refused where that takes long."""
+    told = False
+    while (opened := here.history(name).open) is not None:
+        if opened.phase is not Phase.WATCHING or opened.watch is None:
+            return
+        left = opened.watch.until - datetime.now(UTC)
+        if left > SHORT or left < -CLOSING:
+            raise _watched(opened, left)
+        if not told:
+            seconds = duration(max(left.total_seconds(), 1.0))
+            said = f"waiting for the watch of {opened.candidate.version} to end, in about {seconds}"
+            print(said, file=sys.stderr, flush=True)  # noqa: T201
+            told = True
+        time.sleep(0.1)
+    while told and here.lock.holder(name, here.region) is not None:
+        time.sleep(0.1)
+
+
+def _watched(opened: Rollout, left: timedelta) -> Refused:
+    assert opened.watch is not None
+    ends = f"for another {duration(left.total_seconds())}"
+    if left < timedelta(0):
+        ends = "and should have ended; the process that watches it does not go on"
+    return Refused(
+        f"the promotion of {opened.component} {opened.candidate.version} is being watched {ends}",
+        hint=f"pincex resume {opened.component} follows the watch to its end; pincex "
+        f"rollback-model {opened.component} ends it and undoes the promotion",
+    )

@@ -1,0 +1,121 @@
+"""What the servers of the version that serves write: counted by the second, joined to labels."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from models.join import typed
+from models.streams import LabelFile, RowFiles, no_rows
+
+SECOND = 1_000_000
+GRACE = SECOND
+"""How long (us) after the timeout a request may still leave its row."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Integers = npt.NDArray[np.int64]
+ANSWER = ("id", "at", "prediction")
+TOLD = {
+    "at": pl.Int64,
+    "prediction": pl.String,
+    "label": pl.String,
+    "labelled_at": pl.Int64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The requests since the beginning, up to a moment before which none can still turn up.
+
+    `requests`, `errors`, `slow` count by whole seconds since the beginning; `answers` has `at` and
+    `labelled_at` in microseconds, `prediction` and `label` as numbers, texts as codes.
+    """
+
+    requests: Integers
+    errors: Integers
+    slow: Integers
+    answers: pl.DataFrame
+    numbers: bool
+    watermark_us: int
+
+
+class LiveRows:
+    """The rows of one version outside of shadows since a moment; rebuilt from the files at will.
+
+    An error is a status from 500 or an answer after `timeout` seconds; slow is one after `slow_ms`.
+    """
+
+    def __init__(
+        self,
+        records: Path,
+        version: str,
+        since: datetime,
+        *,
+        timeout: float,
+        slow_ms: float | None,
+    ) -> None:
+        self._since = (since - EPOCH) // timedelta(microseconds=1)
+        self._timeout_ms = 1000 * timeout
+        self._slow_ms = slow_ms if slow_ms is not None else float("inf")
+        self._rows = RowFiles(records / "traffic", version)
+        self._labels = LabelFile(records / "labels.jsonl")
+        self._counts = np.zeros((3, 0), dtype=np.int64)
+        self._open = no_rows().select(ANSWER)
+        self._told = pl.DataFrame(schema=TOLD)
+
+    def read(self, now: datetime) -> Live:
+        """Take in what was appended since the last time."""
+        # Labels first: a label is written after its row, so one whose request is unknown once
+        # the rows before it have been read belongs to another time.
+        labels = self._labels.read().unique("id", keep="first", maintain_order=True)
+        rows = self._rows.read().filter(pl.col("at") >= self._since)
+        self._count(rows)
+        self._open = pl.concat([self._open, rows.select(ANSWER)])
+        told = self._open.join(labels, on="id", how="inner")
+        self._told = pl.concat([self._told, told.select(*TOLD)])
+        self._open = self._open.join(labels, on="id", how="anti")
+        return self._live((now - EPOCH) // timedelta(microseconds=1))
+
+    def _count(self, rows: pl.DataFrame) -> None:
+        if not rows.height:
+            return
+        second = ((rows["at"] - self._since) // SECOND).to_numpy()
+        missing = int(second.max()) + 1 - self._counts.shape[1]
+        if missing > 0:
+            self._counts = np.pad(self._counts, ((0, 0), (0, missing)))
+        ms, status = rows["ms"].to_numpy(), rows["status"].to_numpy()
+        errors = (status >= 500) | (ms > self._timeout_ms)
+        for kind, flags in enumerate((np.ones_like(errors), errors, ms > self._slow_ms)):
+            self._counts[kind] += np.bincount(second[flags], minlength=self._counts.shape[1])
+
+    def _live(self, now_us: int) -> Live:
+        timeout_us = round(1000 * self._timeout_ms)
+        # A request that hangs holds back nothing but itself: its row counts when it comes.
+        watermark = max(
+            self._rows.complete_until(now_us, timeout_us, GRACE), now_us - timeout_us - 2 * GRACE
+        )
+        seconds = max(0, (watermark - self._since) // SECOND)
+        counts = self._counts[:, :seconds]
+        counts = np.pad(counts, ((0, 0), (0, seconds - counts.shape[1])))
+        numbers = self._rows.numbers is not False
+        nothing = [pl.lit(None, pl.String).alias("label"), pl.lit(None, pl.Int64)]
+        unlabelled = self._open.with_columns(nothing[0], nothing[1].alias("labelled_at"))
+        answers = pl.concat([self._told, unlabelled.select(*TOLD)])
+        answers = answers.filter(pl.col("at") < watermark).sort("at", "labelled_at")
+        requests, errors, slow = counts
+        return Live(requests, errors, slow, _numbered(answers, numbers=numbers), numbers, watermark)
+
+
+def _numbered(answers: pl.DataFrame, *, numbers: bool) -> pl.DataFrame:
+    """Predictions and labels as numbers; texts as codes that are equal where the texts are."""
+    if numbers:
+        told = [typed(pl.col(name), numbers=True) for name in ("prediction", "label")]
+        return answers.with_columns(*told)
+    texts = pl.concat([answers["prediction"], answers["label"]])
+    codes = texts.rank("dense").cast(pl.Float64)
+    return answers.with_columns(
+        codes.head(answers.height).alias("prediction"), codes.tail(answers.height).alias("label")
+    )

@@ -1,0 +1,187 @@
+"""The sequential triggers of a watch: late harm by the second, and accuracy on a bound."""
+
+import numpy as np
+import pytest
+
+from analysis.columns import NO_TIME
+from analysis.error_gates import late_rate_bets
+from analysis.late import blocks_of, counts_by_block, follow_late
+from analysis.late_triggers import Answers, _blocks, accuracy, late_harm
+from analysis.policy import Accuracy
+from analysis.triggers import Counts, Reading, State
+
+RNG = np.random.default_rng(90)
+RULE = Accuracy("within_factor", 1.75)
+SECOND = 1_000_000
+WATCH, LEVEL = 600.0, 0.003
+
+
+def burst(rate: float, seconds: int = 60, since: int = 40, per_second: int = 50) -> Counts:
+    """One error in a thousand, and from a second on this rate."""
+    rates = np.where(np.arange(seconds) < since, 0.001, rate)
+    return Counts(np.full(seconds, per_second), RNG.binomial(per_second, rates))
+
+
+def late(counts: Counts) -> Reading:
+    """What the detector says of a limit of 5 %."""
+    return late_harm("late errors", counts, 0.05, LEVEL, WATCH, 60, "errors")
+
+
+def test_a_burst_is_found_within_seconds() -> None:
+    """Forty seconds into the watch, with the window of the burst and its rate in the sentence."""
+    found = late(burst(0.5))
+
+    assert found.state is State.FIRING
+    assert found.reason.startswith("errors ")
+    assert found.reason.endswith("in 1 s, proven over 5 %")
+
+
+def test_what_is_under_the_limit_is_quiet() -> None:
+    """Four errors in a hundred are not proven to be more than five."""
+    found = late(burst(0.04, since=0, seconds=600))
+
+    assert (found.state, found.reason) == (State.QUIET, "")
+
+
+def test_silence_is_an_outcome_of_its_own() -> None:
+    """Nothing at all, or nothing for a minute; a firing trigger stays one."""
+    nothing = np.zeros(60, dtype=np.int64)
+    quiet, harm = burst(0.0), burst(0.5)
+
+    assert late(Counts(nothing[:0], nothing[:0])).state is State.NO_TRAFFIC
+    assert late(Counts(nothing, nothing)).state is State.NO_TRAFFIC
+    silent = [
+        Counts(np.append(c.requests, nothing), np.append(c.bad, nothing)) for c in (quiet, harm)
+    ]
+    assert [late(c).state for c in silent] == [State.NO_TRAFFIC, State.FIRING]
+
+
+def test_the_same_evidence_as_the_gate_finds_in_rows() -> None:
+    """Counts by the second give the very path that the rows give."""
+    counts = burst(0.08, seconds=90, since=20)
+    counts.requests[[0, 1, 33, 34, 35, 89]] = counts.bad[[0, 1, 33, 34, 35, 89]] = 0
+    second = np.repeat(np.arange(90), counts.requests)
+    bad = np.concatenate([np.arange(n) < k for n, k in zip(*_both(counts), strict=True)])
+    bets = late_rate_bets(0.05)
+    rows = blocks_of(second * SECOND, 91 * SECOND, 60)
+    filled = np.flatnonzero(counts.requests)
+    seconds = _blocks(filled, counts.requests[filled], 60)
+    events = counts_by_block([bad], rows)
+    expected, _ = follow_late(bets, events, rows, 60, LEVEL)
+    kinds = np.stack([counts.bad[filled], (counts.requests - counts.bad)[filled]]).astype(float)
+    found, _ = follow_late(bets, kinds, seconds, 60, LEVEL)
+
+    assert found.log_e == pytest.approx(expected.log_e)
+    assert (found.above == expected.above).all()
+
+
+def _both(counts: Counts) -> tuple[list[int], list[int]]:
+    return counts.requests.tolist(), counts.bad.tolist()
+
+
+@pytest.mark.parametrize("per_second", [5, 50])
+def test_at_the_limit_it_alarms_no_more_often_than_its_level(per_second: int) -> None:
+    """1,000 watches of 200 s at exactly 5 %, level .05: the upper Wilson bound of 5 % is 6.5 %."""
+    level, runs = 0.05, 1000
+    errors = RNG.binomial(per_second, 0.05, (runs, 200))
+    requests = np.full(200, per_second)
+    fired = sum(
+        late_harm("x", Counts(requests, one), 0.05, level, 200.0, 60, "x").state is State.FIRING
+        for one in errors
+    )
+
+    assert fired / runs <= 0.065
+
+
+def test_its_false_alarms_are_its_level_over_the_watch() -> None:
+    """An upper bound, and said to be one."""
+    found = late(burst(0.0))
+
+    assert found.alarms_per_hour == pytest.approx(LEVEL * 6)
+    assert found.bound
+
+
+def answers(
+    right: list[bool],
+    delays: list[float | None],
+    *,
+    watermark: float = 1000.0,
+    numbers: bool = True,
+) -> Answers:
+    """A request a second; right ones forecast what came."""
+    arrived = np.arange(len(right)) * SECOND
+    told = [NO_TIME if d is None else round(n * SECOND + d * SECOND) for n, d in enumerate(delays)]
+    label = np.array([np.nan if d is None else 1.0 for d in delays])
+    prediction = np.where(right, 1.0, 3.0)
+    return Answers(
+        arrived,
+        prediction,
+        label,
+        np.array(told, dtype=np.int64),
+        numbers,
+        round(watermark * SECOND),
+    )
+
+
+def judged(table: Answers, window: float = 100.0) -> Reading:
+    """Against 85 %."""
+    return accuracy("accuracy", table, RULE, 0.85, LEVEL, window, WATCH)
+
+
+def share_right(share: float, n: int) -> list[bool]:
+    """So many right ones, spread evenly."""
+    return [number % 20 < 20 * share for number in range(n)]
+
+
+N = 400
+LATE = [1.0] * N
+ACCURACIES = {
+    "nobody asked": (answers([], []), State.NO_TRAFFIC, "no request so far"),
+    "no label": (answers([True] * N, [None] * N), State.NO_LABELS, "for 400 requests"),
+    "labels too late": (answers([False] * N, [101.0] * N), State.NO_LABELS, "for 400 requests"),
+    "all right": (answers([True] * N, LATE, watermark=402), State.QUIET, ""),
+    "as good as asked for": (answers(share_right(0.85, N), LATE, watermark=402), State.QUIET, ""),
+    "far below": (answers(share_right(0.5, N), LATE), State.FIRING, "proven below 85 %"),
+    "texts that differ": (
+        answers([False] * N, LATE, numbers=False),
+        State.FIRING,
+        "proven below 85 %",
+    ),
+    "labels stopped": (
+        answers([True] * N, [1.0] * 100 + [None] * 300, watermark=400),
+        State.NOT_JUDGED,
+        "no label for 300 s",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "state", "said"), ACCURACIES.values(), ids=ACCURACIES.keys())
+def test_accuracy_on_a_bound(table: Answers, state: State, said: str) -> None:
+    """Only proof fires; what is missing has its own words."""
+    found = judged(table)
+
+    assert found.state is state
+    assert said in found.reason
+
+
+def test_a_point_below_the_floor_is_no_proof() -> None:
+    """Two wrong of ten are 80 %, and far too few to undo a promotion."""
+    found = judged(answers([False, False, *[True] * 8], [1.0] * 10, watermark=12))
+
+    assert found.state is State.QUIET
+    assert found.now.startswith("80 % (")
+
+
+def test_missing_labels_speak_for_nobody() -> None:
+    """Wrong or right, without a label in time they count as right."""
+    table = answers([False] * N, [1.0 if n % 20 < 2 else None for n in range(N)])
+
+    assert judged(table).state is not State.FIRING
+
+
+def test_labels_are_judged_in_order_of_arrival() -> None:
+    """Wrong answers whose labels are quick do not overtake one that is still awaited."""
+    table = answers([False] * 60, [None, *[0.1] * 59], watermark=62)
+
+    assert judged(table).state is State.NO_LABELS
+    assert judged(table, window=10.0).state is State.FIRING
