@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from cluster.outbox import Errand
 from flows.site import Site
-from models.errors import Unavailable
+from models.errors import RegistryError
 from rollout.history import ALIASES, History, expected_aliases
 
 OWED = "aliases"
@@ -90,6 +90,6 @@ def settle_or_owe(site: Site, component: str, *, actor: str) -> str:
     owe(site, component)
     try:
         strangers = settle(site, component, actor=actor)
-    except Unavailable:
-        return "pending"
+    except RegistryError as error:
+        return f"pending ({error})"
     return "; ".join(str(stranger) for stranger in strangers) or "done"

@@ -5,6 +5,8 @@ import json
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from flows.site import Site
+
 PATIENCE = 0.15
 NOT_ANSWERING = "not answering"
 
@@ -13,6 +15,12 @@ def healthy(url: str) -> str:
     """ "ok", or "not answering"."""
     status, _ = get(url)
     return "ok" if status == 200 else NOT_ANSWERING
+
+
+def prefect_answers(here: Site) -> bool:
+    """Whether the site's Prefect server is healthy; a flow process waits a second for that."""
+    status, _ = get(f"{here.prefect_url}/api/health", patience=1.0)
+    return status == 200
 
 
 def alias(mlflow: str, model: str, name: str) -> str | None:
@@ -27,10 +35,10 @@ def alias(mlflow: str, model: str, name: str) -> str | None:
     return str(tags.get("release", f"version {body['model_version']['version']}"))
 
 
-def get(url: str) -> tuple[int | None, dict[str, Any]]:
+def get(url: str, patience: float = PATIENCE) -> tuple[int | None, dict[str, Any]]:
     """Status and JSON body; (None, {}) where nothing usable came in time."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=patience)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
         answer = connection.getresponse()

@@ -5,21 +5,23 @@ import json
 import sys
 import uuid
 from math import inf
-from pathlib import Path
 from typing import Any
 
-from cluster.local.processes import ProcessSpec
+from cluster.local.processes import ProcessSpec, running
 from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
 from flows.local_site import ensure_up, require_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
+from flows.policies import policy_text
 from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.watched import after_watch
-from rollout.policy import default_policy_text, parse
 from rollout.words import count, duration
+
+FLOW_ROLE = "flow "
+LOGS_KEPT = 50
 
 Answer = tuple[int, dict[str, Any], str]
 
@@ -73,21 +75,6 @@ def resume(options: argparse.Namespace) -> Answer:
     return _start(here, options, ["resume", here.name, *rest])
 
 
-def policy_text(here: Site, given: str | None) -> str:
-    """The policy named on the command line, else the site's own, else the packaged one."""
-    path = Path(given) if given else here.home.path / "policy.toml"
-    if given is None and not path.exists():
-        return default_policy_text()
-    if not path.is_file():
-        raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise bad_input(f"{path} cannot be read: {error}", "a policy is UTF-8 TOML") from error
-    parse(text)
-    return text
-
-
 def _rate(given: float | None) -> float | None:
     if given is not None and not 0 < given < inf:
         raise bad_input(f"--cap {given:g} is no rate", "--cap 100 copies at most 100 a second")
@@ -112,26 +99,37 @@ def _settle(here: Site, options: argparse.Namespace) -> Answer:
 def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answer:
     outcome = f"outcome-{uuid.uuid4().hex[:12]}.json"
     spec = ProcessSpec(
-        role=f"flow {arguments[0]} {outcome[8:14]}",
+        role=f"{FLOW_ROLE}{arguments[0]} {outcome[8:14]}",
         argv=(sys.executable, "-m", "flows.process", *arguments),
         cwd=str(here.home.path),
         env={**client_env(here), "PINCEX_OUTCOME": outcome},
     )
+    sweep(here)
     before = settled(here, options.name)
-    running = launch(here.home, spec)
+    begun = launch(here.home, spec)
     if options.no_follow:
-        text = f"started (process {running.pid}); pincex status, or: pincex resume"
-        return Exit.DONE, {"pid": running.pid}, text
+        text = f"started (process {begun.pid}); pincex status, or: pincex resume"
+        return Exit.DONE, {"pid": begun.pid}, text
     on_screen = sys.stdout.isatty() and not options.json
     followed = following(
         here,
         options.name,
         outcome=live_folder(here) / outcome,
-        running=running,
+        running=begun,
         promoting=arguments[0] == "promote-model",
         settled=before,
     )
     return _answer(follow(followed, on_screen))
+
+
+def sweep(here: Site) -> None:
+    """Forget flow processes that ended; the newest of their logs are kept."""
+    for role in here.home.roles(here.home.run):
+        if role.startswith(FLOW_ROLE) and running(here.home, role) is None:
+            here.home.run_file(role).unlink(missing_ok=True)
+    logs = sorted(here.home.logs.glob(f"{FLOW_ROLE}*.log"), key=lambda log: log.stat().st_mtime)
+    for old in logs[:-LOGS_KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def _answer(ended: dict[str, Any]) -> Answer:

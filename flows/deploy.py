@@ -8,12 +8,9 @@ from flows.openers import Request, actor, check_deploy, open_deploy
 from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
 from flows.sight import sight
-from flows.site import Site
+from flows.site import LEASE_SECONDS, Site
 from flows.watched import after_watch
 from rollout.state import Rollout
-
-# A holder whose process died is void at once; this is for a holder that hangs.
-LEASE_SECONDS = 10.0
 
 
 def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:

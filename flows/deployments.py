@@ -9,11 +9,11 @@ from prefect.exceptions import PrefectException
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.command import policy_text
+from flows.dispatch import dispatch
 from flows.loop import Recorder
 from flows.openers import Request, share
+from flows.policies import policy_text
 from flows.prefect_record import InPrefect
-from flows.process import dispatch
 from flows.refusal import Exit, Refused
 from flows.site import Site, site
 

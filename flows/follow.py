@@ -67,6 +67,7 @@ def follow(followed: Following, live: bool) -> dict[str, Any]:
         while True:
             if followed.outcome is not None and followed.outcome.is_file():
                 outcome: dict[str, Any] = json.loads(followed.outcome.read_text())
+                followed.outcome.unlink(missing_ok=True)
                 return outcome
             progress = read(followed.here, followed.name) if followed.name else None
             fresh = progress is not None and _fresh(progress, followed.since)

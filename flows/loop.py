@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
 from cluster.errors import Unavailable
+from cluster.files import writing
 from cluster.lock import Lease
 from flows import evidence
 from flows.effects import Effect, perform
@@ -103,4 +104,5 @@ def note_look(sight: Sight) -> None:
     path = sight.site.home.logs / (
         f"shadow-metrics-{rollout.component}-{rollout.candidate.version}.json"
     )
-    append_shadow_line(path, sight.verdict, sight.shadow, sight.looks)
+    with writing(path):
+        append_shadow_line(path, sight.verdict, sight.shadow, sight.looks)

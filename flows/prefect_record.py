@@ -19,6 +19,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
 from prefect.tasks import Task
 
+from flows.asked import prefect_answers
 from flows.site import Site
 from rollout.live import markdown, table
 
@@ -48,13 +49,11 @@ class InPrefect:
 
     def show(self, progress: dict[str, Any]) -> None:
         """Bring page and bar up to date, every two seconds and whenever the decision changes."""
-        from flows.process import answers
-
         changed = progress["decision"] != self._decision or progress["finished"]
         if not changed and time.monotonic() - self._shown < SHOW_EVERY:
             return
         self._shown = time.monotonic()
-        if not answers(self._site):
+        if not prefect_answers(self._site):
             return
         try:
             self._write(progress)

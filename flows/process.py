@@ -8,18 +8,17 @@ follower that comes late still reads it.
 import json
 import os
 import sys
-import urllib.request
 from typing import Any
 
 from cluster.files import write_whole
-from flows.loop import Recorder, Unrecorded
-from flows.openers import Request
+from flows.asked import prefect_answers
+from flows.dispatch import dispatch
+from flows.loop import Unrecorded
 from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
 
-PREFECT_PATIENCE = 1.0
 OUTCOME = "PINCEX_OUTCOME"
 
 
@@ -45,40 +44,12 @@ def main(arguments: list[str]) -> int:
 
 def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, Any]]:
     """In Prefect where it answers, else the same without its record."""
-    if answers(here):
+    if prefect_answers(here):
         from flows import deployments
 
         return deployments.run_recorded(here.name, verb, rest)
     print("Prefect does not answer: this rollout is not recorded there", file=sys.stderr)  # noqa: T201
     return dispatch(here, verb, rest, Unrecorded())
-
-
-def dispatch(
-    here: Site, verb: str, rest: list[str], recorder: Recorder
-) -> tuple[Exit, dict[str, Any]]:
-    """The verb's own code."""
-    if verb == "deploy-model":
-        from flows.deploy import deploy_model
-
-        return deploy_model(here, Request(**json.loads(rest[0])), recorder)
-    if verb == "promote-model":
-        from flows.promote import promote_model
-
-        name, version, override = json.loads(rest[0])
-        return promote_model(here, name, version, override, recorder)
-    from flows.resume import resume
-
-    return resume(here, rest[0] if rest else None, recorder)
-
-
-def answers(here: Site) -> bool:
-    """Whether the site's Prefect server is healthy, asked for a second at most."""
-    url = f"{here.prefect_url}/api/health"
-    try:
-        with urllib.request.urlopen(url, timeout=PREFECT_PATIENCE) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

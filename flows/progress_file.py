@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from cluster.files import writing
 from flows.site import Site
 
 
@@ -24,8 +25,9 @@ def publish(here: Site, progress: dict[str, Any]) -> None:
     """Replace the file; it is a view, so it is not synced to disk."""
     path = progress_file(here, progress["component"])
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(progress))
-    os.replace(draft, path)
+    with writing(path):
+        draft.write_text(json.dumps(progress))
+        os.replace(draft, path)
 
 
 def read(here: Site, component: str) -> dict[str, Any] | None:

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from flows import evidence
-from flows.command import policy_text
-from flows.deploy import LEASE_SECONDS
 from flows.effects import enter
 from flows.loop import Recorder, run
 from flows.openers import actor, open_rollout, refuse_foreign, revision
+from flows.policies import policy_text
 from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
 from flows.sight import Sight, sight
-from flows.site import Site
+from flows.site import LEASE_SECONDS, Site
 from flows.watched import after_watch
 from rollout.decide import expired
 from rollout.history import VERDICT, History

@@ -4,12 +4,12 @@ from typing import Any
 
 from cluster.lock import kept
 from flows import aliases
-from flows.deploy import LEASE_SECONDS, go_on, nothing_to_do
+from flows.deploy import go_on, nothing_to_do
 from flows.loop import Recorder
 from flows.openers import actor
 from flows.refusal import Exit, Refused
 from flows.rollback import undo
-from flows.site import Site
+from flows.site import LEASE_SECONDS, Site
 from rollout.state import Rollout, Verb
 
 

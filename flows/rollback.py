@@ -17,7 +17,7 @@ from flows.local_site import require_up
 from flows.openers import open_rollout
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
-from flows.site import Site, resume_argv, site
+from flows.site import LEASE_SECONDS, Site, resume_argv, site
 from rollout.decide import decide
 from rollout.facts import BringUp, Promote, Shift
 from rollout.history import History
@@ -25,7 +25,6 @@ from rollout.policy import default_policy_text, parse
 from rollout.state import Ending, Revision, Rollout, Verb
 from rollout.words import milliseconds
 
-LEASE_SECONDS = 10.0
 DEADLINE = 60.0
 
 

@@ -12,7 +12,7 @@ from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
 
 from cluster.local.spawn import ROLE_VARIABLE
-from flows.process import answers
+from flows.asked import prefect_answers
 from flows.site import site
 
 YAML = Path(__file__).resolve().parent.parent / "prefect.yaml"
@@ -23,7 +23,9 @@ def serve_deployments(site_name: str) -> None:
     # A flow run's process must not be taken for this one by the keeper.
     os.environ[ROLE_VARIABLE] = "flow run"
     here = site(site_name)
-    while os.environ.get("PREFECT_API_URL", "").startswith(here.prefect_url) and not answers(here):
+    while os.environ.get("PREFECT_API_URL", "").startswith(
+        here.prefect_url
+    ) and not prefect_answers(here):
         time.sleep(0.5)
     serve(*(_deployment(entry) for entry in entries()), print_starting_message=False)
 

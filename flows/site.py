@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REGION = "local"
 REGISTRY_PATIENCE = 5.0
+# A holder whose process died is void at once; this is for a holder that hangs.
+LEASE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)

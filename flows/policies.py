@@ -1,0 +1,22 @@
+"""Which policy holds: the one that was named, the site's own, or the packaged one."""
+
+from pathlib import Path
+
+from flows.refusal import bad_input
+from flows.site import Site
+from rollout.policy import default_policy_text, parse
+
+
+def policy_text(here: Site, given: str | None) -> str:
+    """The policy named on the command line, else the site's own, else the packaged one."""
+    path = Path(given) if given else here.home.path / "policy.toml"
+    if given is None and not path.exists():
+        return default_policy_text()
+    if not path.is_file():
+        raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise bad_input(f"{path} cannot be read: {error}", "a policy is UTF-8 TOML") from error
+    parse(text)
+    return text
