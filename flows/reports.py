@@ -15,6 +15,7 @@ def owe(site: Site, rollout: Rollout, report: Path) -> None:
     """Note in the outbox that a version's run still lacks its report."""
     payload = {
         "component": rollout.component,
+        "region": rollout.region,
         "version": rollout.candidate.version,
         "file": str(report),
     }
