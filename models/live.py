@@ -68,16 +68,20 @@ class LiveRows:
 
     def read(self, now: datetime) -> Live:
         """Take in what was appended since the last time."""
-        # Labels first: a label is written after its row, so one whose request is unknown once
-        # the rows before it have been read belongs to another time.
-        labels = self._labels.read().unique("id", keep="first", maintain_order=True)
+        # A label is written after its row, so of the labels that were there before the rows were
+        # read, one whose request is unknown belongs to another time.
+        labels = self._labels.unread
         rows = self._rows.read().filter(pl.col("at") >= self._since)
         self._count(rows)
         self._open = pl.concat([self._open, rows.select(ANSWER)])
+        for piece in self._labels.pieces(labels):
+            self._join(piece.unique("id", keep="first", maintain_order=True))
+        return self._live((now - EPOCH) // timedelta(microseconds=1))
+
+    def _join(self, labels: pl.DataFrame) -> None:
         told = self._open.join(labels, on="id", how="inner")
         self._told = pl.concat([self._told, told.select(*TOLD)])
         self._open = self._open.join(labels, on="id", how="anti")
-        return self._live((now - EPOCH) // timedelta(microseconds=1))
 
     def _count(self, rows: pl.DataFrame) -> None:
         if not rows.height:

@@ -15,6 +15,7 @@ from rollout.facts import (
     Promote,
     RollBack,
     Shift,
+    Traffic,
 )
 from rollout.policy import Policy
 from rollout.state import Decision, Ending, Judged, Phase, Revision
@@ -140,9 +141,9 @@ def _watching(facts: Facts) -> Action:
         if stable is not None and stable.version not in facts.ready:
             return BringUp(stable)
         return RollBack(stable, firing, Ending.ROLLED_BACK)
-    wanted = {candidate.version: 100}
-    if candidate.version in facts.ready and facts.traffic.weights != wanted:
-        return Shift(wanted, None)
+    wanted = Traffic({candidate.version: 100}, None)
+    if candidate.version in facts.ready and facts.traffic != wanted:
+        return Shift(wanted.weights, None)
     assert rollout.watch is not None
     if facts.now < rollout.watch.until:
         return Hold(LOOK_EVERY, "watched")

@@ -5,7 +5,7 @@ from typing import Any
 
 from rollout.words import count, duration
 
-WIDTH = 19
+WIDTH = 18
 
 
 def text_of(plan: Mapping[str, Any]) -> str:
@@ -17,16 +17,19 @@ def text_of(plan: Mapping[str, Any]) -> str:
         f"{plan['rate']:.3g} copies/s, labels count after {duration(plan['label_delay'])}, "
         f"at most {count(plan['budget'])} pairs",
         "",
-        f"{'gate':<{WIDTH}} {'safe after':<35} finds harm of",
+        f"{'gate':<{WIDTH}} {'safe after':<37} finds harm of",
     ]
     lines += [_gate(gate) for gate in plan["gates"]]
+    if any(not gate["blocking"] for gate in plan["gates"]):
+        lines.append("* advisory: no promotion waits for it")
     lines += ["", "error budgets   safe after"]
     lines += [f"{price['alpha']:<15g} {_spread(price)}" for price in plan["alphas"]]
     cost = plan["cost"]
     lines += [
         "",
         f"cost of the shadow: {_number(cost['copies'])} copies, {cost['more_requests']:.0%} more "
-        f"requests meanwhile; {_cpu(cost)}",
+        "requests meanwhile",
+        f"  {_cpu(cost)}",
         *(f"not known: {missing}" for missing in plan["unknown"]),
         f"next: pincex deploy-model {plan['model']} VERSION",
     ]
@@ -54,8 +57,8 @@ def _number(value: float | None) -> str:
 
 
 def _gate(gate: Mapping[str, Any]) -> str:
-    advisory = "" if gate["blocking"] else " (advisory)"
-    return f"{gate['gate']:<{WIDTH}} {_spread(gate):<35} {_harm(gate)}{advisory}"
+    advisory = "" if gate["blocking"] else " *"
+    return f"{gate['gate']:<{WIDTH}} {_spread(gate):<37} {_harm(gate)}{advisory}"
 
 
 def _harm(gate: Mapping[str, Any]) -> str:
@@ -72,4 +75,4 @@ def _cpu(cost: Mapping[str, Any]) -> str:
     busy = cost["busy_seconds"]
     if busy is None:
         return "time and CPU not known"
-    return f"{duration(busy)} of answering if as fast as the champion; CPU not measured"
+    return f"{duration(busy)} spent answering if as fast as this one; CPU not measured"

@@ -8,7 +8,7 @@ from analysis.error_gates import late_rate_bets
 from analysis.late import blocks_of, counts_by_block, follow_late
 from analysis.late_triggers import Answers, _blocks, accuracy, late_harm
 from analysis.policy import Accuracy
-from analysis.triggers import Counts, Reading, State
+from analysis.triggers import Counts, Reading, Rule, State, above_in_a_row
 
 RNG = np.random.default_rng(90)
 RULE = Accuracy("within_factor", 1.75)
@@ -185,3 +185,23 @@ def test_labels_are_judged_in_order_of_arrival() -> None:
 
     assert judged(table).state is State.NO_LABELS
     assert judged(table, window=10.0).state is State.FIRING
+
+
+def test_a_healthy_hour_at_the_demos_traffic_is_quiet() -> None:
+    """300 requests/s, .1 % errors, 3 % slow, 88 % right: nothing fires, and little would by chance."""
+    per_second = np.full(3600, 300)
+    errors, slow = (Counts(per_second, RNG.binomial(300, rate, 3600)) for rate in (0.001, 0.03))
+    n = 300 * 600
+    arrived = np.arange(n) * (SECOND // 300)
+    prediction = np.where(RNG.random(n) < 0.88, 1.0, 3.0)
+    told = Answers(arrived, prediction, np.ones(n), arrived + SECOND, True, 602 * SECOND)
+    readings = [
+        above_in_a_row(Rule("errors", 0.05, 2, 100), errors, 60, "errors"),
+        above_in_a_row(Rule("response time", 0.05, 5, 100), slow, 60, "slow"),
+        late_harm("late errors", errors, 0.05, LEVEL, 3600.0, 60, "errors"),
+        late_harm("late response time", slow, 0.05, LEVEL, 3600.0, 60, "slow"),
+        accuracy("accuracy", told, RULE, 0.85, LEVEL, 300.0, 600.0),
+    ]
+
+    assert {reading.state for reading in readings} == {State.QUIET}
+    assert sum(one.alarms_per_hour or 0.0 for one in readings[:2]) < 1e-12

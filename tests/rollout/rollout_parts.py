@@ -128,7 +128,7 @@ def verdict(rollout_id: str, decision: Decision, digest: str = "e" * 64) -> Row:
 
 def served(
     to: Revision,
-    verb: Verb = Verb.PROMOTE,
+    verb: str = Verb.PROMOTE,
     at: datetime = NOW,
     digest: str | None = None,
     override: str | None = None,

@@ -21,7 +21,7 @@ from rollout_parts import (
 )
 
 from rollout.history import as_data, expected_aliases, fold
-from rollout.state import Decision, Ending, Phase, Revision, Verb
+from rollout.state import WATCH, Decision, Ending, Phase, Revision, Verb, Watch
 
 LATER = NOW + timedelta(hours=1)
 FIRST = served(V1, Verb.DEPLOY)
@@ -55,6 +55,11 @@ STACKS = {
     "back from what served before": (
         [FIRST, served(V2), served(V1), served(V2, Verb.ROLLBACK)],
         ["v1.0.0", "v2.0.0"],
+    ),
+    "undone by the watch": ([FIRST, served(V2), served(V1, WATCH)], ["v1.0.0"]),
+    "undone by the watch, written twice": (
+        [FIRST, served(V2), *[served(V1, WATCH)] * 2],
+        ["v1.0.0"],
     ),
     "a rollback that ends where traffic is": ([FIRST, served(V1, Verb.ROLLBACK)], ["v1.0.0"]),
     "rows written twice": (
@@ -273,3 +278,36 @@ def test_a_revision_goes_into_a_row_and_back() -> None:
     assert as_data(None) is None
     assert found is not None
     assert as_data(found.revision) == {"version": V3.version, "digest": V3.digest}
+
+
+WATCHED = [*SHADOW, phase("r-1", Phase.PROMOTING), served(V2), phase("r-1", Phase.WATCHING)]
+UNDONE = [*WATCHED, served(V1, WATCH), closed("r-1", "ROLLED_BACK")]
+
+
+def test_a_watch_is_known_from_its_row() -> None:
+    """Since when, how long, against which past p95; the rollout stays open."""
+    opened = fold([FIRST, *WATCHED]).open
+
+    assert opened is not None
+    assert opened.phase is Phase.WATCHING
+    assert opened.watch == Watch(NOW, 600, 14.0)
+    assert opened.watch.until == NOW + timedelta(seconds=600)
+    assert not opened.waiting
+
+
+def test_the_champion_under_watch_is_no_challenger() -> None:
+    """The aliases are those of the promotion, already."""
+    assert expected_aliases(fold([FIRST, *WATCHED])) == {
+        "champion": "v2.0.0",
+        "previous": "v1.0.0",
+    }
+    assert expected_aliases(fold([FIRST, *UNDONE])) == {"champion": "v1.0.0"}
+
+
+def test_what_a_watch_undid_needs_new_evidence() -> None:
+    """Its PASS is used up; one that was rolled back by hand may be promoted again."""
+    by_hand = [*WATCHED, served(V1, Verb.ROLLBACK), closed("r-1", "ABANDONED")]
+
+    assert fold([FIRST, *UNDONE]).passed(V1, V2) is None
+    assert fold([FIRST, *UNDONE]).rollouts[0].undone
+    assert fold([FIRST, *by_hand]).passed(V1, V2) is not None

@@ -107,6 +107,20 @@ REFUSED = {
         "sample_percent = 101 is no share",
         "at most 100",
     ),
+    "no minute": ("[rollout.watch]\nminute = 0", "minute = 0 is not a whole number", "60"),
+    "half a minute": ("[rollout.watch]\nminute = 0.5", "is not a whole number above 0", "60"),
+    "a watch without end": ("[rollout.watch]\nseconds = inf", "= inf is not a number", "600"),
+    "a watch of less than nothing": ("[rollout.watch]\nseconds = -1", "is not a number", "600"),
+    "an unknown live rule": (
+        "[rollout.live_rules.cpu]\nabove_percent = 80",
+        "[rollout.live_rules] has no key 'cpu'",
+        "errors, response_time, health, accuracy",
+    ),
+    "more errors than all": (
+        "[rollout.live_rules.errors]\nabove_percent = 101",
+        "above_percent = 101 is no share",
+        "at most 100",
+    ),
     "an unknown table of judging": ("[gate]\nx = 1", "unknown table gate", "gates"),
     "no TOML": ("[rollout", "not TOML", ""),
 }
@@ -139,3 +153,27 @@ def test_the_past_p95_is_pinned_where_it_is_known() -> None:
 def test_otherwise_the_policy_stays_as_it_is(text: str, p95: float | None) -> None:
     """To the byte, so that its digest stays, too."""
     assert with_baseline_p95(text, p95) == text
+
+
+def test_a_watch_of_no_seconds_is_no_watch() -> None:
+    """The one number of a rollout that may be 0."""
+    assert parse("[rollout.watch]\nseconds = 0").watch.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("past_ms", "limit_ms"), [(100.0, 150.0), (4.0, 14.0)], ids=["by share", "by the floor"]
+)
+def test_when_a_response_time_is_over(past_ms: float, limit_ms: float) -> None:
+    """Half as much again, and at least 10 ms more."""
+    assert parse(PACKAGED).live_rules.response_time.limit_ms(past_ms) == limit_ms
+
+
+def test_the_runbooks_triggers_are_the_packaged_ones() -> None:
+    """Errors over 5 % for 2 minutes, +50 % for 5 minutes, 3 health checks, accuracy 85 %."""
+    rules, watch = parse(PACKAGED).live_rules, parse(PACKAGED).watch
+
+    assert (watch.seconds, watch.minute) == (600, 60)
+    assert (rules.errors.above_percent, rules.errors.minutes) == (5, 2)
+    assert (rules.response_time.above_percent, rules.response_time.minutes) == (50, 5)
+    assert rules.health.failed_checks == 3
+    assert rules.accuracy.below_percent == 85
