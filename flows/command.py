@@ -145,7 +145,8 @@ def _answer(ended: dict[str, Any]) -> Answer:
 def _text(outcome: dict[str, Any]) -> str:
     if not outcome.get("version"):
         return json.dumps(outcome)
-    decided = outcome["decision"] or outcome["ending"] or outcome["phase"]
+    undone = outcome["ending"] if outcome["ending"] == "ROLLED_BACK" else None
+    decided = undone or outcome["decision"] or outcome["ending"] or outcome["phase"]
     first = f"{outcome['model']} {outcome['version']}: {decided}"
     if outcome["pairs"]:
         first += f" after {count(outcome['pairs'])} pairs"

@@ -5,6 +5,8 @@ ledger say.
 """
 
 from collections.abc import Callable
+from contextvars import copy_context
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +26,7 @@ from rollout.state import Phase
 T = TypeVar("T")
 
 PROXY_PATIENCE = 30.0
+PAGE_PATIENCE = 5.0
 
 
 class Recorder(Protocol):
@@ -43,20 +46,52 @@ class Unrecorded:
         """Nobody watches here; the progress file is written all the same."""
 
 
+class Aside:
+    """A watch's record: pages are written beside the loop, looks and undo are not recorded.
+
+    Whatever Prefect does meanwhile, no look and no undo waits for it.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._writing: Thread | None = None
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Write the page unless the one before is still being written."""
+        if self._writing is not None and self._writing.is_alive():
+            return
+        # The copy tells the thread which flow run it writes for.
+        arguments = (self._recorder.show, progress)
+        self._writing = Thread(target=copy_context().run, args=arguments, daemon=True)
+        self._writing.start()
+
+    def end(self) -> None:
+        """Wait a moment for the page that is being written."""
+        if self._writing is not None:
+            self._writing.join(PAGE_PATIENCE)
+
+
 def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     """Go on with a rollout until an action finishes it."""
-    looking = recorder
+    aside = Aside(recorder)
+    record: Recorder = recorder
     while True:
         lease.check()
-        facts = looking.step("look", look, sight)
+        facts = record.step("look", look, sight)
         looks = sight.looks
-        facts = looking.step("analyse", sight.analyse, facts)
-        # A watch looks twice a second: the record keeps its page and its effects, not each look.
-        looking = Unrecorded() if facts.rollout.phase is Phase.WATCHING else recorder
+        facts = record.step("analyse", sight.analyse, facts)
+        if facts.rollout.phase is Phase.WATCHING:
+            record = aside
+        elif record is aside:
+            aside.end()
+            record = recorder
         action = decide(facts, sight.policy)
         progress = progress_of(sight, facts, action)
         publish(sight.site, progress)
-        recorder.show(progress)
+        record.show(progress)
         if sight.looks > looks and sight.verdict and facts.rollout.phase is Phase.SHADOW:
             note_look(sight)
         if isinstance(action, Finish):
@@ -69,7 +104,7 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
             recorder.step("conclude", sight.conclude, facts, action.undecided)
         else:
             name = type(action).__name__.lower()
-            recorder.step(name, attempt, sight, facts, action, lease)
+            record.step(name, attempt, sight, facts, action, lease)
 
 
 def look(sight: Sight) -> Facts:

@@ -24,6 +24,8 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
     rate = facts.look.requests_per_second if facts.look else sight.rate
     decision = rollout.judged.decision if rollout.judged else (facts.look and facts.look.decision)
     reason = rollout.judged.reason if rollout.judged else getattr(action, "reason", "")
+    if rollout.undone:
+        decision, reason = Decision.ROLLBACK, rollout.reason
     if isinstance(action, Conclude) and facts.look:
         reason = action.undecided or facts.look.reason
     expected = _expected(verdict, elapsed) if verdict and decision is Decision.CONTINUE else None

@@ -188,7 +188,7 @@ def test_labels_are_judged_in_order_of_arrival() -> None:
 
 
 def test_a_healthy_hour_at_the_demos_traffic_is_quiet() -> None:
-    """300 requests/s, .1 % errors, 3 % slow, 88 % right: nothing fires, and little would by chance."""
+    """300 requests/s, .1 % errors, 3 % slow, 88 % right: all is quiet."""
     per_second = np.full(3600, 300)
     errors, slow = (Counts(per_second, RNG.binomial(300, rate, 3600)) for rate in (0.001, 0.03))
     n = 300 * 600
