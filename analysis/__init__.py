@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.judging import judge
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
     from analysis.pairs import PAIR_SCHEMA, Pairs
+    from analysis.planning import Stream, plan, seen_in
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
     from analysis.read import read_pairs
@@ -36,14 +37,17 @@ __all__ = [
     "NotPassed",
     "Outcome",
     "Pairs",
+    "Stream",
     "Verdict",
     "default_policy",
     "forecast",
     "judge",
     "page",
     "parse_policy",
+    "plan",
     "read_pairs",
     "read_policy",
+    "seen_in",
 ]
 
 # Where each name lives: it is imported when it is first used, because a command that only reads a
@@ -68,7 +72,10 @@ _HOMES = {
     "page": "show",
     "parse_policy": "policy_file",
     "read_pairs": "read",
+    "plan": "planning",
     "read_policy": "policy_file",
+    "seen_in": "planning",
+    "Stream": "planning",
 }
 
 

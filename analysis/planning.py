@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis import paired, rates
-from analysis.bets import Bets, Floats
+from analysis.bets import Bets, Flags, Floats
 from analysis.policy import PAIRED, Gate, JudgePolicy
 from analysis.verdict import Verdict
 
@@ -23,7 +23,7 @@ RUNS = 400
 STEPS = 240
 SEED = 20_260_105
 POWER = 0.9
-INSIDE = 0.95
+INSIDE = 0.98
 PLANNED = (
     "errors-paired",
     "errors-absolute",
@@ -56,7 +56,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Middle and 95 % interval over the drawn shadows; infinite beyond the budget."""
+    """Middle and middle 98 % of the drawn shadows; infinite beyond the budget."""
 
     low: float
     middle: float
@@ -139,8 +139,8 @@ def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
             GatePlan(
                 name,
                 gate.blocking,
-                _spread(at[name], stream.budget),
-                _spread(after[name], inf, at[name] > stream.budget),
+                _spread(at[name], at[name] > stream.budget, stream.budget),
+                _spread(after[name], at[name] > stream.budget, stream.budget),
                 _found(gate, seen[name], policy, stream.budget),
             )
         )
@@ -153,7 +153,9 @@ def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
     # A verdict that waits for labels has seen the pairs that arrived meanwhile.
     whole = np.maximum(whole, np.floor(time * stream.rate))
     over = whole > stream.budget
-    return Plan(tuple(gates), _spread(whole, stream.budget), _spread(time, inf, over))
+    return Plan(
+        tuple(gates), _spread(whole, over, stream.budget), _spread(time, over, stream.budget)
+    )
 
 
 def at_alpha(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream, alpha: float) -> Plan:
@@ -205,21 +207,18 @@ def _first(
     running = drawn.cumsum(axis=1).astype(np.float64).reshape(-1, len(counts)).T
     proven = bets.mixture(bets.log_wealth(running)) >= log(1 / level)
     proven = proven.reshape(RUNS, len(steps))
-    first = proven.argmax(axis=1)
-    # It happened somewhere since the step before: drawn evenly from there.
-    before = np.where(first > 0, steps[np.maximum(first, 1) - 1], 0)
-    inside = before + np.ceil(rng.random(RUNS) * (steps[first] - before))
-    return np.where(proven.any(axis=1), inside, inf)
+    return np.where(proven.any(axis=1), steps[proven.argmax(axis=1)].astype(np.float64), inf)
 
 
-def _spread(values: Floats, most: float, over: object = None) -> Spread:
-    missed = values > most if over is None else np.asarray(over)
-    told = np.sort(np.where(missed, inf, values))
+def _spread(values: Floats, over: Flags, budget: int) -> Spread:
+    """It happened somewhere since the step before, so the lower end goes back by one."""
+    told = np.sort(np.where(over, inf, values))
+    step = max(budget, 2) ** (1 / (STEPS - 1))
     tail = (1 - INSIDE) / 2
     low, middle, high = (
         float(told[min(int(share * len(told)), len(told) - 1)]) for share in (tail, 0.5, 1 - tail)
     )
-    return Spread(low, middle, high, float(missed.mean()))
+    return Spread(low / step, middle / step**0.5, high, float(over.mean()))
 
 
 def _found(gate: Gate, seen: Seen, policy: JudgePolicy, budget: int) -> float | None:

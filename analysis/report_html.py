@@ -128,7 +128,7 @@ grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
 .pincex svg{width:100%;height:auto;max-width:460px;display:block}
 .pincex svg text{font-family:system-ui,-apple-system,"Segoe UI",sans-serif!important}
 .pincex summary{cursor:pointer;color:var(--faint)}
-.pincex .facts td:first-child{color:var(--faint)}
+.pincex .facts td:first-child{color:var(--faint);white-space:nowrap}
 .pincex .facts th{display:none}
 """
 NARROW = """

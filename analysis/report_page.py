@@ -71,8 +71,7 @@ def whole_page(
                     "faint",
                 ),
                 grid(courses(told, times, "time")),
-                Html("<h3>Late harm: some window ending now</h3>"),
-                grid(courses(late, times, "time")),
+                *_late_harm(courses(late, times, "time")),
             ],
         ),
         section("Latency", latency_parts(latencies(pairs, policy), names, limit)),
@@ -84,6 +83,10 @@ def whole_page(
         _checking(verdict, policy, policy_text, about),
     ]
     return document(f"{verdict.verdict}: {names[1]} against {names[0]}", joined(sections))
+
+
+def _late_harm(drawn: list[Html]) -> list[Html]:
+    return [Html("<h3>Late harm: some window ending now</h3>"), grid(drawn)] if drawn else []
 
 
 def notebook_view(verdict: Verdict) -> str:

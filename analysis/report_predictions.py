@@ -167,7 +167,7 @@ def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:
          "chosen with the labels at hand, so a bound on every constant"),
     ]  # fmt: skip
     last, known = last_label(pairs)
-    if int((known & rows).sum()) >= n // 2:
+    if 2 * int((known & rows).sum()) >= n:
         told.append(("persistence", accuracy(last, known & rows), int((known & rows).sum()),
                      "the last label of the same segment known when the request came"))  # fmt: skip
         missing = ""
@@ -214,15 +214,18 @@ def _right_for(label: Floats, rule: Accuracy) -> tuple[Floats, Floats]:
 
 def last_label(pairs: Pairs) -> tuple[Floats, Flags]:
     """The last label of the same segment that was known before each request, and where it was."""
-    told = pairs.labelled & (pairs.labelled_us != NO_TIME)
-    asked = pl.DataFrame({"at": pairs.arrived_us, "segment": pairs.segment.alias("segment")})
-    known = pl.DataFrame(
-        {
-            "at": pairs.labelled_us[told] + 1,
-            "segment": pairs.segment.filter(pl.Series(told)),
-            "label": pairs.label[told],
-        }
-    ).sort("at", maintain_order=True)
-    found = asked.join_asof(known, on="at", by="segment", check_sortedness=False)["label"]
-    values = found.fill_null(float("nan")).to_numpy()
-    return values, ~np.isnan(values)
+    named = pairs.segment.is_not_null().to_numpy()
+    told = pairs.labelled & (pairs.labelled_us != NO_TIME) & named
+    if not told.any():
+        return np.full(len(pairs), np.nan), np.zeros(len(pairs), dtype=np.bool_)
+    begin, end = int(pairs.arrived_us[0]), int(pairs.labelled_us[told].max())
+    span = max(end, int(pairs.arrived_us[-1])) - begin + 1
+    # One key for segment and time, so that one search finds both.
+    segment = pairs.segment.cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(0)
+    first = segment.to_numpy() * span - begin
+    keys = first[told] + pairs.labelled_us[told]
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys, first + pairs.arrived_us, side="left", sorter=order) - 1
+    row = np.flatnonzero(told)[order[np.maximum(place, 0)]]
+    known = named & (place >= 0) & (first[row] == first)
+    return np.where(known, pairs.label[row], np.nan), known

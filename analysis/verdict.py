@@ -19,7 +19,7 @@ class NotPassed(RuntimeError):
     """Raised by `require_pass` where the verdict is anything but PASS, with the reasons."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """What `judge` returns; the JSON object of the same name in Python.
 
@@ -79,6 +79,9 @@ class Verdict:
             open_gates = [f for f in self.findings if f.outcome is not Outcome.PASS]
             reasons = "\n".join(f"  {f.name}: {f.reason}" for f in open_gates)
             raise NotPassed(f"{self.verdict}: {self.reason}\n{reasons}")
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.verdict}, {self.decision}, {self.pairs:,} pairs: {self.reason})"
 
     def _repr_html_(self) -> str:
         return verdict_html(self)

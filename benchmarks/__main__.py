@@ -8,10 +8,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import commands, judging, kills, load
+from benchmarks import commands, judging, kills, load, planning
 
 SHORT = {"judging": judging, "commands": commands, "load": load}
-FULL = {**SHORT, "kills": kills}
+FULL = {**SHORT, "planning": planning, "kills": kills}
 
 
 def main() -> int:
@@ -41,7 +41,14 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         if list(row) != header:
             header = list(row)
             print("\n| " + " | ".join(header) + " |\n|" + "---|" * len(header))
-        print("| " + " | ".join(str(row[key]) for key in header) + " |", flush=True)
+        print("| " + " | ".join(_cell(row[key]) for key in header) + " |", flush=True)
+
+
+def _cell(value: object) -> str:
+    """Three significant digits; counts in full."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.command import policy_text
 from flows.local_site import require_up
+from flows.policies import policy_text
 from flows.refusal import Exit, bad_input
 from flows.site import Site, site
 from rollout.plan_text import text_of
@@ -17,7 +17,8 @@ from rollout.state import Decision
 if TYPE_CHECKING:
     import polars as pl
 
-    from analysis.bets import Flags
+    from analysis import Pairs
+    from analysis.bets import Flags, Floats
     from analysis.planning import Plan, Seen, Spread
     from analysis.policy import Accuracy
 
@@ -98,13 +99,12 @@ def _like_last(here: Site, name: str, policy: Policy, rate: float | None) -> Bas
             continue
         pairs = read_pairs(file)
         seconds = float(pairs.arrived_us[-1] - pairs.arrived_us[0]) / 1e6
-        delays = (pairs.labelled_us - pairs.arrived_us)[pairs.labelled] / 1e6
         busy = pairs.candidate_latency_ms
         return Basis(
             f"{rollout.candidate.version} did",
             seen_in(judge(pairs, policy.judging)),
             rate or (len(pairs) / seconds if seconds else None),
-            _late(delays, len(pairs), policy.judging.label_window),
+            _label_delay(pairs, policy.judging.label_window),
             float(busy[busy == busy].mean()) / 1000 if (busy == busy).any() else None,
         )
     return None
@@ -125,7 +125,7 @@ def _like_champion(
     errors = (past["status"].to_numpy() >= 500) | (latency > policy.judging.timeout * 1000)
     seen = seen_in_past(Past(latency, errors, right), policy.judging, disagreement)
     delays = labelled["delay"].drop_nulls().to_numpy()
-    delay = _late(delays, len(delays), policy.judging.label_window)
+    delay = _late(delays, policy.judging.label_window)
     return Basis(
         f"{champion} itself, wrong and slow at other moments",
         dict(seen),
@@ -147,12 +147,20 @@ def _right(labelled: "pl.DataFrame", rule: "Accuracy") -> "Flags":
     return is_right(told["prediction"].to_numpy(), told["label"].to_numpy(), rule, numbers=True)
 
 
-def _late(delays: Any, of: int, window: float) -> float | None:
-    """When nearly all labels are there; the whole window where some never come."""
+def _label_delay(pairs: "Pairs", window: float) -> float | None:
+    """The same for kept pairs; labels of the last ones were still to come."""
+    late = _late((pairs.labelled_us - pairs.arrived_us)[pairs.labelled] / 1e6, window)
+    if late is None:
+        return None
+    old = pairs.arrived_us < pairs.watermark_us - round(2 * late * 1e6)
+    return window if (old & ~pairs.labelled).any() else late
+
+
+def _late(delays: "Floats", window: float) -> float | None:
+    """When nearly all labels are there; a pair without one waits for the whole window."""
     if not len(delays):
         return None
-    late = sorted(delays)[min(int(LATE * len(delays)), len(delays) - 1)]
-    return window if len(delays) < of else min(float(late), window)
+    return min(float(sorted(delays)[min(int(LATE * len(delays)), len(delays) - 1)]), window)
 
 
 def _rate(past: "pl.DataFrame") -> float | None:

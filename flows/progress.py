@@ -1,11 +1,13 @@
 """What a look leaves behind for whoever follows: one small file, replaced whole."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from analysis import Finding, Verdict, forecast
+from flows.evidence import REPORT
 from flows.sight import Sight
 from rollout import gate_words, watch_words
 from rollout.facts import Action, Conclude, Facts, Finish
@@ -50,8 +52,15 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "reason": reason,
         "expected": expected,
         "watch": watch,
+        "report": _report(rollout),
         "finished": isinstance(action, Finish),
     }
+
+
+def _report(rollout: Rollout) -> str | None:
+    """The page of the verdict; a first version has none."""
+    place = Path(rollout.judged.evidence) / REPORT if rollout.judged else None
+    return str(place) if place and place.is_file() else None
 
 
 def _watch(sight: Sight, facts: Facts) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ def owe(site: Site, rollout: Rollout, report: Path) -> None:
         "version": rollout.candidate.version,
         "file": str(report),
     }
-    site.outbox.enqueue(f"{KIND}:{rollout.id}", KIND, payload, datetime.now(UTC))
+    site.outbox.enqueue(f"{KIND}:{report.parent.name}", KIND, payload, datetime.now(UTC))
 
 
 def hand_over(site: Site) -> list[str]:

@@ -74,6 +74,9 @@ def markdown(progress: Mapping[str, Any]) -> str:
             *table,
             "",
             "" if _decided(progress) else _expectation(progress),
+            f"[report of the verdict](file://{progress['report']}) `{progress['report']}`"
+            if progress["report"]
+            else "",
             "",
             f"`pincex status` · `pincex model-status {progress['component']}`",
         ]

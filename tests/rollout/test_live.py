@@ -48,6 +48,7 @@ PROGRESS = {
     "reason": "undecided: errors-paired",
     "expected": [4.2, 9.1],
     "watch": None,
+    "report": None,
     "finished": False,
 }
 WIDTH = 80
@@ -158,6 +159,13 @@ def test_the_page_becomes_the_verdict() -> None:
     assert page.count("PROMOTE") == 1
     assert "v2.1.0 against no champion" in page
     assert "expected" not in page
+
+
+def test_the_page_links_the_report_once_there_is_one() -> None:
+    """The path can be copied, too: a browser may refuse a link to a file."""
+    assert "report of the verdict" not in markdown(progress())
+    page = markdown(progress(decision="PROMOTE", report="/e/price-1/report.html"))
+    assert "(file:///e/price-1/report.html) `/e/price-1/report.html`" in page
 
 
 def test_the_table_in_prefect() -> None:

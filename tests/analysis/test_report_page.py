@@ -1,0 +1,215 @@
+"""The page of a verdict: whole in one file, honest where something is missing, the same twice."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from pair_tables import METADATA, ONE_MACHINE, pairs, policy
+
+from analysis import About, BadInput, judge, page, read_pairs
+from analysis.policy import Accuracy
+from analysis.report_limits import would_have_changed
+from analysis.report_predictions import best_constant, last_label
+from analysis.report_record import autocorrelation_time
+
+VOID = {"meta", "br", "path", "use", "rect"}
+HEALTHY = pairs(6_000)
+TEXTS = HEALTHY.with_columns(
+    pl.lit("buy").alias("baseline_prediction"),
+    pl.when(pl.int_range(pl.len()) % 9 == 0)
+    .then(pl.lit("sell"))
+    .otherwise(pl.lit("buy"))
+    .alias("candidate_prediction"),
+    pl.lit("buy").alias("label"),
+)
+NOTHING_TOLD = HEALTHY.with_columns(
+    pl.lit(None, pl.Float64).alias("label"),
+    pl.lit(None, pl.Datetime("us", "UTC")).alias("labelled_at"),
+    pl.lit(None, pl.Float64).alias("baseline_prediction"),
+    pl.lit(None, pl.Float64).alias("candidate_prediction"),
+    pl.lit(None, pl.String).alias("segment"),
+)
+ALL_TIMED_OUT = HEALTHY.with_columns(
+    pl.lit("timeout").alias("candidate_outcome"),
+    pl.lit(None, pl.Int64).alias("candidate_status"),
+    pl.lit(None, pl.Float64).alias("candidate_latency_ms"),
+    pl.lit(None, pl.Float64).alias("candidate_prediction"),
+)
+TABLES = {
+    "healthy": HEALTHY,
+    "harmed": pairs(3_000, errors=(0.0, 0.03), slow=0.1),
+    "undecided": pairs(1_200),
+    "one pair": pairs(2).head(1),
+    "texts": TEXTS,
+    "no labels, predictions, segments": NOTHING_TOLD,
+    "every copy timed out": ALL_TIMED_OUT,
+    "the same answers on both sides": HEALTHY.with_columns(
+        pl.col("baseline_prediction").alias("candidate_prediction")
+    ),
+    "constant latency": HEALTHY.with_columns(
+        pl.lit(5.0).alias("baseline_latency_ms"), pl.lit(0.0).alias("candidate_latency_ms")
+    ),
+    "negative predictions": HEALTHY.with_columns(
+        -pl.col("baseline_prediction"), -pl.col("candidate_prediction"), -pl.col("label")
+    ),
+}
+
+
+class Balance(HTMLParser):
+    """Fails on an element that is closed out of order; collects text and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def made(table: pl.DataFrame, about: About | None = None) -> str:
+    """The page of a table judged by the policy for one machine."""
+    read = read_pairs(table, METADATA)
+    return page(judge(read, policy()), read, ONE_MACHINE, about)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+def test_a_page_is_whole_and_fetches_nothing(table: pl.DataFrame) -> None:
+    """Whatever the record lacks, the page is one well-formed file without script or address."""
+    text = made(table)
+    balance = Balance()
+    balance.feed(text)
+    assert balance.open == []
+    assert all(address.startswith("#") for address in balance.addresses)
+    for word in ("<script", "@import", "NaN", ">nan", " inf ", "None<"):
+        assert word not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert len(text) < 1_000_000
+
+
+def test_a_page_holds_what_a_reader_needs() -> None:
+    """Sentence, word, digests, who, both revisions, the seven parts, the command and the policy."""
+    text = made(HEALTHY, About(who="ana", where="site local", rollout="r-1"))
+    verdict = judge(read_pairs(HEALTHY, METADATA), policy())
+    assert "v2.1.0 is safe to promote: no gate was harmed, 7 of 7 blocking gates proven" in text
+    for told in (
+        verdict.pairs_digest, verdict.policy_digest, "ana", "r-1", "v2.0.0", "pincex verify",
+        "best constant", "persistence", "effective pairs", "McNemar", "Mann-Whitney",
+        "Kolmogorov-Smirnov", "Fisher", "both sides share a machine", "would have been found",
+        "What was not certified", "What would have changed it",
+    ):  # fmt: skip
+        assert told in text
+    assert all(finding.name in text for finding in verdict.findings)
+
+
+def test_a_page_is_the_same_bytes_each_time() -> None:
+    """No time, no random id: the digest of a page can be bound and compared."""
+    assert made(HEALTHY) == made(HEALTHY)
+
+
+def test_every_text_of_the_record_is_escaped() -> None:
+    """Names from outside never become markup."""
+    evil = "<script>alert(1)</script>"
+    read = read_pairs(
+        HEALTHY.with_columns(
+            pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit(evil)).alias("segment")
+        ),
+        {**METADATA, "component": evil, "candidate_revision": evil},
+    )
+    text = page(judge(read, policy()), read, ONE_MACHINE, About(who=evil))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("other", ["pairs", "policy"])
+def test_a_page_of_other_evidence_is_refused(other: str) -> None:
+    """Pairs and policy must be those that the verdict was judged from."""
+    read = read_pairs(HEALTHY, METADATA)
+    verdict = judge(read, policy())
+    given = pairs(6_000, seed=2) if other == "pairs" else read
+    with pytest.raises(BadInput, match="not those of the verdict"):
+        page(verdict, given, ONE_MACHINE if other == "pairs" else None)
+
+
+def test_the_notebook_view_shows_the_gates_without_the_pairs() -> None:
+    """A verdict shows itself with its plots, and prints itself in a line."""
+    verdict = judge(HEALTHY, policy())
+    shown = verdict._repr_html_()
+    assert shown.count("<svg") == 7
+    assert "<script" not in shown
+    assert repr(verdict).startswith("Verdict(PASS, PROMOTE, 6,000 pairs: ")
+    assert len(repr(verdict)) < 200
+
+
+def test_a_trace_is_drawn_where_it_went() -> None:
+    """What is drawn ends where the evidence ends, and was above where the trace was above."""
+    for finding in judge(HEALTHY, policy()).findings:
+        for trace in (finding.harm, finding.safety):
+            if trace is None or not len(trace.drawn.looks):
+                continue
+            assert trace.drawn.log_e[-1] == pytest.approx(trace.log_e)
+            assert tuple(trace.drawn.counts[:, -1]) == trace.counts
+            above = trace.drawn.log_e >= trace.threshold
+            assert (above == trace.above[trace.drawn.looks]).all()
+
+
+def test_one_more_bad_answer_than_said_would_not_have_been_needed() -> None:
+    """The number of errors that would have left safety open is the least such number."""
+    verdict = judge(HEALTHY, policy())
+    trace = verdict.finding("errors-paired").safety
+    assert trace is not None
+    said = next(
+        text for text in would_have_changed(verdict, read_pairs(HEALTHY)) if "errors-paired" in text
+    )
+    more = int(said.split(": ")[1].split(" more")[0])
+    b, c, rest = trace.counts
+    assert trace.bets.log_e((b + more, c, rest - more)) < trace.threshold
+    assert trace.bets.log_e((b + more - 1, c, rest - more + 1)) >= trace.threshold
+
+
+LABELS = np.array([1.0, 1.5, 2.0, 2.2, 9.0, -3.0])
+RULES = {
+    "equal": (Accuracy("equal", 0.0), 1 / 6),
+    "absolute": (Accuracy("within_absolute", 0.5), 3 / 6),
+    "relative": (Accuracy("within_relative", 0.25), 3 / 6),
+    "factor": (Accuracy("within_factor", 1.5), 4 / 6),
+}
+
+
+@pytest.mark.parametrize(("rule", "share"), RULES.values(), ids=RULES.keys())
+def test_the_best_constant_is_the_best(rule: Accuracy, share: float) -> None:
+    """Sweeping the answers finds the one that is right most often, by hand and by search."""
+    assert best_constant(LABELS, rule, numbers=True) == pytest.approx(share)
+
+
+def test_persistence_knows_only_labels_that_had_come() -> None:
+    """The last label of the same segment counts from the moment after it was told."""
+    table = pairs(400, rate=100.0, label_delay=0.5)
+    read = read_pairs(table)
+    found, known = last_label(read)
+    rows = list(zip(read.arrived_us, read.labelled_us, read.segment, read.label, strict=True))
+    for index in (0, 50, 200, 399):
+        at, _, segment, _ = rows[index]
+        earlier = [(told, value) for _, told, name, value in rows if name == segment and told < at]
+        assert known[index] == bool(earlier)
+        if earlier:
+            assert found[index] == max(earlier)[1]
+
+
+def test_autocorrelation_time_of_known_series() -> None:
+    """1 for independent values, (1 + rho)/(1 - rho) for an AR(1), none for a constant."""
+    noise = np.random.default_rng(1).normal(size=40_000)
+    series = noise.copy()
+    for index in range(1, len(series)):
+        series[index] += 0.8 * series[index - 1]
+    assert autocorrelation_time(noise) == pytest.approx(1.0, abs=0.1)
+    assert autocorrelation_time(series) == pytest.approx(9.0, rel=0.15)
+    assert autocorrelation_time(np.ones(100)) is None
