@@ -16,10 +16,12 @@ from analysis.late import SECOND_US, Blocks, follow_late
 from analysis.policy import Accuracy
 from analysis.rates import harm_bets, interval_between
 from analysis.sides import is_right
-from analysis.triggers import HOUR, Counts, Reading, State
+from analysis.triggers import HOUR, ROUNDING, Counts, Reading, State
 from analysis.words import count, percent, share
 
 INTERVAL_LEVEL = 0.05
+HALF = 0.5
+"""The share of seconds that may be over the limit while the rate is within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +46,38 @@ def late_harm(
 
     Without a request in the last `silence` seconds there is nothing to judge.
     """
-    horizon = max(1, ceil(watch))
     alarms = level * HOUR / watch
-    filled = np.flatnonzero(counts.requests)
-    if not len(filled):
-        return Reading(name, State.NO_TRAFFIC, "nothing yet", "no request so far", alarms, True)
-    bad = counts.bad[filled].astype(np.float64)
-    kinds = np.stack([bad, counts.requests[filled] - bad])
-    blocks = _blocks(filled, counts.requests[filled], horizon)
-    trace, window = follow_late(late_rate_bets(limit), kinds, blocks, horizon, level)
-    n, over = int(counts.requests.sum()), int(counts.bad.sum())
-    now = f"{percent(over / n)} of {count(n)}"
-    first = trace.first()
-    if first is not None:
-        n, over = (int(part[window : first + 1].sum()) for part in (kinds.sum(axis=0), bad))
-        seconds = int(filled[first] - filled[window]) + 1
-        reason = (
-            f"{what} {percent(over / n)} of {count(n)} requests in {seconds} s, "
-            f"proven over {percent(limit)}"
-        )
-        return Reading(name, State.FIRING, now, reason, alarms, True)
-    if len(counts.requests) >= silence and counts.silent(silence):
-        reason = f"no request in the last {silence} s"
-        return Reading(name, State.NO_TRAFFIC, now, reason, alarms, True)
-    return Reading(name, State.QUIET, now, "", alarms, True)
+    window = _harmed_window(counts, limit, level, watch)
+    if window is None:
+        return _unharmed(name, counts, silence, alarms)
+    n, over = (int(part[window].sum()) for part in (counts.requests, counts.bad))
+    reason = (
+        f"{what} {percent(over / n)} of {count(n)} requests in {window.stop - window.start} s, "
+        f"proven over {percent(limit)}"
+    )
+    return Reading(name, State.FIRING, _share_words(counts), reason, alarms, True)
+
+
+def sustained_harm(
+    name: str, counts: Counts, limit: float, level: float, watch: float, silence: int, what: str
+) -> Reading:
+    """The same where requests go bad together: whether most seconds of some window are over it.
+
+    A second counts once, however many requests waited in it, so that a machine that stops for a
+    moment proves nothing. At a rate within the limit a second has more than ceil(limit n) bad ones
+    with a chance of at most 1/2, as the median of a binomial is at most that.
+    """
+    alarms = level * HOUR / watch
+    allowed = np.ceil(limit * counts.requests - ROUNDING)
+    seconds = Counts(
+        (counts.requests > 0).astype(np.int64), (counts.bad > allowed).astype(np.int64)
+    )
+    window = _harmed_window(seconds, HALF, level, watch)
+    if window is None:
+        return _unharmed(name, counts, silence, alarms)
+    over, n = int(seconds.bad[window].sum()), int(seconds.requests[window].sum())
+    reason = f"{what} in {over} of {n} seconds, proven in more than half"
+    return Reading(name, State.FIRING, _share_words(counts), reason, alarms, True)
 
 
 def accuracy(
@@ -111,6 +121,36 @@ def accuracy(
         reason = f"no label for {silent // SECOND_US} s"
         return Reading(name, State.NOT_JUDGED, now, reason, alarms, True)
     return Reading(name, State.QUIET, now, "", alarms, True)
+
+
+def _harmed_window(counts: Counts, limit: float, level: float, watch: float) -> slice | None:
+    """The seconds that prove it at the first look that does; None while nothing is proven."""
+    filled = np.flatnonzero(counts.requests)
+    if not len(filled):
+        return None
+    horizon = max(1, ceil(watch))
+    requests, bad = counts.requests[filled], counts.bad[filled]
+    kinds = np.stack([bad, requests - bad]).astype(np.float64)
+    blocks = _blocks(filled, requests, horizon)
+    trace, begin = follow_late(late_rate_bets(limit), kinds, blocks, horizon, level)
+    first = trace.first()
+    return None if first is None else slice(int(filled[begin]), int(filled[first]) + 1)
+
+
+def _unharmed(name: str, counts: Counts, silence: int, alarms: float) -> Reading:
+    """Quiet where there is traffic, and silence named where there is none."""
+    if not counts.requests.any():
+        return Reading(name, State.NO_TRAFFIC, "nothing yet", "no request so far", alarms, True)
+    now = _share_words(counts)
+    if len(counts.requests) >= silence and counts.silent(silence):
+        reason = f"no request in the last {silence} s"
+        return Reading(name, State.NO_TRAFFIC, now, reason, alarms, True)
+    return Reading(name, State.QUIET, now, "", alarms, True)
+
+
+def _share_words(counts: Counts) -> str:
+    n = int(counts.requests.sum())
+    return f"{percent(int(counts.bad.sum()) / n)} of {count(n)}"
 
 
 def _blocks(filled: Integers, requests: Integers, horizon: int) -> Blocks:

@@ -5,7 +5,7 @@ from datetime import datetime
 from time import monotonic
 
 from analysis.columns import NO_TIME
-from analysis.late_triggers import Answers, accuracy, late_harm
+from analysis.late_triggers import Answers, accuracy, late_harm, sustained_harm
 from analysis.triggers import (
     P95_TAIL,
     Counts,
@@ -114,8 +114,8 @@ class Watcher:
         if self.watch.past_p95_ms is not None:
             counts = Counts(live.requests, live.slow)
             level = self._level(RESPONSE_TIME_LATE)
-            slow = late_harm(
-                RESPONSE_TIME_LATE, counts, P95_TAIL, level, seconds, minute, self._slow()
+            slow = sustained_harm(
+                RESPONSE_TIME_LATE, counts, P95_TAIL, level, seconds, minute, self._over()
             )
         right = accuracy(
             ACCURACY,
@@ -132,10 +132,13 @@ class Watcher:
         judging = self.policy.judging
         return judging.rollback_level(judging.gates[LEVEL_OF[name]])
 
-    def _slow(self) -> str:
+    def _over(self) -> str:
         past = self.watch.past_p95_ms or 0.0
         limit = self.policy.live_rules.response_time.limit_ms(past)
-        return f"answers over {limit:.3g} ms (past p95 {past:.3g} ms):"
+        return f"p95 over {limit:.3g} ms (past p95 {past:.3g} ms)"
+
+    def _slow(self) -> str:
+        return f"{self._over()}: slower are"
 
 
 def watcher(site: Site, rollout: Rollout, policy: Policy) -> Watcher:

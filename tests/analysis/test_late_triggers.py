@@ -6,7 +6,7 @@ import pytest
 from analysis.columns import NO_TIME
 from analysis.error_gates import late_rate_bets
 from analysis.late import blocks_of, counts_by_block, follow_late
-from analysis.late_triggers import Answers, _blocks, accuracy, late_harm
+from analysis.late_triggers import Answers, _blocks, accuracy, late_harm, sustained_harm
 from analysis.policy import Accuracy
 from analysis.triggers import Counts, Reading, Rule, State, above_in_a_row
 
@@ -58,7 +58,7 @@ def test_silence_is_an_outcome_of_its_own() -> None:
 
 def test_the_same_evidence_as_the_gate_finds_in_rows() -> None:
     """Counts by the second give the very path that the rows give."""
-    counts = burst(0.08, seconds=90, since=20)
+    counts = burst(0.05, seconds=90, since=0)
     counts.requests[[0, 1, 33, 34, 35, 89]] = counts.bad[[0, 1, 33, 34, 35, 89]] = 0
     second = np.repeat(np.arange(90), counts.requests)
     bad = np.concatenate([np.arange(n) < k for n, k in zip(*_both(counts), strict=True)])
@@ -77,6 +77,47 @@ def test_the_same_evidence_as_the_gate_finds_in_rows() -> None:
 
 def _both(counts: Counts) -> tuple[list[int], list[int]]:
     return counts.requests.tolist(), counts.bad.tolist()
+
+
+def test_it_fires_at_the_look_at_which_the_evidence_suffices() -> None:
+    """Not a second earlier or later than the e-process with the watch as its horizon."""
+    counts = burst(0.09, seconds=120, since=0)
+    kinds = np.stack([counts.bad, counts.requests - counts.bad]).astype(float)
+    blocks = _blocks(np.arange(120), counts.requests, int(WATCH))
+    trace, _ = follow_late(late_rate_bets(0.05), kinds, blocks, int(WATCH), LEVEL)
+    looks = [late(Counts(counts.requests[:n], counts.bad[:n])) for n in range(1, 121)]
+
+    fired = [look.state is State.FIRING for look in looks]
+    assert fired.index(True) == trace.first()
+
+
+def slow(share: float, bad_seconds: range, per_second: int = 50) -> Reading:
+    """Two minutes with 3 % slow requests, and `share` of them in some of the seconds."""
+    rates = [share if second in bad_seconds else 0.03 for second in range(120)]
+    counts = Counts(np.full(120, per_second), RNG.binomial(per_second, rates))
+    return sustained_harm("late response time", counts, 0.05, 0.006, WATCH, 60, "p95 over 26 ms")
+
+
+def test_a_machine_that_stops_for_a_moment_proves_nothing() -> None:
+    """All requests of five seconds are slow: quiet. Of thirty seconds: harm, and it says so."""
+    moment, sustained = slow(1.0, range(60, 65)), slow(0.5, range(60, 90))
+
+    assert moment.state is State.QUIET
+    assert sustained.state is State.FIRING
+    assert sustained.reason.startswith("p95 over 26 ms in 2")
+    assert sustained.reason.endswith("seconds, proven in more than half")
+
+
+@pytest.mark.parametrize("per_second", [1, 5, 19, 20, 21, 130])
+def test_at_the_limit_a_second_is_over_it_at_most_every_other_time(per_second: int) -> None:
+    """1,000 watches of 200 s at exactly 5 %: alarms within the level, whatever n times 5 % is."""
+    requests = np.full(200, per_second)
+    bad = RNG.binomial(per_second, 0.05, (1000, 200))
+    fired = [
+        sustained_harm("x", Counts(requests, one), 0.05, 0.05, 200.0, 60, "x").state for one in bad
+    ]
+
+    assert fired.count(State.FIRING) <= 65
 
 
 @pytest.mark.parametrize("per_second", [5, 50])
@@ -190,16 +231,16 @@ def test_labels_are_judged_in_order_of_arrival() -> None:
 def test_a_healthy_hour_at_the_demos_traffic_is_quiet() -> None:
     """300 requests/s, .1 % errors, 3 % slow, 88 % right: all is quiet."""
     per_second = np.full(3600, 300)
-    errors, slow = (Counts(per_second, RNG.binomial(300, rate, 3600)) for rate in (0.001, 0.03))
+    errors, waits = (Counts(per_second, RNG.binomial(300, rate, 3600)) for rate in (0.001, 0.03))
     n = 300 * 600
     arrived = np.arange(n) * (SECOND // 300)
     prediction = np.where(RNG.random(n) < 0.88, 1.0, 3.0)
     told = Answers(arrived, prediction, np.ones(n), arrived + SECOND, True, 602 * SECOND)
     readings = [
         above_in_a_row(Rule("errors", 0.05, 2, 100), errors, 60, "errors"),
-        above_in_a_row(Rule("response time", 0.05, 5, 100), slow, 60, "slow"),
+        above_in_a_row(Rule("response time", 0.05, 5, 100), waits, 60, "slow"),
         late_harm("late errors", errors, 0.05, LEVEL, 3600.0, 60, "errors"),
-        late_harm("late response time", slow, 0.05, LEVEL, 3600.0, 60, "slow"),
+        sustained_harm("late response time", waits, 0.05, LEVEL, 3600.0, 60, "slow"),
         accuracy("accuracy", told, RULE, 0.85, LEVEL, 300.0, 600.0),
     ]
 

@@ -154,13 +154,13 @@ def test_expected_false_alarms_are_what_happens(rate: float, requests: int, in_a
         run = run + 1 if over else 0
         if run == in_a_row:
             alarms, run = alarms + 1, 0
-    minutes = Counts(np.full(1000, requests), bad[:1000])
-    forecast = above_in_a_row(rule, minutes, 1, "errors").alarms_per_hour
+    seconds = [(requests, int(one)) for one in bad[:1000]]
+    forecast = read(*seconds, rule=rule).alarms_per_hour
 
     expected = alarms_per_step(chance_above(rate, requests, 0.05), in_a_row)
     assert alarms / len(bad) == pytest.approx(expected, rel=0.1)
     assert forecast is not None
-    assert forecast == pytest.approx(3600 * expected, rel=0.35)
+    assert forecast == pytest.approx(60 * expected, rel=0.35)
 
 
 def test_no_error_so_far_is_not_never() -> None:

@@ -96,7 +96,7 @@ class Watched:
         assert champion is not None
         return champion
 
-    def closed(self, within: float = 30.0) -> Rollout:
+    def closed(self, within: float = 45.0) -> Rollout:
         """The newest rollout, once it is closed and nobody holds the lock."""
         eventually(lambda: self.last.closed, within, "the rollout is closed")
         holder = self.here.site.lock.holder
@@ -143,8 +143,8 @@ def champion_again(watched: Watched) -> Iterator[None]:
 FIRINGS = {
     "errors for two minutes": ({"errors": 2}, "fail 0.12", "errors 1", "of 2 minutes in a row"),
     "late errors": ({"late_errors": 0.06}, "fail 0.5", "errors ", "proven over 5 %"),
-    "response time for five minutes": ({"slow": 5}, "slow 0.12", "answers over", "of 5 minutes"),
-    "late response time": ({"late_slow": 0.1}, "slow 0.5", "answers over", "proven over 5 %"),
+    "response time for five minutes": ({"slow": 5}, "slow 0.12", "p95 over ", "of 5 minutes"),
+    "late response time": ({"late_slow": 0.1}, "slow 0.5", "p95 over ", "proven in more than half"),
     "accuracy": ({"accuracy": 0.06}, "wrong 1", "accuracy ", "proven below 85 %"),
 }
 

@@ -84,7 +84,8 @@ def test_a_second_that_may_still_grow_is_left_out(tmp_path: Path, rows: LiveRows
 
     assert counts(seen(rows, 4.0))[0] == [0]
     assert counts(seen(rows, 8.0))[0] == [0]
-    assert counts(seen(rows, 12.0))[0][:4] == [0, 0, 1, 0]
+    write(tmp_path / "traffic/v2.0.0-1.jsonl", row(11.9, open=START + 1.5))
+    assert counts(seen(rows, 12.0))[0] == [0, 0, 1, 0, 0]
 
 
 def test_labels_find_their_requests(tmp_path: Path, rows: LiveRows) -> None:
@@ -92,7 +93,8 @@ def test_labels_find_their_requests(tmp_path: Path, rows: LiveRows) -> None:
     write(tmp_path / "traffic/v2.0.0-1.jsonl", row(0.0), row(1.0), row(2.0))
     write(tmp_path / "labels.jsonl", label(1.0, 3.0, after=0.5), label(77.0, 1.0, after=0.1))
     first = seen(rows, 4.0).answers
-    write(tmp_path / "labels.jsonl", label(0.0, 2.0, after=4.5), label(1.0, 9.0, after=4.6))
+    write(tmp_path / "labels.jsonl", label(1.0, 9.0, after=4.6))
+    write(tmp_path / "labels.jsonl", label(0.0, 2.0, after=4.5), label(0.0, 7.0, after=4.7))
     second = seen(rows, 6.0).answers
 
     assert first["label"].to_list() == [None, 3.0, None]
