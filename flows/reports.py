@@ -22,6 +22,11 @@ def owe(site: Site, rollout: Rollout, report: Path) -> None:
     site.outbox.enqueue(f"{KIND}:{report.parent.name}", KIND, payload, datetime.now(UTC))
 
 
+def owed(site: Site) -> int:
+    """How many reports MLflow still lacks."""
+    return sum(errand.kind == KIND for errand in site.outbox.due(datetime.now(UTC)))
+
+
 def hand_over(site: Site) -> list[str]:
     """Hand over what is owed; lines about what MLflow did not take, which stays owed."""
     from models.errors import RegistryError

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cluster.lock import kept
-from flows import aliases
+from flows import aliases, reports
 from flows.deploy import go_on, nothing_to_do
 from flows.loop import Recorder
 from flows.openers import actor
@@ -23,10 +23,12 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     ]
     ended = [_continue(here, rollout, recorder) for rollout in opened]
     settled = settle_owed(here, name)
-    if not ended and not settled:
+    owed = reports.owed(here)
+    missing = reports.hand_over(here)
+    if not ended and not settled and not owed:
         raise nothing_to_do(name)
     code, report = ended[-1] if ended else (Exit.DONE, {})
-    return code, report | {"aliases": settled}
+    return code, report | {"aliases": settled, "reports": {"owed": owed, "missing": missing}}
 
 
 def settle_owed(here: Site, name: str | None) -> dict[str, str]:

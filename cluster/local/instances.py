@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from cluster.errors import Unavailable
 from cluster.local.home import Home
 from cluster.local.ports import free_ports, is_free
-from cluster.local.processes import ProcessSpec, Running, running, unwant, want, wanted
+from cluster.local.processes import ProcessSpec, Running, recorded, running, unwant, want, wanted
 from cluster.local.readiness import wait_ready
 from cluster.local.route import cluster_name
 from cluster.local.scan import listens
 from cluster.local.traffic import Traffic
 
 LISTED_SECONDS = 10.0
+KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,11 @@ def stop_instances(home: Home, component: str, version: str, timeout: float) -> 
         traffic.drain(component, version, timeout)
     traffic.remove(component, version)
     roles = _roles(home, component, version)
+    graces = [seen.grace for role in roles if (seen := recorded(home, role)) is not None]
     for role in roles:
         unwant(home, role)
-    _wait_ended(home, roles, timeout)
+    # The keeper kills what outlives its grace, so this much longer is always enough.
+    _wait_ended(home, roles, max(graces, default=0.0) + KILL_SECONDS)
 
 
 def _ready(home: Home, role: str, spec: Instance, deadline: float) -> Running:
