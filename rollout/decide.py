@@ -136,7 +136,7 @@ def _watching(facts: Facts) -> Action:
     candidate, stable = rollout.candidate, rollout.stable
     firing = watched.firing if watched else None
     if stable is not None and firing is None and _undoing(facts, stable):
-        firing = "the watch had begun to undo when its process ended"
+        firing = rollout.reason or "the watch had begun to undo when its process ended"
     if firing is not None:
         if stable is not None and stable.version not in facts.ready:
             return BringUp(stable)

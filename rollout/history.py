@@ -140,7 +140,12 @@ def _after(history: History, row: Row) -> History:
         case "verdict":
             return _updated(history, data["rollout"], judged=_judged(row))
         case "served":
-            return replace(history, champions=_stack(history.champions, row))
+            stacked = replace(history, champions=_stack(history.champions, row))
+            opened = history.open
+            if opened is None or data["verb"] != WATCH:
+                return stacked
+            # Killed before it is closed, whoever goes on still knows why it was undone.
+            return _updated(stacked, opened.id, reason=data["override"])
         case "rollout-closed":
             ending = Ending(data["ending"])
             phase = Phase.DONE if ending is Ending.PROMOTED else Phase.ROLLED_BACK

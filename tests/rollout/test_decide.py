@@ -275,6 +275,10 @@ WATCHING = {
         watching(champion=V1, traffic=ONLY_V1),
         _undo(V1, INTERRUPTED, Ending.ROLLED_BACK),
     ),
+    "killed after the return was recorded with its reason": (
+        watching(of={"reason": HARM}, champion=V1, traffic=ONLY_V1),
+        _undo(V1, HARM, Ending.ROLLED_BACK),
+    ),
     "killed, and a trigger still fires": (
         watching(traffic=ONLY_V1, watched=FIRING),
         _undo(V1, HARM, Ending.ROLLED_BACK),

@@ -311,3 +311,11 @@ def test_what_a_watch_undid_needs_new_evidence() -> None:
     assert fold([FIRST, *UNDONE]).passed(V1, V2) is None
     assert fold([FIRST, *UNDONE]).rollouts[0].undone
     assert fold([FIRST, *by_hand]).passed(V1, V2) is not None
+
+
+def test_a_watch_that_was_killed_while_it_undid_knows_why() -> None:
+    """The sentence stands in the row of what serves, before the rollout is closed."""
+    undone = served(V1, WATCH, override="errors 9.1 %")
+
+    assert [one.reason for one in fold([FIRST, *WATCHED, undone]).rollouts] == ["errors 9.1 %"]
+    assert [one.reason for one in fold([FIRST, *WATCHED, served(V1)]).rollouts] == [""]
