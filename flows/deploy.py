@@ -3,6 +3,7 @@
 from typing import Any
 
 from flows.aliases import settle_or_owe
+from flows.keeping import keeping
 from flows.loop import Recorder, run
 from flows.openers import Request, actor, check_deploy, open_deploy
 from flows.refusal import Exit, Refused
@@ -17,7 +18,8 @@ def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit
     """Open the rollout, or go on with the one that is open, and stay until its verdict."""
     after_watch(site, request.name)
     holder = f"deploy-model {request.name} {request.version}"
-    with site.lock.held(request.name, site.region, holder, LEASE_SECONDS) as lease:
+    held = site.lock.held(request.name, site.region, holder, LEASE_SECONDS)
+    with held as lease, keeping(site):
         history, candidate, opened = check_deploy(site, request)
         rollout = opened or open_deploy(site, request, history, candidate)
         settle_or_owe(site, request.name, actor=actor())
@@ -30,7 +32,8 @@ def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit
 def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """`resume`: take the lock of an open rollout and go on from what was recorded."""
     holder = f"resume {rollout.verb} {rollout.component} {rollout.candidate.version}"
-    with site.lock.held(rollout.component, site.region, holder, LEASE_SECONDS) as lease:
+    held = site.lock.held(rollout.component, site.region, holder, LEASE_SECONDS)
+    with held as lease, keeping(site):
         eye = sight(site, rollout)
         run(eye, lease, recorder)
         ended = eye.rollout()

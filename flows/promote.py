@@ -6,6 +6,7 @@ from typing import Any
 
 from flows import evidence
 from flows.effects import enter
+from flows.keeping import keeping
 from flows.loop import Recorder, run
 from flows.openers import actor, open_rollout, refuse_foreign, revision
 from flows.policies import policy_text
@@ -27,7 +28,7 @@ def promote_model(
     after_watch(site, name)
     refuse_early(site, name, version, override)
     holder = f"promote-model {name}"
-    with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease:
+    with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):
         history = site.history(name)
         champion = _champion(history, name)
         refuse_foreign(site, name, history)

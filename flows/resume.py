@@ -5,6 +5,7 @@ from typing import Any
 from cluster.lock import kept
 from flows import aliases, reports
 from flows.deploy import go_on, nothing_to_do
+from flows.keeping import keeping
 from flows.loop import Recorder
 from flows.openers import actor
 from flows.refusal import Exit, Refused
@@ -62,6 +63,6 @@ def _continue(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, d
 
     holder = f"resume rollback-model {rollout.component}"
     lease = here.lock.acquire(rollout.component, here.region, holder, LEASE_SECONDS)
-    with kept(lease):
+    with kept(lease), keeping(here):
         _, done = undo(here, rollout, lease, monotonic())
     return Exit.DONE, {"model": rollout.component, "to": rollout.candidate.version, "done": done}

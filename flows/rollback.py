@@ -13,6 +13,7 @@ from cluster.local.route import Route
 from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, kept
 from flows.effects import bring_up, close, perform
+from flows.keeping import keeping
 from flows.local_site import require_up
 from flows.openers import open_rollout
 from flows.platform import look_at, traffic
@@ -38,7 +39,7 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     lease = here.lock.preempt(
         options.name, here.region, f"rollback-model {options.name}", LEASE_SECONDS
     )
-    with kept(lease):
+    with kept(lease), keeping(here):
         ensure_keeper(here.home, resume_argv(here))
         try:
             rollout = _open(here, history, options.name, target, options.reason)
