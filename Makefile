@@ -28,6 +28,7 @@ check: setup
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
+	@$(PY) -m pytest -q tests/test_docs.py
 
 lock: | $(UV)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
