@@ -1,0 +1,21 @@
+"""One real site for all of these tests; it is proven gone afterwards."""
+
+from collections.abc import Iterator
+
+import pytest
+from story_parts import Story, lived
+
+from benchmarks.small_site import UNWATCHED, SmallSite, small_site
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSite]:
+    """A running site whose champion is v1.0.0 and that knows the small versions."""
+    with small_site(tmp_path_factory.mktemp("end-to-end"), UNWATCHED) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def story(here: SmallSite) -> Story:
+    """A model's life on that site, lived once."""
+    return lived(here)

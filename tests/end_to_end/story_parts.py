@@ -1,0 +1,78 @@
+"""The life of a model, lived once: each step with what the command said and what was so then."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.small_client import Client
+from benchmarks.small_site import MODEL, Ran, SmallSite, ended, eventually
+
+SILENT = "MLflow does not answer: aliases not compared"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one command answered, and what `status` and the registry said after it."""
+
+    ran: Ran
+    status: dict[str, Any]
+    aliases: dict[str, str]
+
+
+@dataclass
+class Story:
+    """Every step by its name, the two commands at once, and the client that asked all the while."""
+
+    here: SmallSite
+    steps: dict[str, Step]
+    at_once: list[Ran]
+    client: Client
+
+    def step(self, name: str, *words: str) -> Step:
+        """Run a command and note what became of it."""
+        return self.note(name, self.here.pincex(*words))
+
+    def note(self, name: str, ran: Ran) -> Step:
+        """Note what is so now, after this command."""
+        aliases = self.here.site.registry.aliases(MODEL)
+        self.steps[name] = Step(ran, _compared(self.here), aliases)
+        return self.steps[name]
+
+
+def _compared(here: SmallSite) -> dict[str, Any]:
+    """The status, asked again while MLflow is too busy to be compared with."""
+    for _ in range(20):
+        status = here.status()
+        if SILENT not in status["differences"]:
+            break
+    return status
+
+
+def lived(here: SmallSite) -> Story:
+    """From the first shadow to a foreign hand in the registry, under load all the time."""
+    with here.load() as client:
+        story = Story(here, {}, [], client)
+        _shadow_twice_at_once(story)
+        story.step("promote", "promote-model", MODEL)
+        story.step("roll back", "rollback-model", MODEL, "--reason", "it was asked for")
+        story.step("roll forward", "promote-model", MODEL, "v2.0.0")
+        story.step("deploy a bad one", "deploy-model", MODEL, "v3.0.0")
+        story.step("promote the bad one", "promote-model", MODEL, "v3.0.0")
+        story.step("override", "promote-model", MODEL, "v4.0.0", "--override", "the desk asked")
+        story.step("undo the override", "rollback-model", MODEL)
+        here.site.registry.set_alias(MODEL, "champion", "v3.0.0")
+        story.step("deploy despite a foreign alias", "deploy-model", MODEL, "v3.0.0")
+        story.step("keep serving", "resume", MODEL, "--keep-serving")
+    return story
+
+
+def _shadow_twice_at_once(story: Story) -> None:
+    """The same deploy from two terminals, and impatience meanwhile."""
+    here = story.here
+    begun = time.monotonic()
+    both = [here.command("deploy-model", MODEL, "v2.0.0") for _ in range(2)]
+    eventually(lambda: here.history().open, 60, "the shadow is open")
+    story.step("promote too early", "promote-model", MODEL)
+    story.step("deploy another", "deploy-model", MODEL, "v3.0.0")
+    story.at_once = [ended(process, begun) for process in both]
+    story.note("deploy", next(ran for ran in story.at_once if ran.code == 0))

@@ -1,0 +1,46 @@
+"""`kill -9` of every process in every phase: the site ends whole, and never with a wrong PASS.
+
+By default a handful of cells; all of them with PINCEX_KILLS=all, as `python -m benchmarks kills
+--full` does.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from story_parts import Story
+
+from benchmarks.kills import CELLS, HAS, SHORT, WATCHED, Victim, kill
+from benchmarks.small_client import Client
+from benchmarks.small_site import SmallSite
+from rollout.state import Phase
+
+pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+
+CHOSEN = CELLS if os.environ.get("PINCEX_KILLS") == "all" else SHORT
+# What only the proxy's own death may cost: requests of the seconds in which nothing listened.
+COSTLY = {Victim.ENVOY}
+
+
+@pytest.fixture(scope="module")
+def client(story: Story) -> Iterator[Client]:
+    """Requests from outside, after the story has proven v2.0.0."""
+    story.here.hold_to(WATCHED)
+    with story.here.load() as running:
+        yield running
+
+
+def test_the_table_has_every_phase() -> None:
+    """A phase added to the code has to be killed in, too."""
+    assert set(HAS) == set(Phase)
+    assert set(SHORT) <= set(CELLS)
+
+
+@pytest.mark.parametrize(("phase", "victim"), CHOSEN, ids=[f"{p}: {v}" for p, v in CHOSEN])
+def test_a_killed_process(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> None:
+    """One healthy version serves, ledger and alias agree, and a bad version never passes."""
+    outcome = kill(here, client, phase, victim)
+    print(f"{phase}, {victim}: {outcome}")
+
+    assert outcome.failed == 0 or victim in COSTLY
+    assert client.doubled == 0
