@@ -18,6 +18,7 @@ from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
+from rollout.state import Verb
 
 OUTCOME = "PINCEX_OUTCOME"
 
@@ -43,13 +44,21 @@ def main(arguments: list[str]) -> int:
 
 
 def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, Any]]:
-    """In Prefect where it answers, else the same without its record."""
+    """In Prefect where it answers, else the same without its record; so also a rollback."""
+    if _undoing(here, verb, rest):
+        return dispatch(here, verb, rest, Unrecorded())
     if prefect_answers(here):
         from flows import deployments
 
         return deployments.run_recorded(here.name, verb, rest)
     print("Prefect does not answer: this rollout is not recorded there", file=sys.stderr)  # noqa: T201
     return dispatch(here, verb, rest, Unrecorded())
+
+
+def _undoing(here: Site, verb: str, rest: list[str]) -> bool:
+    """Whether a rollback is gone on with: traffic must not wait for the import of Prefect."""
+    opened = here.history(rest[0]).open if verb == "resume" and rest else None
+    return opened is not None and opened.verb is Verb.ROLLBACK
 
 
 if __name__ == "__main__":
