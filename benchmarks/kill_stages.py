@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.small_site import MODEL, PATIENCE, SmallSite, eventually
+from cluster.ledger import OPENED, Row
 from flows.progress_file import read
 from rollout.state import Phase, Rollout
 
@@ -14,16 +15,21 @@ PAIRS = 60
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A command that was started, and the rollouts there were before it; None at rest."""
+    """A command that was started, None at rest, and the ledger's last row before it."""
 
     here: SmallSite
     command: subprocess.Popen[str] | None
-    before: int
+    head: int
+
+    @property
+    def rows(self) -> list[Row]:
+        """What was written since."""
+        return self.here.site.ledger.rows(component=MODEL, after=self.head)
 
     @property
     def begun(self) -> bool:
         """Whether its rollout is in the ledger."""
-        return self.command is None or len(self.here.history().rollouts) > self.before
+        return self.command is None or _written(OPENED)(self)
 
     @property
     def rollout(self) -> Rollout:
@@ -42,15 +48,16 @@ class UnderWay:
 class Stage:
     """How to get into a phase: what must be so before, the command, and when it is reached."""
 
+    name: str
     prepare: Callable[[SmallSite], None]
     words: tuple[str, ...]
     reached: Callable[[UnderWay], bool]
 
     def begin(self, here: SmallSite) -> UnderWay:
         """Start the command; nothing is started where the phase is one of rest."""
-        before = len(here.history().rollouts)
+        head = here.site.ledger.head()
         command = here.command(*self.words) if self.words else None
-        return UnderWay(here, command, before)
+        return UnderWay(here, command, head.seq if head else 0)
 
 
 def prove(here: SmallSite) -> None:
@@ -104,24 +111,39 @@ def serves(here: SmallSite, version: str) -> bool:
 
 def _copying(under_way: UnderWay) -> bool:
     progress = read(under_way.here.site, MODEL)
-    return (
-        under_way.begun
-        and progress is not None
-        and progress["rollout"] == under_way.rollout.id
-        and progress["pairs"] >= PAIRS
-    )
+    if not under_way.begun or progress is None:
+        return False
+    own = progress["rollout"] == under_way.rollout.id
+    return own and int(progress["pairs"]) >= PAIRS
 
 
 def _entered(phase: Phase) -> Callable[[UnderWay], bool]:
     return lambda under_way: under_way.begun and under_way.rollout.phase is phase
 
 
-PROMOTE = ("promote-model", MODEL, GOOD)
+def _written(kind: str) -> Callable[[UnderWay], bool]:
+    return lambda under_way: kind in [row.kind for row in under_way.rows]
+
+
+PROMOTE, ROLL_BACK = ("promote-model", MODEL, GOOD), ("rollback-model", MODEL)
 STAGES = {
-    Phase.SHADOW: Stage(rest, ("deploy-model", MODEL, BAD), _copying),
-    Phase.PROMOTING: Stage(returned, PROMOTE, _entered(Phase.PROMOTING)),
-    Phase.SHIFTING: Stage(promoted, ("rollback-model", MODEL), _entered(Phase.SHIFTING)),
-    Phase.WATCHING: Stage(returned, PROMOTE, _entered(Phase.WATCHING)),
-    Phase.DONE: Stage(promoted, (), _entered(Phase.DONE)),
-    Phase.ROLLED_BACK: Stage(undone, (), _entered(Phase.ROLLED_BACK)),
+    Phase.SHADOW: Stage("SHADOW", rest, ("deploy-model", MODEL, BAD), _copying),
+    Phase.PROMOTING: Stage("PROMOTING", returned, PROMOTE, _entered(Phase.PROMOTING)),
+    Phase.SHIFTING: Stage("SHIFTING", promoted, ROLL_BACK, _entered(Phase.SHIFTING)),
+    Phase.WATCHING: Stage("WATCHING", returned, PROMOTE, _entered(Phase.WATCHING)),
+    Phase.DONE: Stage("DONE", promoted, (), _entered(Phase.DONE)),
+    Phase.ROLLED_BACK: Stage("ROLLED_BACK", undone, (), _entered(Phase.ROLLED_BACK)),
 }
+# The steps inside of a phase, each right after its row was written.
+PROMOTE_STEPS = [
+    Stage(f"PROMOTING, {what}", returned, PROMOTE, _written(kind))
+    for kind, what in (("traffic", "traffic moved"), ("served", "its success recorded"))
+]
+ROLL_BACK_STEPS = [
+    Stage(f"SHIFTING, {what}", promoted, ROLL_BACK, _written(kind))
+    for kind, what in (("traffic", "traffic moved"), ("served", "its success recorded"))
+]
+SHADOW_STEPS = [
+    Stage(f"SHADOW, {what}", rest, ("deploy-model", MODEL, BAD), _written(kind))
+    for kind, what in (("rollout-opened", "just opened"), ("verdict", "just judged"))
+]

@@ -10,10 +10,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_stages import BAD, STAGES, UnderWay, prove
+from benchmarks.kill_stages import (
+    BAD,
+    PROMOTE_STEPS,
+    ROLL_BACK_STEPS,
+    SHADOW_STEPS,
+    STAGES,
+    Stage,
+    UnderWay,
+    prove,
+)
 from benchmarks.small_client import Client
 from benchmarks.small_site import MODEL, POLICY, SmallSite, eventually, small_site
-from cluster.local.processes import running
+from cluster.local.processes import running, wanted
+from cluster.local.readiness import is_ready
 from flows.asked import healthy
 from flows.platform import traffic
 from flows.status import envoy
@@ -48,14 +58,18 @@ HAS = {
     Phase.DONE: AT_REST,
     Phase.ROLLED_BACK: AT_REST,
 }
-CELLS = [(phase, victim) for victim in Victim for phase in Phase if victim in HAS[phase]]
+PHASES = [(STAGES[phase], victim) for victim in Victim for phase in Phase if victim in HAS[phase]]
+STEPS = [
+    *((stage, Victim.FLOW) for stage in (*SHADOW_STEPS, *PROMOTE_STEPS)),
+    *((stage, Victim.COMMAND) for stage in ROLL_BACK_STEPS),
+]
 SHORT = [
-    (Phase.SHADOW, Victim.FLOW),
-    (Phase.SHADOW, Victim.KEEPER),
-    (Phase.PROMOTING, Victim.FLOW),
-    (Phase.SHIFTING, Victim.COMMAND),
-    (Phase.DONE, Victim.ENVOY),
-    (Phase.DONE, Victim.CHAMPION),
+    (STAGES[Phase.SHADOW], Victim.FLOW),
+    (STAGES[Phase.SHADOW], Victim.KEEPER),
+    (STAGES[Phase.PROMOTING], Victim.FLOW),
+    (STAGES[Phase.SHIFTING], Victim.COMMAND),
+    (STAGES[Phase.DONE], Victim.ENVOY),
+    (STAGES[Phase.DONE], Victim.CHAMPION),
 ]
 
 
@@ -92,13 +106,13 @@ def rows(full: bool) -> list[dict[str, Any]]:
     ):
         prove(here)
         assert here.pincex("promote-model", MODEL).code == 0
-        return [_row(here, client, *cell) for cell in (CELLS if full else SHORT)]
+        return [_row(here, client, *cell) for cell in ([*PHASES, *STEPS] if full else SHORT)]
 
 
-def _row(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> dict[str, Any]:
-    outcome = kill(here, client, phase, victim)
+def _row(here: SmallSite, client: Client, stage: Stage, victim: Victim) -> dict[str, Any]:
+    outcome = kill(here, client, stage, victim)
     row = {
-        "phase": str(phase),
+        "phase": stage.name,
         "killed": str(victim),
         "ended": f"{outcome.ending}, {outcome.serving} serves",
         "back after": f"{outcome.seconds:.1f} s",
@@ -108,13 +122,12 @@ def _row(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> dict[
     return row
 
 
-def kill(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> Outcome:
+def kill(here: SmallSite, client: Client, stage: Stage, victim: Victim) -> Outcome:
     """Bring the site into a phase, kill, and require that all of it comes to a good end."""
-    stage = STAGES[phase]
     stage.prepare(here)
     sent, failed = client.sent, len(client.failures)
     under_way = stage.begin(here)
-    eventually(lambda: stage.reached(under_way), PATIENCE, f"{phase} is reached")
+    eventually(lambda: stage.reached(under_way), PATIENCE, f"{stage.name} is reached")
     killed = _find(here, under_way, victim)
     os.kill(killed.pid, signal.SIGKILL)
     begun = time.monotonic()
@@ -124,7 +137,9 @@ def kill(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> Outco
     eventually(lambda: _back(here, under_way, killed), PATIENCE, f"the {victim} is back")
     seconds = time.monotonic() - begun
     code = under_way.ended()
-    eventually(lambda: _settled(here, under_way), PATIENCE, f"{phase} without its {victim} ends")
+    eventually(
+        lambda: _settled(here, under_way), PATIENCE, f"{stage.name} without its {victim} ends"
+    )
     agree(here)
     rollout = under_way.rollout
     return Outcome(
@@ -182,9 +197,9 @@ def _back(here: SmallSite, under_way: UnderWay, killed: Killed) -> bool:
         case Victim.KEEPER:
             return restarted
         case _:
-            version = killed.role.split("@")[1].split("#")[0]
-            gone = version not in here.site.traffic.deployed(MODEL)
-            return gone or (restarted and _healthy(here, version))
+            spec = wanted(here.home, killed.role)
+            # Not wanted any more: its version was taken out meanwhile.
+            return spec is None or (process is not None and restarted and is_ready(spec, process))
 
 
 def _healthy(here: SmallSite, version: str) -> bool:

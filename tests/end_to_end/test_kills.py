@@ -10,14 +10,16 @@ from collections.abc import Iterator
 import pytest
 from story_parts import Story
 
-from benchmarks.kills import CELLS, HAS, SHORT, WATCHED, Victim, kill
+from benchmarks.kill_stages import Stage
+from benchmarks.kills import HAS, PHASES, SHORT, STEPS, WATCHED, Victim, kill
 from benchmarks.small_client import Client
 from benchmarks.small_site import SmallSite
 from rollout.state import Phase
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
-CHOSEN = CELLS if os.environ.get("PINCEX_KILLS") == "all" else SHORT
+ALL = [*PHASES, *STEPS]
+CHOSEN = ALL if os.environ.get("PINCEX_KILLS") == "all" else SHORT
 # What only the proxy's own death may cost: requests of the seconds in which nothing listened.
 COSTLY = {Victim.ENVOY}
 
@@ -33,14 +35,17 @@ def client(story: Story) -> Iterator[Client]:
 def test_the_table_has_every_phase() -> None:
     """A phase added to the code has to be killed in, too."""
     assert set(HAS) == set(Phase)
-    assert set(SHORT) <= set(CELLS)
+    assert {stage.name for stage, _ in PHASES} == set(Phase)
+    assert [cell for cell in SHORT if cell not in ALL] == []
 
 
-@pytest.mark.parametrize(("phase", "victim"), CHOSEN, ids=[f"{p}: {v}" for p, v in CHOSEN])
-def test_a_killed_process(here: SmallSite, client: Client, phase: Phase, victim: Victim) -> None:
+@pytest.mark.parametrize(
+    ("stage", "victim"), CHOSEN, ids=[f"{stage.name}: {victim}" for stage, victim in CHOSEN]
+)
+def test_a_killed_process(here: SmallSite, client: Client, stage: Stage, victim: Victim) -> None:
     """One healthy version serves, ledger and alias agree, and a bad version never passes."""
-    outcome = kill(here, client, phase, victim)
-    print(f"{phase}, {victim}: {outcome}")
+    outcome = kill(here, client, stage, victim)
+    print(f"{stage.name}, {victim}: {outcome}")
 
     assert outcome.failed == 0 or victim in COSTLY
     assert client.doubled == 0
