@@ -111,12 +111,7 @@ def specs(here: Site) -> list[ProcessSpec]:
             "prefect", tuple(prefect), cwd, server_env(here), f"{here.prefect_url}/api/health"
         ),
         ProcessSpec(
-            "serving",
-            (python, "-m", "flows.serving", here.name),
-            str(CHECKOUT),
-            client_env(here),
-            # On its way out it asks a Prefect server that is gone by then, for ten seconds.
-            grace=2.0,
+            "serving", (python, "-m", "flows.serving", here.name), str(CHECKOUT), client_env(here)
         ),
     ]
 

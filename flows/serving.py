@@ -27,7 +27,9 @@ def serve_deployments(site_name: str) -> None:
         here.prefect_url
     ) and not prefect_answers(here):
         time.sleep(0.5)
-    serve(*(_deployment(entry) for entry in entries()), print_starting_message=False)
+    # Pausing asks the server, for ten seconds where `down` ended it first; there are no schedules.
+    made = [_deployment(entry) for entry in entries()]
+    serve(*made, pause_on_shutdown=False, print_starting_message=False)
 
 
 def entries() -> list[dict[str, Any]]:
