@@ -176,19 +176,34 @@ def test_a_pass_is_good_for_so_long_and_no_longer(given_facts: Facts, age: float
 
 @given(any_facts())
 def test_only_the_shadow_makes_copies(given_facts: Facts) -> None:
-    """Copies go to the candidate of this rollout, at no more than its sample and its cap."""
+    """They go to the candidate of this rollout, and end where it begins to take traffic."""
     action = decide(given_facts, POLICY)
-    rollout, look = given_facts.rollout, given_facts.look
     if not isinstance(action, Shift):
         return
-    if rollout.phase is not Phase.SHADOW:
+    if given_facts.rollout.phase is Phase.SHADOW:
+        assert action.mirrored is not None
+        assert (action.mirrored.version, action.mirrored.rollout_id) == ("v2.0.0", "r-1")
+    else:
         assert action.mirrored is None
-        return
-    assert action.mirrored is not None
-    assert (action.mirrored.version, action.mirrored.rollout_id) == ("v2.0.0", "r-1")
-    assert 0 < action.mirrored.fraction <= rollout.sample
-    if look is not None:
-        assert action.mirrored.fraction * look.requests_per_second <= rollout.cap
+
+
+@given(MIRRORS, RATES, SHARES, st.floats(0.1, 2000))
+def test_copies_stay_below_sample_and_cap(
+    present: Mirrored | None, rate: float, sample: float, cap: float
+) -> None:
+    """Whatever the route had before: afterwards it is neither above the one nor the other."""
+    seen = facts(
+        {"sample": sample, "cap": cap},
+        traffic=Traffic({"v1.0.0": 100}, present),
+        look=Look(Decision.CONTINUE, "so", 500, rate),
+    )
+    action = decide(seen, POLICY)
+    mirrored = action.mirrored if isinstance(action, Shift) else present
+
+    assert mirrored is not None
+    assert mirrored.rollout_id == "r-1"
+    assert 0 < mirrored.fraction <= sample
+    assert mirrored.fraction * rate <= cap
 
 
 @given(RATES, st.lists(st.floats(1.0, 1.3), min_size=8, max_size=8), SHARES, st.floats(0.1, 2000))
