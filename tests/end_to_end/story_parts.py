@@ -1,11 +1,12 @@
 """The life of a model, lived once: each step with what the command said and what was so then."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.small_client import Client
 from benchmarks.small_site import MODEL, Ran, SmallSite, ended, eventually
+from cluster.ledger import Row
 
 SILENT = "MLflow does not answer: aliases not compared"
 
@@ -21,12 +22,13 @@ class Step:
 
 @dataclass
 class Story:
-    """Every step by its name, the two commands at once, and the client that asked all the while."""
+    """Steps by name, two commands at once, the client that asked all the while, and the ledger."""
 
     here: SmallSite
-    steps: dict[str, Step]
-    at_once: list[Ran]
     client: Client
+    steps: dict[str, Step] = field(default_factory=dict)
+    at_once: list[Ran] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     def step(self, name: str, *words: str) -> Step:
         """Run a command and note what became of it."""
@@ -51,7 +53,7 @@ def _compared(here: SmallSite) -> dict[str, Any]:
 def lived(here: SmallSite) -> Story:
     """From the first shadow to a foreign hand in the registry, under load all the time."""
     with here.load() as client:
-        story = Story(here, {}, [], client)
+        story = Story(here, client)
         _shadow_twice_at_once(story)
         story.step("promote", "promote-model", MODEL)
         story.step("roll back", "rollback-model", MODEL, "--reason", "it was asked for")
@@ -63,6 +65,7 @@ def lived(here: SmallSite) -> Story:
         here.site.registry.set_alias(MODEL, "champion", "v3.0.0")
         story.step("deploy despite a foreign alias", "deploy-model", MODEL, "v3.0.0")
         story.step("keep serving", "resume", MODEL, "--keep-serving")
+        story.rows = here.rows()
     return story
 
 

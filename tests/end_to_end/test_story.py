@@ -124,10 +124,11 @@ def test_the_bad_version_is_rejected_for_its_reason(story: Story) -> None:
 
 def test_an_override_is_kept_in_the_ledger(story: Story) -> None:
     """Who, and for which reason."""
-    override = [row for row in story.here.rows("served") if row.data["verb"] == "promote-model"][-1]
+    served = [row.data for row in story.rows if row.kind == "served"]
+    override = [data for data in served if data["to"]["version"] == "v4.0.0"][-1]
 
-    assert override.data["override"] == "the desk asked"
-    assert override.data["evidence_digest"] is None
+    assert override["override"] == "the desk asked"
+    assert override["evidence_digest"] is None
     assert story.steps["override"].status["champion_override"] == "the desk asked"
 
 
@@ -146,7 +147,7 @@ def test_the_evidence_is_kept_and_can_be_verified(story: Story) -> None:
     """Under the digest that the ledger has, beside the policy it was judged by."""
     report = story.steps["deploy a bad one"].ran.report
     place = Path(report["evidence"])
-    verdict = story.here.rows("verdict")[-1]
+    verdict = [row for row in story.rows if row.kind == "verdict"][-1]
 
     assert {"pairs.parquet", "policy.toml", "verdict.json"} <= {
         file.name for file in place.iterdir()
@@ -162,7 +163,7 @@ def test_the_history_is_intact_and_names_everyone(story: Story) -> None:
     assert ran.code == 0
     assert ran.report["chain"] == "intact"
     assert all(row["actor"] for row in ran.report["rows"])
-    assert len(ran.report["rows"]) == len(story.here.rows())
+    assert len(ran.report["rows"]) >= len(story.rows)
 
 
 def test_prefect_has_the_runs_under_names_people_can_read(story: Story) -> None:
