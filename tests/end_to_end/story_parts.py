@@ -1,5 +1,6 @@
 """The life of a model, lived once: each step with what the command said and what was so then."""
 
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from benchmarks.small_client import Client
 from benchmarks.small_site import MODEL, Ran, SmallSite, ended, eventually
 from cluster.ledger import Row
 
-SILENT = "MLflow does not answer: aliases not compared"
+LOOKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ class Story:
 
 
 def _compared(here: SmallSite) -> dict[str, Any]:
-    """The status, asked again while MLflow is too busy to be compared with."""
-    for _ in range(20):
+    """The status, asked again while MLflow is too busy to be compared with, or to follow."""
+    for _ in range(LOOKS):
         status = here.status()
-        if SILENT not in status["differences"]:
+        if not status["differences"]:
             break
+        time.sleep(0.2)
     return status
 
 
@@ -58,7 +60,7 @@ def lived(here: SmallSite) -> Story:
         story.step("promote", "promote-model", MODEL)
         story.step("roll back", "rollback-model", MODEL, "--reason", "it was asked for")
         story.step("roll forward", "promote-model", MODEL, "v2.0.0")
-        story.step("deploy a bad one", "deploy-model", MODEL, "v3.0.0")
+        _deploy_and_look_away(story, "v3.0.0")
         story.step("promote the bad one", "promote-model", MODEL, "v3.0.0")
         story.step("override", "promote-model", MODEL, "v4.0.0", "--override", "the desk asked")
         story.step("undo the override", "rollback-model", MODEL)
@@ -79,3 +81,16 @@ def _shadow_twice_at_once(story: Story) -> None:
     story.step("deploy another", "deploy-model", MODEL, "v3.0.0")
     story.at_once = [ended(process, begun) for process in both]
     story.note("deploy", next(ran for ran in story.at_once if ran.code == 0))
+
+
+def _deploy_and_look_away(story: Story, version: str) -> None:
+    """Ctrl-C stops following; `resume` follows the same rollout to its end."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job hands that down, and the command would not hear of Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    begun = time.monotonic()
+    process = story.here.command("deploy-model", MODEL, version)
+    eventually(lambda: story.here.history().open, 60, "the shadow is open")
+    process.send_signal(signal.SIGINT)
+    story.note("stop following", ended(process, begun))
+    story.step("deploy a bad one", "resume", MODEL)

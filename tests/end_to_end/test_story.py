@@ -20,6 +20,7 @@ STEPS = {
     "promote": (0, "v2.0.0"),
     "roll back": (0, "v1.0.0"),
     "roll forward": (0, "v2.0.0"),
+    "stop following": (4, "v2.0.0"),
     "deploy a bad one": (3, "v2.0.0"),
     "promote the bad one": (4, "v2.0.0"),
     "override": (0, "v4.0.0"),
@@ -104,6 +105,16 @@ def test_a_rollback_moves_traffic_within_a_second(story: Story) -> None:
 
     assert (report["from"], report["to"]) == ("v2.0.0", "v1.0.0")
     assert report["moved_in_ms"] < 1000
+
+
+def test_ctrl_c_stops_following_only(story: Story) -> None:
+    """The shadow goes on, and the hint is the command that follows it again."""
+    report = story.steps["stop following"].ran.report
+    verdict = story.steps["deploy a bad one"].ran.report
+
+    assert report["error"] == "stopped following; the rollout goes on"
+    assert report["hint"] == f"pincex resume {MODEL}"
+    assert (verdict["version"], verdict["decision"]) == ("v3.0.0", "ROLLBACK")
 
 
 def test_the_bad_version_is_rejected_for_its_reason(story: Story) -> None:
