@@ -187,49 +187,6 @@ def test_only_the_shadow_makes_copies(given_facts: Facts) -> None:
         assert action.mirrored is None
 
 
-@given(MIRRORS, RATES, SHARES, st.floats(0.1, 2000))
-def test_copies_stay_below_sample_and_cap(
-    present: Mirrored | None, rate: float, sample: float, cap: float
-) -> None:
-    """Whatever the route had before: afterwards it is neither above the one nor the other."""
-    seen = facts(
-        {"sample": sample, "cap": cap},
-        traffic=Traffic({"v1.0.0": 100}, present),
-        look=Look(Decision.CONTINUE, "so", 500, rate),
-    )
-    action = decide(seen, POLICY)
-    mirrored = action.mirrored if isinstance(action, Shift) else present
-
-    assert mirrored is not None
-    assert mirrored.rollout_id == "r-1"
-    assert 0 < mirrored.fraction <= sample
-    assert mirrored.fraction * rate <= cap
-
-
-@given(RATES, st.lists(st.floats(1.0, 1.3), min_size=8, max_size=8), SHARES, st.floats(0.1, 2000))
-def test_the_mirror_does_not_flap(
-    rate: float, noise: list[float], sample: float, cap: float
-) -> None:
-    """While the rate stays within 30 %, the share is set once and lowered at most twice."""
-    mirrored: Mirrored | None = None
-    shifts = 0
-    for factor in noise:
-        look = Look(Decision.CONTINUE, "so", 500, rate * factor)
-        seen = facts(
-            {"sample": sample, "cap": cap},
-            traffic=Traffic({"v1.0.0": 100}, mirrored),
-            look=look,
-        )
-        action = decide(seen, POLICY)
-        if isinstance(action, Shift):
-            shifts += 1
-            assert action.mirrored is not None
-            assert mirrored is None or action.mirrored.fraction < mirrored.fraction
-            mirrored = action.mirrored
-
-    assert shifts <= 3
-
-
 def performed(before: Facts, action: Action) -> Facts:
     """The facts after an action was performed faithfully; a new version starts at once."""
     rollout = before.rollout
