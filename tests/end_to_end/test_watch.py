@@ -141,7 +141,7 @@ def champion_again(watched: Watched) -> Iterator[None]:
 
 
 FIRINGS = {
-    "errors for two minutes": ({"errors": 2}, "fail 0.12", "errors 1", "of 2 minutes in a row"),
+    "errors for two minutes": ({"errors": 2}, "fail 0.12", "errors ", "of 2 minutes in a row"),
     "late errors": ({"late_errors": 0.06}, "fail 0.5", "errors ", "proven over 5 %"),
     "response time for five minutes": ({"slow": 5}, "slow 0.12", "p95 over ", "of 5 minutes"),
     "late response time": ({"late_slow": 0.1}, "slow 0.5", "p95 over ", "proven in more than half"),
