@@ -92,6 +92,7 @@ class Application:
         )
         self._gauges.in_flight.inc()
         try:
+            self._announce(ticket)
             answer, prediction = await self._answer(headers, body)
             seconds = time.perf_counter() - start
             self._gauges.answered(answer.status, copy=headers.copy, seconds=seconds)
@@ -122,6 +123,12 @@ class Application:
             return problem(500, "the model failed on this request"), None
         body = orjson.dumps({"prediction": prediction, "version": self._version})
         return Answer(200, body), prediction
+
+    def _announce(self, ticket: Ticket) -> None:
+        try:
+            self._rows.announce(ticket)
+        except OSError as error:
+            log.error("an arrival was not announced: %s", error)
 
     def _write_row(
         self,

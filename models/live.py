@@ -97,10 +97,7 @@ class LiveRows:
 
     def _live(self, now_us: int) -> Live:
         timeout_us = round(1000 * self._timeout_ms)
-        # A request that hangs holds back nothing but itself: its row counts when it comes.
-        watermark = max(
-            self._rows.complete_until(now_us, timeout_us, GRACE), now_us - timeout_us - 2 * GRACE
-        )
+        watermark = self._rows.complete_until(now_us, timeout_us, GRACE)
         seconds = max(0, (watermark - self._since) // SECOND)
         counts = self._counts[:, :seconds]
         counts = np.pad(counts, ((0, 0), (0, seconds - counts.shape[1])))

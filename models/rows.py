@@ -18,6 +18,9 @@ ROTATE_AT = 64 * 2**20
 """Bytes after which a traffic file becomes `<name>.1`; the one before that is dropped."""
 
 OPEN_FILES = 8
+QUIET = 1.0
+"""Seconds without a line after which an arrival is announced: readers take silence for idleness."""
+
 ROLLOUT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """The id comes from a header and becomes a folder."""
 
@@ -63,6 +66,14 @@ class Stream:
     rotate_at: int | None
     under_way: dict[int, float] = field(default_factory=dict)
     file: RowFile | None = None
+    spoke_at: float = float("-inf")
+
+    def write(self, row: dict[str, object], at: float) -> None:
+        """Append one object, at this moment (epoch seconds); OSError when the disk is full."""
+        if self.file is None:
+            self.file = RowFile(self.path, self.rotate_at)
+        self.file.append(orjson.dumps(row) + b"\n")
+        self.spoke_at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,17 @@ class Rows:
         stream.under_way[ticket.number] = at
         return ticket
 
+    def announce(self, ticket: Ticket) -> None:
+        """Say that a request is under way in a file that was silent; OSError when that failed.
+
+        The line holds `open` alone. Without it a reader would pass over the place of a request
+        that takes long, when no row of this file shows yet that it is there.
+        """
+        stream = ticket.stream
+        if ticket.arrived_at - stream.spoke_at > QUIET:
+            first = next(iter(stream.under_way.values()))
+            stream.write({"open": round(first, 6)}, ticket.arrived_at)
+
     def answered(
         self,
         ticket: Ticket,
@@ -120,9 +142,7 @@ class Rows:
             "mirrored": ticket.mirrored,
             "open": round(next(iter(stream.under_way.values()), now), 6),
         }
-        if stream.file is None:
-            stream.file = RowFile(stream.path, stream.rotate_at)
-        stream.file.append(orjson.dumps(row) + b"\n")
+        stream.write(row, now)
 
     def abandoned(self, ticket: Ticket) -> None:
         """Forget a request that got no answer; nothing happens when it has its row."""

@@ -63,28 +63,29 @@ class RowFiles:
     def complete_until(self, now: int, timeout: int, grace: int) -> int:
         """The moment (us) before which no further arrival can turn up in any of the files.
 
-        A file promises it with every row. One that makes no promise is complete once its requests
-        have timed out; one that fell silent is followed at a short distance.
+        A file promises it with every line. One that makes no promise, or whose oldest request
+        hangs, is complete once requests have timed out; one that fell silent is followed at a
+        short distance, since its next request will be announced.
         """
         moments = [now]
+        timed_out = now - timeout - grace
         for last, promised in self._ends.values():
-            if now - last > timeout + grace:
-                moments.append(now - grace)
-            else:
-                moments.append(now - timeout - grace if promised is None else promised)
+            silent = last < timed_out
+            moments.append(now - grace if silent else max(promised or 0, timed_out))
         return min(moments)
 
     def _read_one(self, path: Path) -> pl.DataFrame:
         lines = self._tails[path].take()
         if self.numbers is None and (first := FIRST_PREDICTION.search(lines)):
             self.numbers = first[1] != b'"'
-        frame, damaged = _rows(lines)
+        said, damaged = _said(lines)
         self.damaged += damaged
-        if frame.height:
-            written = (frame["at"] + (frame["ms"] * 1000).cast(pl.Int64)).max()
+        if said.height:
+            ended = said["at"] + (said["ms"] * 1000).cast(pl.Int64)
+            written = ended.fill_null(said["open"]).max()
             assert isinstance(written, int)
-            self._ends[path] = (written, frame["open"][-1])
-        return frame
+            self._ends[path] = (written, said["open"][-1])
+        return said.drop_nulls("id")
 
 
 @dataclass(slots=True)
@@ -151,12 +152,18 @@ class LabelFile:
 
 def no_rows() -> pl.DataFrame:
     """A table of rows without any."""
-    return _rows(b"")[0]
+    return _said(b"")[0]
 
 
-def _rows(lines: bytes) -> tuple[pl.DataFrame, int]:
-    frame, damaged = frame_of(lines, ROW, ("id", "at", "status", "ms"))
+def _said(lines: bytes) -> tuple[pl.DataFrame, int]:
+    """Rows and, with all else null, announcements (`open` alone); how many lines were neither."""
+    frame, damaged = frame_of(lines, ROW, ())
     moments = [
         (pl.col(name) * 1_000_000).round().cast(pl.Int64).alias(name) for name in ("at", "open")
     ]
-    return frame.with_columns(*moments), damaged
+    row = pl.all_horizontal(pl.col("id", "at", "status", "ms").is_not_null())
+    announced = pl.col("open").is_not_null() & pl.all_horizontal(
+        pl.col("id", "at", "status", "ms").is_null()
+    )
+    whole = frame.filter(row | announced)
+    return whole.with_columns(*moments), damaged + frame.height - whole.height

@@ -97,7 +97,7 @@ def frame_of(
         frame = pl.DataFrame(schema=schema)
         if usable:
             frame = pl.read_ndjson(b"\n".join(usable), schema=schema)
-    whole = frame.drop_nulls(required)
+    whole = frame.drop_nulls(required) if required else frame
     return whole, damaged + frame.height - whole.height
 
 

@@ -52,8 +52,9 @@ class Served:
     log: Path
 
     def rows(self, pattern: str) -> list[bytes]:
-        """All lines of the row files that match."""
-        return [line for path in self.records.glob(pattern) for line in path.open("rb")]
+        """All rows of the files that match, without what was announced before them."""
+        lines = [line for path in self.records.glob(pattern) for line in path.open("rb")]
+        return [line for line in lines if b'"id"' in line]
 
 
 def server_argv(directory: Path, digest: str, records: Path, port: int) -> list[str]:

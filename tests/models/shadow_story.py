@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 import orjson
 from hypothesis import strategies as st
+
+from models.rows import QUIET
 
 START = 1_700_000_000.0
 TIMEOUT = 5.0
@@ -60,25 +63,30 @@ class Story:
         return [request for request in self.requests if request.mirrored]
 
     def _baseline(self, requests: list[Request], instance: int) -> None:
+        """One server's rows, and the announcements of requests that end a silence."""
         name = f"{ROLLOUT}/baseline-v1-{instance}.jsonl"
-        for request in requests:
-            end = request.at + request.baseline_seconds
-            under_way = [
-                other.at
-                for other in requests
-                if other.at <= end and other.at + other.baseline_seconds > end
-            ]
-            row = {
-                "id": request.id,
-                "at": START + request.at,
-                "status": 200,
-                "ms": request.baseline_seconds * 1000,
-                "prediction": float(request.number),
-                "segment": None,
-                "mirrored": request.mirrored,
-                "open": START + min([*under_way, end]),
-            }
-            self._write(end, name, row)
+        ends = [(r.at + r.baseline_seconds, r) for r in requests]
+        spoke_at = float("-inf")
+        for moment, request in sorted([*ends, *((r.at, r) for r in requests)], key=itemgetter(0)):
+            first = min((r.at for end, r in ends if r.at <= moment < end), default=moment)
+            row: dict[str, object] = {"open": START + first}
+            if moment != request.at:
+                row = self._answer(request) | row
+            elif moment - spoke_at <= QUIET:
+                continue
+            self._write(moment, name, row)
+            spoke_at = moment
+
+    def _answer(self, request: Request) -> dict[str, object]:
+        return {
+            "id": request.id,
+            "at": START + request.at,
+            "status": 200,
+            "ms": request.baseline_seconds * 1000,
+            "prediction": float(request.number),
+            "segment": None,
+            "mirrored": request.mirrored,
+        }
 
     def _copy(self, request: Request) -> None:
         if not request.mirrored:

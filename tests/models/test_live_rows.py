@@ -83,9 +83,9 @@ def test_a_second_that_may_still_grow_is_left_out(tmp_path: Path, rows: LiveRows
     write(tmp_path / "traffic/v2.0.0-1.jsonl", row(2.5, open=START + 1.5))
 
     assert counts(seen(rows, 4.0))[0] == [0]
-    assert counts(seen(rows, 8.0))[0] == [0]
+    assert counts(seen(rows, 7.5))[0] == [0]
     write(tmp_path / "traffic/v2.0.0-1.jsonl", row(11.9, open=START + 1.5))
-    assert counts(seen(rows, 12.0))[0] == [0, 0, 1, 0, 0]
+    assert counts(seen(rows, 12.0))[0] == [0, 0, 1, 0, 0, 0]
 
 
 def test_labels_find_their_requests(tmp_path: Path, rows: LiveRows) -> None:

@@ -68,6 +68,23 @@ def test_open_is_the_oldest_request_of_the_file_still_under_way(tmp_path: Path) 
     assert [orjson.loads(line)["open"] for line in lines] == [1.0, 3.0, 6.0]
 
 
+def test_a_request_that_ends_a_silence_is_announced(tmp_path: Path) -> None:
+    """The first of a file, and the first after a quiet second; among others it is not."""
+    rows = Rows(tmp_path, "v1", "1")
+    first = rows.arrived(1.0, "r", copy=False, mirrored=True)
+    rows.announce(first)
+    rows.announce(rows.arrived(1.9, "r", copy=False, mirrored=True))
+    answer(rows, first, 2.0)
+    rows.announce(rows.arrived(3.1, "r", copy=False, mirrored=True))
+
+    said = [orjson.loads(line) for line in (tmp_path / "r" / "baseline-v1-1.jsonl").open("rb")]
+    assert [(line.get("id"), line["open"]) for line in said] == [
+        (None, 1.0),
+        ("a", 1.9),
+        (None, 1.9),
+    ]
+
+
 def test_an_abandoned_request_no_longer_holds_the_promise_back(tmp_path: Path) -> None:
     """A request whose handling broke off gets no row, and nobody waits for it."""
     rows = Rows(tmp_path, "v1", "1")

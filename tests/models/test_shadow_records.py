@@ -224,6 +224,41 @@ def test_a_request_still_under_way_keeps_its_place(shelf: Shelf) -> None:
     assert shelf.look(1.7).pairs["request_id"].to_list() == ["first", "second"]
 
 
+@pytest.mark.parametrize("silence", [0.0, 20.0], ids=["a new file", "after a silence"])
+def test_an_announced_request_keeps_its_place(shelf: Shelf, silence: float) -> None:
+    """Of a server whose file shows no row of it yet, while another server answers later ones."""
+    if silence:
+        shelf.row("baseline", "before", 0.0)
+        shelf.row("candidate", "before", 0.0)
+        assert shelf.look(1.0).pairs.height == 1
+    begun = START + silence
+    shelf.line(f"{ROLLOUT}/baseline-v1-1.jsonl", {"open": begun + 1.0})
+    shelf.line(f"{ROLLOUT}/baseline-v1-2.jsonl", second_server(begun + 1.2))
+    shelf.row("candidate", "second", silence + 1.2)
+    assert shelf.look(silence + 2.0).pending == 1
+
+    shelf.row("baseline", "first", silence + 1.0, ms=4000.0)
+    shelf.row("candidate", "first", silence + 1.0)
+    shadow = shelf.look(silence + 5.5)
+    assert shadow.pairs["request_id"].to_list()[-2:] == ["first", "second"]
+    assert (shadow.late, shadow.damaged) == (0, 0)
+
+
+def second_server(at: float) -> dict[str, object]:
+    """The row of a request that the second server answered."""
+    row = {"id": "second", "at": at, "status": 200, "ms": 1.0, "prediction": 1.5}
+    return {**row, "segment": None, "mirrored": True, "open": at + 0.001}
+
+
+def test_a_request_that_hangs_holds_others_back_for_the_timeout_only(shelf: Shelf) -> None:
+    """Its server promises nothing later than its arrival, for as long as it hangs."""
+    for second in range(1, 12):
+        shelf.row("baseline", f"r{second}", float(second), open=START + 0.5)
+        shelf.row("candidate", f"r{second}", float(second))
+
+    assert shelf.look(11.5).pairs["request_id"].to_list() == ["r1", "r2", "r3", "r4", "r5"]
+
+
 def test_a_row_that_breaks_the_promise_is_counted_and_left_out(shelf: Shelf) -> None:
     """A clock that was set back must not reorder what was judged."""
     for name, at in (("a", 2.0), ("b", 1.0)):
