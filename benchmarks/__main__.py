@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import commands, judging, kills, load, planning
+from benchmarks import commands, judging, kills, load, planning, speed
 
-SHORT = {"judging": judging, "commands": commands, "load": load}
+SHORT = {"judging": judging, "speed": speed, "commands": commands, "load": load}
 FULL = {**SHORT, "planning": planning, "kills": kills}
 
 

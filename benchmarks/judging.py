@@ -1,18 +1,12 @@
-"""Figures of the judge: level and delay of every gate beside naive peeking, and its speed.
+"""Figures of the judge: level and delay of every gate, beside naive peeking.
 
 `rows(full)` measures and returns table rows; short takes a minute or two, full some ten.
 """
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from analysis import default_policy, paired, rates
 from analysis.bets import Bets
@@ -25,7 +19,7 @@ from benchmarks.calibration import (
     naive_peeking,
     wilson_upper,
 )
-from benchmarks.hosts import Hosts, condemned, frozen_truth, late_delays, latency_only, table
+from benchmarks.hosts import Hosts, condemned, frozen_truth, late_delays, latency_only
 
 Row = dict[str, object]
 ALPHAS = (0.05, 0.001)
@@ -147,7 +141,7 @@ CASES = (
 
 def rows(full: bool) -> list[Row]:
     """Every figure of this room."""
-    return [*_gates(full), *_late(full), *_drift(full), *_speed()]
+    return [*_gates(full), *_late(full), *_drift(full)]
 
 
 def _gates(full: bool) -> Iterator[Row]:
@@ -241,69 +235,3 @@ def _drift(full: bool) -> Iterator[Row]:
         "level while looking at every pair": hits / reps,
         "at most": wilson_upper(hits, reps),
     }
-
-
-MEASURE = """
-import json, resource, sys, time
-{body}
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({{"cpu": time.process_time(), "rss": used.ru_maxrss * 1024, "said": str(said)}}))
-"""
-JUDGE = """
-from pathlib import Path
-from analysis import judge, parse_policy
-policy = parse_policy('[drift]\\nkind = "none"\\nreason = "benchmark"\\n')
-said = judge(Path(sys.argv[1]), policy).decision
-"""
-SCAN = """
-import polars as pl
-said = pl.read_parquet(sys.argv[1], columns=sys.argv[2].split(",")).height
-"""
-
-
-def _speed() -> Iterator[Row]:
-    """A million pairs from Parquet to the verdict, beside a scan of the same columns."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pairs.parquet"
-        names = million(path)
-        judged = _child(JUDGE, path)
-        scanned = _child(SCAN, path, ",".join(names))
-    yield {
-        "what": "1,000,000 pairs from Parquet to the verdict",
-        "decision": judged["said"],
-        "CPU s": judged["cpu"],
-        "peak RSS, MB": float(str(judged["rss"])) / 1e6,
-        "bare polars scan, CPU s": scanned["cpu"],
-        "bare polars scan, peak RSS, MB": float(str(scanned["rss"])) / 1e6,
-        "CPU ratio": float(str(judged["cpu"])) / float(str(scanned["cpu"])),
-        "RSS ratio": float(str(judged["rss"])) / float(str(scanned["rss"])),
-    }
-
-
-def million(path: Path, n: int = 1_000_000) -> list[str]:
-    """A healthy shadow of a million pairs with labels; the names of its columns."""
-    rng = np.random.default_rng(79)
-    arrived = 1_760_000_000_000_000 + np.cumsum(rng.exponential(3_000, n)).astype(np.int64)
-    common = rng.normal(0, 0.3, n)
-    latency = [9 * np.exp(common + rng.normal(0, 0.15, n)) for _ in range(2)]
-    label = np.exp(rng.normal(0, 1, n))
-    wrong = rng.random((2, n)) < np.array([[0.139], [0.117]])
-    frame = table(arrived, *latency).with_columns(
-        request_id=pl.int_range(n).cast(pl.String).str.zfill(32),
-        segment=pl.int_range(n).mod(7).cast(pl.String),
-        baseline_prediction=pl.Series(label * np.where(wrong[0], 2.5, 1.1)),
-        candidate_prediction=pl.Series(label * np.where(wrong[1], 2.6, 1.2)),
-        candidate_outcome=pl.lit("answered"),
-        label=pl.Series(label),
-        labelled_at=pl.col("arrived_at") + pl.duration(seconds=3),
-    )
-    frame.write_parquet(path)
-    return frame.columns
-
-
-def _child(body: str, *arguments: object) -> dict[str, object]:
-    """CPU seconds and peak memory of a fresh process, start of Python and imports included."""
-    command = [sys.executable, "-c", MEASURE.format(body=body), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
