@@ -21,7 +21,7 @@ demo: setup
 	@.venv/bin/pincex demo
 
 test: setup
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2
 
 check: setup
 	@$(PY) -m ruff check .

@@ -16,7 +16,11 @@ from benchmarks.small_client import Client
 from benchmarks.small_site import SmallSite
 from rollout.state import Phase
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.site,
+    pytest.mark.timeout(400),
+    pytest.mark.xdist_group("story"),
+]
 
 ALL = [*PHASES, *STEPS]
 CHOSEN = ALL if os.environ.get("PINCEX_KILLS") == "all" else SHORT
