@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cluster.database import Database
 from cluster.errors import ChainBroken
+from cluster.lock import Lease, require_newest
 
 GENESIS = "0" * 64
 COLUMNS = "seq, at, kind, component, region, actor, data, prev_hash, hash"
@@ -35,10 +36,15 @@ class Row:
 
 
 class Ledger:
-    """The append-only rows in the site's SQLite file."""
+    """The append-only rows in the site's SQLite file.
 
-    def __init__(self, path: Path) -> None:
+    With a `fence`, rows about the lease's component and region are added only while it is the
+    newest: between a check before and the row, somebody else could have taken over.
+    """
+
+    def __init__(self, path: Path, fence: Lease | None = None) -> None:
         self._database = Database(path)
+        self._fence = fence
 
     def close(self) -> None:
         """Give the file back."""
@@ -47,9 +53,15 @@ class Ledger:
     def append(
         self, kind: str, *, component: str, region: str, actor: str, data: Mapping[str, object]
     ) -> Row:
-        """Add a row, durable when this returns. `data` must be JSON without NaN (ValueError)."""
+        """Add a row, durable when this returns. `data` must be JSON without NaN (ValueError).
+
+        LostLock, and nothing added, where the fence does not hold any more.
+        """
         content = _canonical(dict(data))
+        fence = self._fence
         with self._database.writing() as connection:
+            if fence is not None and (fence.component, fence.region) == (component, region):
+                require_newest(connection, fence)
             last = connection.execute("SELECT seq, hash FROM rows ORDER BY seq DESC LIMIT 1")
             before, prev_hash = last.fetchone() or (0, GENESIS)
             at = datetime.now(UTC).isoformat(timespec="microseconds")

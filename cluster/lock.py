@@ -102,12 +102,12 @@ class Lock:
     def check(self, lease: Lease) -> None:
         """Raise LostLock unless `lease` is the newest of its component and region."""
         with self._database.reading() as connection:
-            _require_newest(connection, lease)
+            require_newest(connection, lease)
 
     def renew(self, lease: Lease) -> None:
         """Extend `lease` by its `ttl` from now."""
         with self._database.writing() as connection:
-            _require_newest(connection, lease)
+            require_newest(connection, lease)
             connection.execute(
                 "UPDATE leases SET expires = ? WHERE component = ? AND region = ?",
                 (_now() + lease.ttl, lease.component, lease.region),
@@ -185,7 +185,8 @@ def _holding(connection: sqlite3.Connection, component: str, region: str) -> Hol
     return Holding(component, region, holder, pid, _utc(since), _utc(expires), token)
 
 
-def _require_newest(connection: sqlite3.Connection, lease: Lease) -> None:
+def require_newest(connection: sqlite3.Connection, lease: Lease) -> None:
+    """Raise LostLock unless nobody has a newer token than `lease`, as of this transaction."""
     found = connection.execute(
         "SELECT token, holder, pid FROM leases WHERE component = ? AND region = ?",
         (lease.component, lease.region),

@@ -20,10 +20,11 @@ def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit
     holder = f"deploy-model {request.name} {request.version}"
     held = site.lock.held(request.name, site.region, holder, LEASE_SECONDS)
     with held as lease, keeping(site):
-        history, candidate, opened = check_deploy(site, request)
-        rollout = opened or open_deploy(site, request, history, candidate)
-        settle_or_owe(site, request.name, actor=actor())
-        eye = sight(site, rollout)
+        here = site.holding(lease)
+        history, candidate, opened = check_deploy(here, request)
+        rollout = opened or open_deploy(here, request, history, candidate)
+        settle_or_owe(here, request.name, actor=actor())
+        eye = sight(here, rollout)
         run(eye, lease, recorder)
         ended = eye.rollout()
         return exit_code(ended), report(ended)
@@ -34,7 +35,7 @@ def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[
     holder = f"resume {rollout.verb} {rollout.component} {rollout.candidate.version}"
     held = site.lock.held(rollout.component, site.region, holder, LEASE_SECONDS)
     with held as lease, keeping(site):
-        eye = sight(site, rollout)
+        eye = sight(site.holding(lease), rollout)
         run(eye, lease, recorder)
         ended = eye.rollout()
         return exit_code(ended), report(ended)

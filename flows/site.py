@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cluster.ledger import Ledger
 from cluster.local.home import Home
 from cluster.local.traffic import Traffic
-from cluster.lock import Lock
+from cluster.lock import Lease, Lock
 from cluster.outbox import Outbox
 from flows.refusal import bad_input
 from rollout.history import History, fold
@@ -26,10 +26,14 @@ LEASE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Site:
-    """The local site under ``$PINCEX_HOME``; an adapter is built when it is first asked for."""
+    """The local site under ``$PINCEX_HOME``; an adapter is built when it is first asked for.
+
+    With a `lease`, its ledger takes rows about what the lease is for only while nobody took over.
+    """
 
     name: str
     home: Home
+    lease: Lease | None = None
 
     @property
     def region(self) -> str:
@@ -37,7 +41,7 @@ class Site:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self.home.ledger)
+        return Ledger(self.home.ledger, self.lease)
 
     @cached_property
     def lock(self) -> Lock:
@@ -68,6 +72,10 @@ class Site:
     @property
     def prefect_url(self) -> str:
         return f"http://127.0.0.1:{self.home.site().ports.prefect}"
+
+    def holding(self, lease: Lease | None) -> "Site":
+        """The same site for whoever acts under this lease, or under none."""
+        return replace(self, lease=lease)
 
     def history(self, component: str) -> History:
         """What the ledger knows of a component in this region."""
