@@ -17,6 +17,7 @@ from cluster.database import Database
 from cluster.errors import LockHeld, LostLock, NotWritable, Unavailable
 from cluster.identity import host_name, start_mark
 
+GIVEN_BACK = 0.0
 COLUMNS = "component, region, token, holder, host, pid, mark, since, expires"
 
 
@@ -114,11 +115,14 @@ class Lock:
             )
 
     def release(self, lease: Lease) -> None:
-        """Free the lock if it is still this lease's; the token stays, so that it only grows."""
+        """Free the lock if it is still this lease's.
+
+        The token stays, so that it only grows, and the name, for those from whom it was taken.
+        """
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE leases SET holder = NULL WHERE component = ? AND region = ? AND token = ?",
-                (lease.component, lease.region, lease.token),
+                "UPDATE leases SET expires = ? WHERE component = ? AND region = ? AND token = ?",
+                (GIVEN_BACK, lease.component, lease.region, lease.token),
             )
 
     @contextlib.contextmanager
@@ -180,7 +184,7 @@ def _holding(connection: sqlite3.Connection, component: str, region: str) -> Hol
         return None
     _, _, token, holder, host, pid, mark, since, expires = found
     void = host == host_name() and start_mark(pid) != mark
-    if holder is None or expires <= _now() or void:
+    if expires <= _now() or void:
         return None
     return Holding(component, region, holder, pid, _utc(since), _utc(expires), token)
 
@@ -188,15 +192,17 @@ def _holding(connection: sqlite3.Connection, component: str, region: str) -> Hol
 def require_newest(connection: sqlite3.Connection, lease: Lease) -> None:
     """Raise LostLock unless nobody has a newer token than `lease`, as of this transaction."""
     found = connection.execute(
-        "SELECT token, holder, pid FROM leases WHERE component = ? AND region = ?",
+        "SELECT token, holder, pid, expires FROM leases WHERE component = ? AND region = ?",
         (lease.component, lease.region),
     ).fetchone()
-    if found is not None and found[0] == lease.token and found[1] is not None:
+    token, holder, pid, expires = found or (None, None, None, GIVEN_BACK)
+    if token == lease.token and expires != GIVEN_BACK:
         return
-    taker = f"by {found[1]} (process {found[2]})" if found and found[1] else "and given back"
+    lost = f"was taken from {lease.holder} by {holder} (process {pid})"
+    if token in (lease.token, None):
+        lost = f"was given back by {lease.holder}"
     raise LostLock(
-        f"the lock of {lease.component} in {lease.region} was taken from {lease.holder} {taker};"
-        " nothing more is written",
+        f"the lock of {lease.component} in {lease.region} {lost}; nothing more is written",
         hint=f"pincex resume {lease.component}",
     )
 

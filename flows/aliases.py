@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cluster.errors import Unavailable
+from cluster.files import exclusive
 from cluster.outbox import Errand
 from flows.site import Site
 from models.errors import RegistryError
@@ -10,6 +12,8 @@ from rollout.history import ALIASES, History, expected_aliases
 
 OWED = "aliases"
 ROLES = ("champion", "challenger", "previous")
+PATIENCE = 5.0
+"""Seconds for another process to settle; then the move is owed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,16 @@ class Foreign:
 
 
 def foreign(history: History, found: dict[str, str]) -> list[Foreign]:
-    """Aliases that hold neither what they should nor what we last wrote there."""
+    """Aliases that hold neither what they should nor what we wrote, or may have written, there.
+
+    A process that was killed between the alias and its row leaves what was meant at that time.
+    """
     expected = expected_aliases(history)
-    settled = history.settled_aliases or {}
+    ours = (expected, history.settled_aliases or {}, *history.meant_aliases)
     return [
         Foreign(alias, found.get(alias), expected.get(alias))
         for alias in ROLES
-        if found.get(alias) not in (expected.get(alias), settled.get(alias))
+        if found.get(alias) not in [aliases.get(alias) for aliases in ours]
     ]
 
 
@@ -60,19 +67,44 @@ def settle(site: Site, component: str, *, actor: str, overrule: bool = False) ->
 
     `overrule` sets foreign aliases back, too. Returns the foreign moves found; raises
     `Unavailable` where the registry does not answer, and the outbox still owes the move.
+    A foreign move that is left ends the debt: then `status` names it until somebody settles it.
+
+    One process at a time, by what the ledger says in its turn: whoever lost the lock meanwhile
+    writes the same as its new holder.
     """
+    with exclusive(site.home.run / "aliases.lock", patience=PATIENCE):
+        return _settle(site.holding(None), component, actor, overrule)
+
+
+def _settle(site: Site, component: str, actor: str, overrule: bool) -> list[Foreign]:
+    """Outside of the fence: an alias that was set, but not written down, would look foreign."""
+    errands = owed(site, component)
     history = site.history(component)
     found = site.registry.aliases(component)
     strangers = foreign(history, found)
-    if strangers and not overrule:
-        return strangers
+    if overrule or not strangers:
+        _write(site, component, history, found, actor, strangers)
+    # A foreign move waits for a person, whom `status` tells; trying again could change nothing.
+    for errand in errands:
+        site.outbox.done(errand.key)
+    return strangers
+
+
+def _write(
+    site: Site,
+    component: str,
+    history: History,
+    found: dict[str, str],
+    actor: str,
+    strangers: list[Foreign],
+) -> None:
     expected = expected_aliases(history)
     for alias in ROLES:
         if alias in expected and found.get(alias) != expected[alias]:
             site.registry.set_alias(component, alias, expected[alias])
         elif alias not in expected and alias in found:
             site.registry.delete_alias(component, alias)
-    if dict(history.settled_aliases or {}) != expected:
+    if strangers or dict(history.settled_aliases or {}) != expected:
         site.ledger.append(
             ALIASES,
             component=component,
@@ -80,9 +112,13 @@ def settle(site: Site, component: str, *, actor: str, overrule: bool = False) ->
             actor=actor,
             data={"aliases": expected, "overruled": [str(stranger) for stranger in strangers]},
         )
-    for errand in owed(site, component):
-        site.outbox.done(errand.key)
-    return strangers
+
+
+def behind(site: Site, component: str) -> bool:
+    """Whether the aliases do not say what the ledger says, whoever moved them."""
+    found = site.registry.aliases(component)
+    present = {alias: found[alias] for alias in ROLES if alias in found}
+    return present != expected_aliases(site.history(component))
 
 
 def settle_or_owe(site: Site, component: str, *, actor: str) -> str:
@@ -90,6 +126,6 @@ def settle_or_owe(site: Site, component: str, *, actor: str) -> str:
     owe(site, component)
     try:
         strangers = settle(site, component, actor=actor)
-    except RegistryError as error:
+    except (RegistryError, Unavailable) as error:
         return f"pending ({error})"
     return "; ".join(str(stranger) for stranger in strangers) or "done"

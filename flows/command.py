@@ -46,17 +46,18 @@ def deploy_model(options: argparse.Namespace) -> Answer:
 
 def promote_model(options: argparse.Namespace) -> Answer:
     """Refuse at once what has no PASS; else start the promotion and follow it."""
-    from flows.promote import refuse_early
+    from flows.promote import asked_version, refuse_unproven
 
     here = site(options.site)
     if options.override is not None and not options.override.strip():
         raise bad_input("--override needs a reason", '--override "why this is right"')
     require_up(here)
     after_watch(here, options.name)
-    refuse_early(here, options.name, options.version, options.override)
+    version = asked_version(here, options.name, options.version)
+    refuse_unproven(here, options.name, options.override)
     ensure_up(here, "mlflow")
     refuse_foreign(here, options.name, here.history(options.name))
-    given = json.dumps([options.name, options.version, options.override])
+    given = json.dumps([options.name, version, options.override])
     return _start(here, options, ["promote-model", here.name, given])
 
 
@@ -90,6 +91,7 @@ def _settle(here: Site, options: argparse.Namespace) -> Answer:
         done = keep_serving(here, options.name)
         text = "; ".join(done["overruled"]) or "no foreign alias was found"
         return Exit.DONE, done, f"set back to what serves: {text}"
+    after_watch(here, options.name)
     version = foreign_champion(here, options.name)
     given = json.dumps([options.name, version, f"follow-alias: champion named {version}"])
     keep_serving(here, options.name)

@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.local.instances import Instance, start_instances, stop_instances
+from cluster.local.instances import (
+    Instance,
+    start_instances,
+    stop_instances,
+    versions_up,
+)
 from cluster.local.route import Mirror, Route
 from cluster.lock import Lease
 from flows.aliases import owe, settle_or_owe
@@ -26,7 +31,7 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
     """Do it; the answer is a line for people."""
     match action:
         case BringUp(revision):
-            return bring_up(site, rollout.component, revision, policy)
+            return bring_up(site, rollout.component, revision, policy, lease)
         case Shift(weights, mirrored):
             return _shift(site, rollout, weights, mirrored, lease)
         case Enter(phase):
@@ -73,7 +78,7 @@ def _shift(
     return f"traffic: {shares}; copies to {copies or 'nobody'}"
 
 
-def bring_up(site: Site, component: str, revision: Revision, policy: "Policy") -> str:
+def bring_up(site: Site, component: str, revision: Revision, policy: "Policy", lease: Lease) -> str:
     """Servers of a revision from the site's verified copy, ready, warm and known to the proxy.
 
     Unavailable, with a server's last words, where that cannot be had in `ready_within`.
@@ -90,7 +95,8 @@ def bring_up(site: Site, component: str, revision: Revision, policy: "Policy") -
         )
         for number in range(1, policy.replicas + 1)
     ]
-    start_instances(site.home, component, revision.version, specs, policy.ready_within)
+    version, patience = revision.version, policy.ready_within
+    start_instances(site.home, component, version, specs, patience, lease_check=lease.check)
     return f"{revision.version} is ready and warm"
 
 
@@ -232,6 +238,6 @@ def retire_others(site: Site, component: str, drain_within: float) -> None:
     """Only what serves and what served before stay up."""
     history = site.history(component)
     kept = {served.revision.version for served in history.champions[-2:]}
-    for version in site.traffic.deployed(component):
+    for version in versions_up(site.home, component):
         if version not in kept:
             stop_instances(site.home, component, version, drain_within)

@@ -98,10 +98,19 @@ def _taken_over(followed: Following, progress: dict[str, Any] | None) -> dict[st
     if not followed.promoting or name is None or progress is None:
         return None
     seen_watching = progress["phase"] == Phase.WATCHING and _since(progress, followed.since)
-    if not seen_watching:
+    if not seen_watching or _by_another(followed, name):
         return None
     last = here.history(name).rollouts[-1]
     return {"exit": int(exit_code(last)), **report(last)}
+
+
+def _by_another(followed: Following, name: str) -> bool:
+    """Another command's promotion: the own process lives, and is not the one that watches."""
+    own = followed.running
+    if own is None or not own.alive:
+        return False
+    holder = followed.here.lock.holder(name, followed.here.region)
+    return holder is None or holder.pid != own.pid
 
 
 def _since(progress: dict[str, Any], moment: datetime) -> bool:

@@ -52,11 +52,7 @@ def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollo
         same = (opened.verb, opened.candidate) == (Verb.DEPLOY, candidate)
         if same:
             return history, candidate, opened
-        raise Refused(
-            f"{opened.verb} {request.name} {opened.candidate.version} is open "
-            f"({opened.phase}, since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
-            hint=f"pincex resume {request.name}, or end it: pincex rollback-model {request.name}",
-        )
+        raise open_already(opened)
     if champion is None and not request.first:
         raise bad_input(
             f"{request.name} has no champion to compare {request.version} with",
@@ -74,6 +70,16 @@ def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollo
         )
     refuse_foreign(site, request.name, history)
     return history, candidate, None
+
+
+def open_already(opened: Rollout) -> Refused:
+    """One rollout at a time: names the one there is, and how to end it."""
+    name = opened.component
+    return Refused(
+        f"{opened.verb} {name} {opened.candidate.version} is open "
+        f"({opened.phase}, since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
+        hint=f"pincex resume {name}, or end it: pincex rollback-model {name}",
+    )
 
 
 def refuse_foreign(site: Site, name: str, history: History) -> None:

@@ -8,7 +8,7 @@ from flows import evidence
 from flows.effects import enter
 from flows.keeping import keeping
 from flows.loop import Recorder, run
-from flows.openers import actor, open_rollout, refuse_foreign, revision
+from flows.openers import actor, open_already, open_rollout, refuse_foreign, revision
 from flows.policies import policy_text
 from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
@@ -26,41 +26,62 @@ def promote_model(
 ) -> tuple[Exit, dict[str, Any]]:
     """Judge everything seen so far once more, switch, and confirm by the platform's own word."""
     after_watch(site, name)
-    refuse_early(site, name, version, override)
+    refuse_unproven(site, name, override)
     holder = f"promote-model {name}"
     with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):
-        history = site.history(name)
+        here = site.holding(lease)
+        history = here.history(name)
         champion = _champion(history, name)
-        refuse_foreign(site, name, history)
+        if version == champion.version:
+            raise _overtaken(history, name)
+        refuse_foreign(here, name, history)
         opened = history.open
         if opened is not None and version in (None, opened.candidate.version):
-            eye = _rejudged(site, opened, champion, override)
+            eye = _rejudged(here, opened, champion, override)
         elif opened is not None:
-            raise Refused(
-                f"{opened.verb} {name} {opened.candidate.version} is open", hint="pincex status"
-            )
+            raise open_already(opened)
         else:
-            eye = _reopened(site, history, name, champion, version, override)
+            eye = _reopened(here, history, name, champion, version, override)
         run(eye, lease, recorder)
         ended = eye.rollout()
         return exit_code(ended), report(ended)
 
 
-def refuse_early(site: Site, name: str, version: str | None, override: str | None) -> None:
-    """What can be said without the lock: nothing to promote, or no verdict yet."""
+def asked_version(site: Site, name: str, version: str | None) -> str | None:
+    """The version meant, as of now: the open challenger where none is named; never the champion."""
     history = site.history(name)
-    champion = _champion(history, name)
-    opened = history.open
-    if version == champion.version:
+    if version == _champion(history, name).version:
         raise bad_input(
             f"{version} is the champion of {name} already", f"pincex model-status {name}"
         )
+    shadowed = history.open is not None and history.open.phase is Phase.SHADOW
+    if version is None and shadowed and history.open is not None:
+        return history.open.candidate.version
+    return version
+
+
+def refuse_unproven(site: Site, name: str, override: str | None) -> None:
+    """What can be said without the lock: there is no verdict yet."""
+    history = site.history(name)
+    champion = _champion(history, name)
+    opened = history.open
     if opened is None or override or opened.phase is not Phase.SHADOW or opened.waiting:
         return
     raise Refused(
         f"{name} {opened.candidate.version} has no PASS against {champion.version} yet",
         hint=f"pincex resume {name} follows it; --override REASON promotes without",
         code=Exit.HELD,
+    )
+
+
+def _overtaken(history: History, name: str) -> Refused:
+    """Somebody else promoted the same version since it was asked for."""
+    assert history.champion is not None
+    version, since = history.champion.revision.version, history.champion.since
+    return Refused(
+        f"{version} is the champion of {name} since {since:%H:%M:%S} UTC, "
+        f"by {history.champion.verb}",
+        hint=f"pincex model-status {name}",
     )
 
 

@@ -7,7 +7,8 @@ from flows import aliases, reports
 from flows.deploy import go_on, nothing_to_do
 from flows.keeping import keeping
 from flows.loop import Recorder
-from flows.openers import actor
+from flows.openers import actor, open_already, refuse_foreign
+from flows.platform import recorded
 from flows.refusal import Exit, Refused
 from flows.rollback import undo
 from flows.site import LEASE_SECONDS, Site
@@ -26,6 +27,8 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     settled = settle_owed(here, name)
     owed = reports.owed(here)
     missing = reports.hand_over(here)
+    if not ended:
+        refuse_foreign_of(here, settled)
     if not ended and not settled and not owed:
         raise nothing_to_do(name)
     code, report = ended[-1] if ended else (Exit.DONE, {})
@@ -33,12 +36,20 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
 
 
 def settle_owed(here: Site, name: str | None) -> dict[str, str]:
-    """The alias moves that could not be made when they were due."""
+    """The alias moves that could not be made when they were due, or that a person took back."""
     components = {str(errand.payload["component"]) for errand in aliases.owed(here, name)}
+    if name is not None and here.history(name).champion and aliases.behind(here, name):
+        components.add(name)
     return {
         component: aliases.settle_or_owe(here, component, actor=actor())
         for component in sorted(components)
     }
+
+
+def refuse_foreign_of(here: Site, settled: dict[str, str]) -> None:
+    """What a person has to settle is no success of a command that could not."""
+    for component in settled:
+        refuse_foreign(here, component, here.history(component))
 
 
 def keep_serving(here: Site, name: str) -> dict[str, Any]:
@@ -48,12 +59,24 @@ def keep_serving(here: Site, name: str) -> dict[str, Any]:
 
 
 def foreign_champion(here: Site, name: str) -> str:
-    """The version that a foreign champion alias names."""
+    """The version that a foreign champion alias names, if it may be promoted now."""
     history = here.history(name)
-    for stranger in aliases.foreign(history, here.registry.aliases(name)):
-        if stranger.alias == "champion" and stranger.found:
-            return stranger.found
-    raise Refused(f"nobody moved the champion alias of {name}", hint=f"pincex model-status {name}")
+    found = {one.alias: one for one in aliases.foreign(history, here.registry.aliases(name))}
+    moved = found.get("champion")
+    if moved is None or moved.found is None:
+        said = str(moved) if moved else f"nobody moved the champion alias of {name}"
+        raise Refused(
+            f"{said}: there is nothing to follow", hint=f"pincex resume {name} --keep-serving"
+        )
+    whole = {one.release for one in here.registry.versions(name) if one.manifest_sha256}
+    if moved.found not in whole:
+        raise Refused(
+            f"{moved}: {moved.found} has no manifest, so it cannot be followed",
+            hint=f"pincex resume {name} --keep-serving",
+        )
+    if history.open is not None:
+        raise open_already(history.open)
+    return moved.found
 
 
 def _continue(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
@@ -64,5 +87,8 @@ def _continue(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, d
     holder = f"resume rollback-model {rollout.component}"
     lease = here.lock.acquire(rollout.component, here.region, holder, LEASE_SECONDS)
     with kept(lease), keeping(here):
-        _, done = undo(here, rollout, lease, monotonic())
+        here = here.holding(lease)
+        done = "done by another process"
+        if recorded(here, rollout.component, rollout.id).closed is None:
+            _, done = undo(here, rollout, lease, monotonic())
     return Exit.DONE, {"model": rollout.component, "to": rollout.candidate.version, "done": done}

@@ -23,7 +23,7 @@ from rollout.decide import decide
 from rollout.facts import BringUp, Promote, Shift
 from rollout.history import History
 from rollout.policy import default_policy_text, parse
-from rollout.state import Ending, Revision, Rollout, Verb
+from rollout.state import Ending, Phase, Revision, Rollout, Verb
 from rollout.words import milliseconds
 
 DEADLINE = 60.0
@@ -34,15 +34,15 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     here = site(options.site)
     require_up(here)
     started = monotonic()
-    history = here.history(options.name)
-    target = _target(history, options.name)
+    target = _target(here.history(options.name), options.name)
     lease = here.lock.preempt(
         options.name, here.region, f"rollback-model {options.name}", LEASE_SECONDS
     )
     with kept(lease), keeping(here):
         ensure_keeper(here.home, resume_argv(here))
+        here = here.holding(lease)
         try:
-            rollout = _open(here, history, options.name, target, options.reason)
+            rollout = _open(here, options.name, target, options.reason)
         except NotWritable as error:
             return _unrecorded(here, options.name, target, error, lease)
         moved, bookkeeping = undo(here, rollout, lease, started)
@@ -80,13 +80,12 @@ def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[fl
 
 
 def _target(history: History, name: str) -> Revision:
-    if history.open is not None and history.open.verb is Verb.ROLLBACK:
-        return history.open.candidate
+    """What to return to; of a promotion that is under way, watched or being undone its stable."""
     moving = history.open
-    if moving is not None and moving.verb is not Verb.ROLLBACK and moving.stable is not None:
-        promoting = history.champion and history.champion.revision == moving.stable
-        if promoting and moving.phase == "PROMOTING":
-            return moving.stable
+    if moving is not None and moving.verb is Verb.ROLLBACK:
+        return moving.candidate
+    if moving is not None and moving.stable is not None and moving.phase is not Phase.SHADOW:
+        return moving.stable
     if history.champion is None:
         raise bad_input(f"{name} serves nothing on this site", "pincex status")
     if history.previous is None:
@@ -98,8 +97,14 @@ def _target(history: History, name: str) -> Revision:
     return history.previous.revision
 
 
-def _open(here: Site, history: History, name: str, target: Revision, reason: str) -> Rollout:
-    """Close what is open and open the rollback, unless it is open already."""
+def _open(here: Site, name: str, target: Revision, reason: str) -> Rollout:
+    """Close what is open and open the rollback, unless it is open already.
+
+    The target is the one of when the command began: of two rollbacks at once, the later one must
+    not go a version further back.
+    """
+    history = here.history(name)
+    _refuse_overtaken(here, history, name, target)
     if history.open is not None:
         if history.open.verb is Verb.ROLLBACK:
             return history.open
@@ -108,6 +113,20 @@ def _open(here: Site, history: History, name: str, target: Revision, reason: str
     policy = history.rollouts[-1].policy_text if history.rollouts else default_policy_text()
     return open_rollout(
         here, name, Verb.ROLLBACK, stable, target, policy, 1.0, 1.0, override=reason
+    )
+
+
+def _refuse_overtaken(here: Site, history: History, name: str, target: Revision) -> None:
+    """Somebody else returned to the target, or past it, between the two looks at the ledger."""
+    champion = history.champion
+    promoted = [served.revision for served in history.champions]
+    at_rest = history.open is None and traffic(here, name).serving == target.version
+    if champion is None or (target in promoted and not (at_rest and champion.revision == target)):
+        return
+    raise Refused(
+        f"{name} returned to {champion.revision.version} while this command began, "
+        f"by {champion.verb} at {champion.since:%H:%M:%S} UTC",
+        hint=f"pincex status; pincex rollback-model {name} goes further back",
     )
 
 

@@ -56,11 +56,15 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One component in one region: the stack of champions, the newest last, and its rollouts."""
+    """One component in one region: the stack of champions, the newest last, and its rollouts.
+
+    `settled_aliases` are those last written, `meant_aliases` what they should have said since.
+    """
 
     champions: tuple[Served, ...] = ()
     rollouts: tuple[Rollout, ...] = ()
     settled_aliases: Mapping[str, str] | None = None
+    meant_aliases: tuple[Mapping[str, str], ...] = ()
 
     @property
     def champion(self) -> Served | None:
@@ -104,7 +108,9 @@ def fold(rows: Iterable[Row]) -> History:
     """Replay the rows of one component and region, oldest first."""
     history = History()
     for row in rows:
-        history = _after(history, row)
+        before, history = expected_aliases(history), _after(history, row)
+        if (meant := expected_aliases(history)) != before:
+            history = replace(history, meant_aliases=(*history.meant_aliases, meant))
     return history
 
 
@@ -153,7 +159,7 @@ def _after(history: History, row: Row) -> History:
                 history, data["rollout"], closed=ending, phase=phase, reason=data["reason"]
             )
         case "aliases":
-            return replace(history, settled_aliases=dict(data["aliases"]))
+            return replace(history, settled_aliases=dict(data["aliases"]), meant_aliases=())
         case _:
             return history
 

@@ -1,7 +1,7 @@
 """The server processes of a version: started, ready and listed in Envoy; or drained and ended."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.errors import Unavailable
@@ -36,20 +36,30 @@ def role_of(component: str, version: str, number: int) -> str:
 
 
 def start_instances(
-    home: Home, component: str, version: str, specs: Sequence[Instance], timeout: float
+    home: Home,
+    component: str,
+    version: str,
+    specs: Sequence[Instance],
+    timeout: float,
+    *,
+    lease_check: Callable[[], None],
 ) -> list[Running]:
     """Run one server per spec, wait until each is ready, and list them in Envoy.
 
     Repeating it changes nothing about servers that already run from the same spec. If one does
     not become ready, those started here are ended again and Unavailable carries its last words.
+    `lease_check` raises when the caller lost the right to start them: who took over has taken
+    them out, and they must not come back.
     """
     cluster_name(component, version)
     before = set(_roles(home, component, version))
     roles = [role_of(component, version, number) for number in range(1, len(specs) + 1)]
     deadline = time.monotonic() + timeout
     try:
-        for role, spec in zip(roles, specs, strict=True):
-            want(home, _process(home, role, spec))
+        with Traffic(home).deciding():
+            lease_check()
+            for role, spec in zip(roles, specs, strict=True):
+                want(home, _process(home, role, spec))
         found = [
             _ready(home, role, spec, deadline) for role, spec in zip(roles, specs, strict=True)
         ]
@@ -57,10 +67,18 @@ def start_instances(
         for role in set(roles) - before:
             unwant(home, role)
         raise
-    _list(home, component, version, roles)
+    _list(home, component, version, roles, lease_check)
     for role in before - set(roles):
         unwant(home, role)
     return found
+
+
+def versions_up(home: Home, component: str) -> list[str]:
+    """The versions that Envoy has instances of, or whose servers are only being started."""
+    prefix = f"{component}@"
+    roles = [role for role in home.roles(home.processes) if role.startswith(prefix)]
+    starting = {role.removeprefix(prefix).rpartition("#")[0] for role in roles}
+    return sorted(starting | set(Traffic(home).deployed(component)))
 
 
 def stop_instances(home: Home, component: str, version: str, timeout: float) -> None:
@@ -86,8 +104,8 @@ def _ready(home: Home, role: str, spec: Instance, deadline: float) -> Running:
         try:
             return wait_ready(home, role, deadline - time.monotonic())
         except Unavailable:
-            moved = _process(home, role, spec)
-            if moved == wanted(home, role):
+            moved, present = _process(home, role, spec), wanted(home, role)
+            if present is None or moved == present:
                 raise
             want(home, moved)
 
@@ -119,12 +137,18 @@ def _on_port(role: str, spec: Instance, port: int) -> ProcessSpec:
     )
 
 
-def _list(home: Home, component: str, version: str, roles: Sequence[str]) -> None:
+def _list(
+    home: Home,
+    component: str,
+    version: str,
+    roles: Sequence[str],
+    lease_check: Callable[[], None],
+) -> None:
     """Tell Envoy the ports of a version's instances and wait until it would use all of them."""
     traffic = Traffic(home)
     specs = [wanted(home, role) for role in roles]
     ports = sorted(spec.port for spec in specs if spec is not None and spec.port is not None)
-    traffic.set_endpoints(component, version, ports)
+    traffic.set_endpoints(component, version, ports, lease_check=lease_check)
     deadline = time.monotonic() + LISTED_SECONDS
     while traffic.ready_hosts(component, version) != ports:
         if time.monotonic() > deadline:

@@ -25,6 +25,8 @@ def wait_ready(home: Home, role: str, timeout: float) -> Running:
     deadline = time.monotonic() + timeout
     deaths_before: int | None = None
     while time.monotonic() < deadline:
+        if wanted(home, role) != spec:
+            raise Unavailable(f"{role} was taken out again while it started")
         seen = recorded(home, role)
         if seen is not None and seen.spec == spec.digest:
             if deaths_before is None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cluster.errors import NotFound, Refused, TrafficNotMoved, Unavailable
@@ -30,9 +31,19 @@ class Traffic:
         self._admin = Admin(home.site())
         self._xds = Xds(home, self._admin)
 
-    def set_endpoints(self, component: str, version: str, ports: Sequence[int]) -> None:
-        """Make the instances on `ports` the ones of a version, ready to be routed to."""
-        self._write_endpoints(component, version, ports, draining=False)
+    def set_endpoints(
+        self,
+        component: str,
+        version: str,
+        ports: Sequence[int],
+        *,
+        lease_check: Callable[[], None],
+    ) -> None:
+        """Make the instances on `ports` the ones of a version, ready to be routed to.
+
+        `lease_check` is called where nobody can come between it and the write.
+        """
+        self._write_endpoints(component, version, ports, lease_check, draining=False)
 
     def endpoints(self, component: str, version: str) -> list[int]:
         """The ports of a version's instances; NotFound when it has none."""
@@ -81,7 +92,7 @@ class Traffic:
     def drain(self, component: str, version: str, timeout: float) -> None:
         """Give a version's instances nothing new and wait until what they have is done."""
         ports = self.endpoints(component, version)
-        self._write_endpoints(component, version, ports, draining=True)
+        self._write_endpoints(component, version, ports, _unchecked, draining=True)
         deadline, quiet = time.monotonic() + timeout, 0
         while quiet < QUIET_READINGS:
             active = self._active_by(deadline, component, version)
@@ -125,6 +136,10 @@ class Traffic:
                     raise
                 time.sleep(READING)
 
+    def deciding(self) -> AbstractContextManager[None]:
+        """What a process holds while it checks its lease and acts on what it found."""
+        return self._xds.lock()
+
     def _rotate_copy_log(self) -> None:
         """Begin a new log of copies when nobody is writing it and it has become long."""
         log = self._home.upstream_log
@@ -134,12 +149,19 @@ class Traffic:
                 self._admin.reopen_logs()
 
     def _write_endpoints(
-        self, component: str, version: str, ports: Sequence[int], *, draining: bool
+        self,
+        component: str,
+        version: str,
+        ports: Sequence[int],
+        lease_check: Callable[[], None],
+        *,
+        draining: bool,
     ) -> None:
         names = cluster_name(component, version), copy_cluster_name(component, version)
         file = self._directory(component, version) / "endpoints.json"
         changes: list[Change] = []
         with self._xds.lock():
+            lease_check()
             if draining:
                 self._require_unrouted(component, version)
             make_directory(file.parent)
@@ -209,3 +231,7 @@ class Traffic:
 
     def _directory(self, component: str, version: str) -> Path:
         return self._home.endpoints / cluster_name(component, version)
+
+
+def _unchecked() -> None:
+    """Draining needs no lease: it is refused while a route names the version."""

@@ -41,7 +41,7 @@ class LocalSite:
         log = self.home.path / f"{version}.log"
         argv = (sys.executable, str(ECHO), "{port}", version, str(log), str(delay))
         specs = [Instance(argv, cwd="/", grace=1.0)] * count
-        return start_instances(self.home, "price", version, specs, timeout=20)
+        return start_instances(self.home, "price", version, specs, timeout=20, lease_check=FREE)
 
     def route(self, weights: dict[str, int], mirror: Mirror | None = None) -> Route:
         """Set the route of `price`."""

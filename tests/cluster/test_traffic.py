@@ -135,7 +135,8 @@ def test_a_drained_version_gets_traffic_only_after_it_was_listed_again(serving: 
     with pytest.raises(Refused, match="draining"):
         serving.route({"v2": 100})
 
-    serving.traffic.set_endpoints("price", "v2", serving.traffic.endpoints("price", "v2"))
+    ports = serving.traffic.endpoints("price", "v2")
+    serving.traffic.set_endpoints("price", "v2", ports, lease_check=FREE)
     serving.route({"v2": 100})
 
     assert serving.ask()[2]["name"] == "v2"
@@ -319,7 +320,7 @@ def test_a_server_that_never_gets_ready_is_ended_with_its_last_words(site: Local
     broken = Instance((sys.executable, "-c", "raise SystemExit('no model file')"), cwd="/")
 
     with pytest.raises(Unavailable, match=r"(?s)price@v1#1 keeps ending.*no model file"):
-        start_instances(site.home, "price", "v1", [broken], timeout=20)
+        start_instances(site.home, "price", "v1", [broken], timeout=20, lease_check=FREE)
 
     assert site.home.roles(site.home.processes) == ["envoy"]
     assert site.traffic.deployed("price") == []
