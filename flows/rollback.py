@@ -134,7 +134,7 @@ def _unrecorded(
     here: Site, name: str, target: Revision, error: ClusterError, lease: Lease
 ) -> tuple[int, dict[str, Any], str]:
     """The ledger cannot be written: traffic moves all the same, and the command says so loudly."""
-    bring_up(here, name, target, parse(default_policy_text()))
+    bring_up(here, name, target, parse(default_policy_text()), lease)
     here.traffic.set_route(name, Route({target.version: 100}), lease_check=lease.check)
     serving = traffic(here, name).serving
     raise Refused(
