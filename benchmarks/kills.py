@@ -202,8 +202,8 @@ def _back(here: SmallSite, under_way: UnderWay, killed: Killed) -> bool:
             return spec is None or (process is not None and restarted and is_ready(spec, process))
 
 
-def _healthy(here: SmallSite, version: str) -> bool:
-    return len(here.site.traffic.ready_hosts(MODEL, version)) == REPLICAS
+def _healthy(here: SmallSite, version: str, replicas: int) -> bool:
+    return len(here.site.traffic.ready_hosts(MODEL, version)) == replicas
 
 
 def _settled(here: SmallSite, under_way: UnderWay) -> bool:
@@ -213,15 +213,23 @@ def _settled(here: SmallSite, under_way: UnderWay) -> bool:
     return not here.status()["differences"]
 
 
-def agree(here: SmallSite) -> None:
-    """Traffic, ledger and alias name one healthy version, and nothing bad ever passed."""
+def agree(here: SmallSite, replicas: int = REPLICAS) -> None:
+    """Traffic, ledger and alias name one healthy version, and nothing bad ever passed.
+
+    Copies are made only for a shadow that waits for its promotion.
+    """
     champion = here.history().champion
     assert champion is not None
     version = champion.revision.version
     route = traffic(here.site, MODEL)
-    assert (route.weights, route.mirrored) == ({version: 100}, None), route
+    waiting = here.history().open
+    mirrored = route.mirrored.version if route.mirrored else None
+    assert route.weights == {version: 100}, route
+    assert mirrored == (waiting.candidate.version if waiting else None), route
     assert here.alias("champion") == version
-    eventually(lambda: _healthy(here, version), PATIENCE, f"all servers of {version} are ready")
+    eventually(
+        lambda: _healthy(here, version, replicas), PATIENCE, f"all servers of {version} are ready"
+    )
     here.site.ledger.verify()
     wrong = [rollout for rollout in here.history().rollouts if _passed_wrongly(rollout)]
     assert wrong == []

@@ -80,6 +80,7 @@ class SmallSite:
     """One site in a directory of its own; nothing of it is alive after `end`."""
 
     directory: Path
+    python: str = sys.executable
     home: Home = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +99,7 @@ class SmallSite:
     def command(self, *words: str) -> subprocess.Popen[str]:
         """Start a command; the caller waits for it with `ended`."""
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *words, "--json"],
+            [self.python, "-m", "flows.cli", *words, "--json"],
             cwd=ROOT,
             env={**os.environ, "PINCEX_HOME": str(self.home.path)},
             stdin=subprocess.DEVNULL,
@@ -162,9 +163,11 @@ def small_models(directory: Path) -> None:
 
 
 @contextmanager
-def small_site(directory: Path, policy: str = POLICY) -> Iterator[SmallSite]:
+def small_site(
+    directory: Path, policy: str = POLICY, python: str = sys.executable
+) -> Iterator[SmallSite]:
     """A running site whose champion is v1.0.0 and that knows all the small versions."""
-    here = SmallSite(directory)
+    here = SmallSite(directory, python)
     here.hold_to(policy)
     models = directory / "models"
     try:

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cluster.files import writing
+from cluster.files import make_directory, writing
 from flows.site import Site
 
 
 def live_folder(here: Site) -> Path:
     """Where flow processes leave what their followers read."""
     directory = here.home.path / "live"
-    directory.mkdir(exist_ok=True)
+    make_directory(directory)
     return directory
 
 
@@ -31,9 +31,15 @@ def publish(here: Site, progress: dict[str, Any]) -> None:
 
 
 def read(here: Site, component: str) -> dict[str, Any] | None:
-    """The progress of the last look, if there was one."""
+    """The progress of the last look, if there was one and it is whole.
+
+    The file is not synced to disk, so a power cut may leave half of it; the next look writes it.
+    """
     path = progress_file(here, component)
     if not path.is_file():
         return None
-    progress: dict[str, Any] = json.loads(path.read_text())
+    try:
+        progress: dict[str, Any] = json.loads(path.read_text())
+    except ValueError:
+        return None
     return progress

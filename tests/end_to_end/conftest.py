@@ -5,13 +5,19 @@ from collections.abc import Iterator
 import pytest
 from story_parts import Story, lived
 
+from benchmarks.probed import probed_python
 from benchmarks.small_site import UNWATCHED, SmallSite, small_site
 
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSite]:
-    """A running site whose champion is v1.0.0 and that knows the small versions."""
-    with small_site(tmp_path_factory.mktemp("end-to-end"), UNWATCHED) as site:
+    """A running site whose champion is v1.0.0 and that knows the small versions.
+
+    Its processes can be asked for their steps; they are not, unless a test asks.
+    """
+    directory = tmp_path_factory.mktemp("end-to-end")
+    python = str(probed_python(directory / "probed"))
+    with small_site(directory, UNWATCHED, python) as site:
         yield site
 
 

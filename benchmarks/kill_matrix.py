@@ -1,0 +1,266 @@
+"""`python -m benchmarks.kill_matrix`: every step of every verb, killed before it and after it.
+
+The steps are what the verbs' own processes report (`benchmarks.step_probe`), so that an effect
+added to the code is in the next matrix; a step that shows up only while others are killed is
+killed, too. Each row is appended to a file as it is made, and a later run goes on from there.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.kill_stages import prove
+from benchmarks.kill_verbs import VERBS, Verb, Words
+from benchmarks.kills import agree
+from benchmarks.probed import probed_python
+from benchmarks.small_client import Client
+from benchmarks.small_site import POLICY, SmallSite, eventually, small_site
+from benchmarks.step_plan import Point, Seen, Steps, killings, points
+
+# One server per version: none of them is killed here, and a start of one takes seconds.
+WATCHED = f"{POLICY}\n[rollout]\nreplicas = 1\n\n[rollout.watch]\nseconds = 3\n"
+PATIENCE = 240.0
+SEED = 20261125
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kill: where, what followed, how it ended, and what it cost.
+
+    `seconds` is from the kill until all was settled; `killed` is false where the verb ended
+    without coming to this point, which happens where a step depends on the time that passes.
+    """
+
+    verb: str
+    process: str
+    step: str
+    side: str
+    killed: bool
+    then: str
+    state: str
+    seconds: float
+    sent: int
+    failed: int
+    doubled: int
+    error: str = ""
+
+
+class Matrix:
+    """Two sites: one that serves a client all the time, one that is made and ended."""
+
+    def __init__(self, here: SmallSite, other: SmallSite, client: Client, steps: Steps) -> None:
+        self.here, self.other, self.client, self.steps = here, other, client, steps
+
+    def trace(self, verb: Verb) -> list[Seen]:
+        """What the verb does when nobody kills it."""
+        site = self._site(verb)
+        words = verb.prepare(site)
+        with self.steps.watching(verb.verb):
+            ran = site.pincex(*words)
+            assert ran.code in (0, 3), ran
+            eventually(lambda: verb.settled(site, words), PATIENCE, f"{verb.name} is settled")
+        return self.steps.seen()
+
+    def kill(self, verb: Verb, point: Point, turn: int) -> Row:
+        """Kill at a point, let the next command follow, and require one good end."""
+        site = self._site(verb)
+        words = verb.prepare(site)
+        sent, failed = self.client.sent, len(self.client.failures)
+        begun = time.monotonic()
+        with self.steps.watching(verb.verb, point):
+            command = site.command(*words)
+            eventually(lambda: self._over(verb, site, words, command), PATIENCE, "the kill")
+            killed = self.steps.killed_at()
+            again = verb.again(words)[turn % len(verb.again(words))]
+            if killed is not None:
+                site.pincex(*again)
+        command.communicate(timeout=PATIENCE)
+        eventually(lambda: verb.settled(site, words), PATIENCE, f"{verb.name} is settled")
+        seconds = time.monotonic() - (killed or begun)
+        if verb.live:
+            agree(site, replicas=1)
+        return Row(
+            verb.name,
+            point.process,
+            point.step,
+            point.side,
+            killed is not None,
+            again[0] if again[0] != words[0] else "the same",
+            verb.state(site, words),
+            round(seconds, 1),
+            self.client.sent - sent,
+            len(self.client.failures) - failed,
+            self.client.doubled,
+        )
+
+    def _over(
+        self, verb: Verb, site: SmallSite, words: Words, command: subprocess.Popen[str]
+    ) -> bool:
+        """Whether the kill has happened, or cannot happen any more."""
+        if self.steps.killed_at() is not None:
+            return True
+        return command.poll() is not None and verb.settled(site, words)
+
+    def _site(self, verb: Verb) -> SmallSite:
+        return self.here if verb.live else self.other
+
+
+@contextmanager
+def matrix(directory: Path) -> Iterator[Matrix]:
+    """Both sites up, v2.0.0 proven, a client asking; nothing is left afterwards."""
+    python = str(probed_python(directory / "probed"))
+    (directory / "other").mkdir()
+    other = SmallSite(directory / "other", python)
+    with ExitStack() as stack:
+        here = stack.enter_context(small_site(directory, WATCHED, python))
+        stack.callback(other.end)
+        client = stack.enter_context(here.load())
+        prove(here)
+        assert here.pincex("promote-model", "price").code == 0
+        yield Matrix(here, other, client, Steps(directory / "steps"))
+
+
+class Results:
+    """The rows so far and the traces they rest on, in files that the next run goes on from."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._rows, self._traces = folder / "rows.jsonl", folder / "traces"
+        self._traces.mkdir(exist_ok=True)
+
+    def rows(self) -> list[Row]:
+        """Every row, the newest for a point last."""
+        if not self._rows.exists():
+            return []
+        return [Row(**json.loads(line)) for line in self._rows.read_text().splitlines()]
+
+    def add(self, row: Row) -> None:
+        """Keep a row at once."""
+        with self._rows.open("a") as file:
+            file.write(json.dumps(asdict(row)) + "\n")
+
+    def trace(self, verb: Verb) -> list[Seen] | None:
+        """The steps of a verb, where they are known."""
+        file = self._traces / f"{verb.name}.jsonl"
+        if not file.exists():
+            return None
+        return [Seen(**json.loads(line)) for line in file.read_text().splitlines()]
+
+    def keep_trace(self, verb: Verb, trace: Sequence[Seen]) -> None:
+        """Keep what a verb reported."""
+        lines = [json.dumps(asdict(seen)) for seen in trace]
+        (self._traces / f"{verb.name}.jsonl").write_text("\n".join(lines) + "\n")
+
+    def note(self, verb: Verb, seen: Sequence[Seen]) -> list[Seen]:
+        """Add steps that a run reported and nobody knew; which those were."""
+        known = self.trace(verb) or []
+        places = {(entry.process, entry.step) for entry in known}
+        new = [entry for entry in dict.fromkeys(seen) if (entry.process, entry.step) not in places]
+        if new:
+            self.keep_trace(verb, [*known, *new])
+        return new
+
+
+def done(rows: Sequence[Row]) -> set[tuple[str, Point]]:
+    """The points that came to a good end."""
+    return {(row.verb, Point(row.process, row.step, row.side)) for row in rows if not row.error}
+
+
+def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
+    """What is still to be killed; promotions and rollbacks take turns, as one prepares the other.
+
+    Steps that two ways of one verb share are killed once.
+    """
+    known = done(results.rows())
+    covered: set[tuple[str, str, str]] = set()
+    queues = []
+    for verb in verbs:
+        own = [
+            kill
+            for kill in killings(results.trace(verb) or [])
+            if (verb.verb, kill.seen.process, kill.seen.step) not in covered
+            or verb.verb in ("up", "down")
+        ]
+        covered |= {(verb.verb, kill.seen.process, kill.seen.step) for kill in own}
+        queues.append([(verb, p) for p in points(own) if (verb.name, p) not in known])
+    first, second, *rest = [*queues, [], []]
+    if {verb.name for verb in verbs[:2]} == {"rollback-model", "promote-model"}:
+        short = min(len(first), len(second))
+        turns = [cell for pair in zip(second, first, strict=False) for cell in pair]
+        return [
+            *turns,
+            *first[short:],
+            *second[short:],
+            *(cell for queue in rest for cell in queue),
+        ]
+    return [cell for queue in queues for cell in queue]
+
+
+def run(board: Matrix, results: Results, verbs: Sequence[Verb], sample: int | None) -> int:
+    """Kill at every point that is left; the number of those that did not end well."""
+    for verb in verbs:
+        if results.trace(verb) is None:
+            results.keep_trace(verb, board.trace(verb))
+            found = killings(results.trace(verb) or [])
+            say(f"{verb.name}: {len(found)} steps, {len(points(found))} kills")
+    wrong, cells = 0, todo(results, verbs)
+    if sample is not None:
+        cells = random.Random(SEED).sample(cells, min(sample, len(cells)))
+    for number, (verb, point) in enumerate(cells):
+        row = _row(board, verb, point, number)
+        results.add(row)
+        wrong += bool(row.error)
+        new = results.note(verb, board.steps.seen())
+        say(f"{number + 1}/{len(cells)} {row}" + (f" NEW {new}" if new else ""))
+    return wrong
+
+
+def _row(board: Matrix, verb: Verb, point: Point, turn: int) -> Row:
+    """A row; one that ends badly is a row, too, and the next kill starts from there."""
+    sent, failed = board.client.sent, len(board.client.failures)
+    try:
+        return board.kill(verb, point, turn)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        return Row(
+            verb.name, point.process, point.step, point.side, True, "", "NOT SETTLED", 0.0,
+            board.client.sent - sent, len(board.client.failures) - failed,
+            board.client.doubled, error=str(error)[:2000],
+        )  # fmt: skip
+
+
+def say(text: str) -> None:
+    """Progress, with the time of day."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run the matrix, or what is left of it; the exit code says whether all ended well."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_matrix", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path(".pincex-kills"), help="kept here")
+    parser.add_argument("--only", action="append", help="a verb of the table; default all")
+    parser.add_argument("--sample", type=int, help="so many kills, the same ones each time")
+    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    verbs = [verb for verb in VERBS if options.only is None or verb.name in options.only]
+    results = Results(options.results)
+    with (
+        tempfile.TemporaryDirectory(prefix="pincex-matrix-") as directory,
+        matrix(Path(directory)) as board,
+    ):
+        wrong = run(board, results, verbs, options.sample)
+    left = [] if options.sample else todo(results, verbs)
+    say(f"{wrong} not settled, {len(left)} points left")
+    return int(bool(wrong or left))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
