@@ -30,6 +30,7 @@ VERBS = {
     "status": ("flows.status:status", "what serves, what is open, what runs"),
     "judge": ("flows.judging:judge", "judge a table of pairs"),
     "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
+    "model-report": ("flows.model_report:model_report", "how a model did over a day or a week"),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
@@ -74,6 +75,13 @@ def _model_arguments(made: dict[str, Any]) -> None:
     for verb in ("register-model", "deploy-model", "promote-model", "rollback-model", "labels"):
         made[verb].add_argument("name", help="model name, such as price-predictor")
     made["model-status"].add_argument("name", help="model name")
+    made["model-report"].add_argument("name", help="model name")
+    made["model-report"].add_argument(
+        "--days", type=int, choices=(1, 7), default=1, help="the last day (default) or week"
+    )
+    made["model-report"].add_argument(
+        "--report", metavar="FILE.html", help="write it as one page, too"
+    )
     plan = made["plan"]
     plan.add_argument("name", help="model name")
     plan.add_argument("--rate", type=float, help="requests a second (default: as recorded)")

@@ -41,6 +41,8 @@ def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[
         return exit_code(ended), report(ended)
 
 
-def nothing_to_do(name: str | None) -> Refused:
-    """No rollout is open."""
-    return Refused(f"no rollout of {name or 'any model'} is open", hint="pincex status")
+class NothingToDo(Refused):
+    """No rollout is open that nobody is at."""
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__(f"no rollout of {name or 'any model'} is open", hint="pincex status")

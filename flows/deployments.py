@@ -1,21 +1,28 @@
 """The verbs as Prefect flows with typed parameters; each runs the command's own code."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import httpx
-from prefect import State, flow, tags
+from prefect import State, flow, get_run_logger, tags
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.states import Completed
 from pydantic import Field
 
+from cluster.files import make_directory
+from flows.deploy import NothingToDo
 from flows.dispatch import dispatch
 from flows.loop import Recorder
 from flows.openers import Request, share
 from flows.policies import policy_text
-from flows.prefect_record import InPrefect
+from flows.prefect_record import LOST, InPrefect
 from flows.refusal import Exit, Refused
 from flows.site import Site, site
+from flows.zombies import process_tag
 
 SiteName = Literal["local"]
 Percent = Annotated[float, Field(gt=0, le=100)]
@@ -30,7 +37,7 @@ def run_recorded(site_name: str, verb: str, rest: list[str]) -> Outcome:
     """Run the verb of a flow process as a flow; without Prefect's record where the server dies."""
     ended.clear()
     try:
-        with tags("pincex", site_name, *_component(verb, rest)):
+        with tags("pincex", site_name, *_component(verb, rest), process_tag()):
             _run_flow(site_name, verb, rest)
     except (httpx.HTTPError, PrefectException):
         if not ended:
@@ -119,7 +126,11 @@ def resume(name: str | None = None, site_name: SiteName = "local") -> State[Any]
         name: One model; every model when empty.
         site_name: Where to run it.
     """
-    return _conclude(site(site_name), "resume", [name] if name else [])
+    try:
+        return _conclude(site(site_name), "resume", [name] if name else [])
+    except NothingToDo as nothing:
+        ended.append((nothing.code, nothing.as_dict()))
+        return Completed(name="Nothing to do", message=nothing.message)
 
 
 @flow(name="rollback-model", flow_run_name="rollback-model {name}, {site_name}")
@@ -163,6 +174,33 @@ def labels(name: str, file: str, site_name: SiteName = "local") -> dict[str, Any
     return _command(["labels", name, file, "--site", site_name])
 
 
+@flow(name="model-report", flow_run_name="model-report over {days} d, {site_name}")
+def model_report(
+    name: str | None = None, days: Literal[1, 7] = 1, site_name: SiteName = "local"
+) -> list[dict[str, Any]]:
+    """How a model did over the last day or week, as a page here and a file under reports/.
+
+    Args:
+        name: One model; every model that the ledger knows when empty.
+        days: The last day or the last week.
+        site_name: Where to run it.
+    """
+    from rollout.model_report_text import markdown
+
+    here = site(site_name)
+    make_directory(here.home.reports)
+    names = [name] if name else sorted({row.component for row in here.ledger.rows()})
+    made = []
+    for one in names:
+        file = here.home.reports / f"{one}-{days}d-{datetime.now(UTC):%Y-%m-%d}.html"
+        words = ["model-report", one, "--days", str(days), "--report", str(file)]
+        report = _command([*words, "--site", site_name])
+        key = f"{one}-report-{days}d".lower().replace("_", "-")
+        create_markdown_artifact(markdown(report), key=key, description=str(file))
+        made.append(report)
+    return made
+
+
 @flow(name="judge", flow_run_name="judge {pairs}")
 def judge(pairs: str, policy: str | None = None) -> dict[str, Any]:
     """Judge a table of pairs; a verdict of FAIL or INCONCLUSIVE is a result, not a failure.
@@ -175,6 +213,7 @@ def judge(pairs: str, policy: str | None = None) -> dict[str, Any]:
 
 
 def _conclude(here: Site, verb: str, rest: list[str]) -> State[Any]:
+    _say_process()
     recorder: Recorder = InPrefect(here)
     code, report = dispatch(here, verb, rest, recorder)
     ended.append((code, report))
@@ -188,7 +227,21 @@ def _command(arguments: list[str]) -> dict[str, Any]:
     """A verb without steps of its own: the command, with its report as the result."""
     from flows.cli import answer
 
+    _say_process()
     code, report, _ = answer(arguments)
     if code in (Exit.FAILED, Exit.BAD_INPUT):
         raise Refused(str(report), hint="", code=Exit(code))
     return report
+
+
+def _say_process() -> None:
+    """A run that Prefect started says which process it is; the others said so at their start."""
+    run = FlowRunContext.get()
+    tag = process_tag()
+    if run is None or run.flow_run is None or tag in run.flow_run.tags:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.flow_run.id, tags=[*run.flow_run.tags, tag])
+    except LOST as error:
+        get_run_logger().warning("Prefect does not know our process: %s", type(error).__name__)

@@ -42,10 +42,14 @@ def policy_file(path: Path) -> str:
 
 
 def write_report(path: Path, verdict: "Verdict", pairs: "Pairs", policy_text: str | None) -> None:
-    """The verdict as one HTML file; a place that takes no file is bad input."""
+    """The verdict as one HTML file."""
     from analysis import page
 
-    content = page(verdict, pairs, policy_text)
+    write_page(path, page(verdict, pairs, policy_text))
+
+
+def write_page(path: Path, content: str) -> None:
+    """A page as a file; a place that takes none is bad input."""
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:

@@ -8,12 +8,15 @@ follower that comes late still reads it.
 import json
 import os
 import sys
+import threading
 from typing import Any
 
 from cluster.files import write_whole
+from flows import zombies
 from flows.asked import prefect_answers
 from flows.dispatch import dispatch
 from flows.loop import Unrecorded
+from flows.prefect_api import PrefectLost
 from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
@@ -48,11 +51,25 @@ def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, An
     if _undoing(here, verb, rest):
         return dispatch(here, verb, rest, Unrecorded())
     if prefect_answers(here):
+        if verb == "resume":
+            _bury_aside(here, rest[0] if rest else None)
         from flows import deployments
 
         return deployments.run_recorded(here.name, verb, rest)
     print("Prefect does not answer: this rollout is not recorded there", file=sys.stderr)  # noqa: T201
     return dispatch(here, verb, rest, Unrecorded())
+
+
+def _bury_aside(here: Site, name: str | None) -> None:
+    """The runs of dead processes are marked beside the rollout, which waits for none of it."""
+
+    def bury() -> None:
+        try:
+            zombies.bury(here, heir=name)
+        except PrefectLost as error:
+            print(f"dead flow runs are marked later: {error}", file=sys.stderr)  # noqa: T201
+
+    threading.Thread(target=bury, daemon=True).start()
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:

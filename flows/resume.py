@@ -4,7 +4,7 @@ from typing import Any
 
 from cluster.lock import kept
 from flows import aliases, reports
-from flows.deploy import go_on, nothing_to_do
+from flows.deploy import NothingToDo, go_on
 from flows.keeping import keeping
 from flows.loop import Recorder
 from flows.openers import actor, open_already, refuse_foreign
@@ -21,7 +21,10 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     opened = [
         rollout
         for component in sorted(components)
-        if name in (None, component) and (rollout := here.history(component).open)
+        if name in (None, component)
+        and (rollout := here.history(component).open)
+        # Asked for all, what somebody is at is left to them; asked by name, they are named.
+        and (name or here.lock.holder(component, here.region) is None)
     ]
     ended = [_continue(here, rollout, recorder) for rollout in opened]
     settled = settle_owed(here, name)
@@ -30,7 +33,7 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     if not ended:
         refuse_foreign_of(here, settled)
     if not ended and not settled and not owed:
-        raise nothing_to_do(name)
+        raise NothingToDo(name)
     code, report = ended[-1] if ended else (Exit.DONE, {})
     return code, report | {"aliases": settled, "reports": {"owed": owed, "missing": missing}}
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import yaml
 from prefect import serve
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 
 from cluster.local.spawn import ROLE_VARIABLE
+from flows import every_minute
 from flows.asked import prefect_answers
 from flows.site import site
 
@@ -23,12 +27,16 @@ def serve_deployments(site_name: str) -> None:
     # A flow run's process must not be taken for this one by the keeper.
     os.environ[ROLE_VARIABLE] = "flow run"
     here = site(site_name)
-    while os.environ.get("PREFECT_API_URL", "").startswith(
-        here.prefect_url
-    ) and not prefect_answers(here):
+    own = os.environ.get("PREFECT_API_URL", "").startswith(here.prefect_url)
+    while own and not prefect_answers(here):
         time.sleep(0.5)
-    # Pausing asks the server, for ten seconds where `down` ended it first; there are no schedules.
     made = [_deployment(entry) for entry in entries()]
+    if own:
+        (resume,) = (one for one in made if one.flow_name == "resume")
+        made.remove(resume)
+        every_minute.start(site_name, str(resume.apply()))
+    # Pausing asks the server, for ten seconds where `down` ended it first. Schedules go on without
+    # us: what they ask for meanwhile is done once when we are back.
     serve(*made, pause_on_shutdown=False, print_starting_message=False)
 
 
@@ -47,8 +55,23 @@ def _deployment(entry: dict[str, Any]) -> RunnerDeployment:
         tags=entry["tags"],
         parameters=entry["parameters"],
         version=entry["version"],
+        schedules=[_schedule(declared) for declared in entry["schedules"]],
+        concurrency_limit=_limit(entry.get("concurrency_limit")),
     )
     return deployment
+
+
+def _schedule(declared: dict[str, Any]) -> DeploymentScheduleCreate:
+    """The same fields that `prefect deploy` reads."""
+    return DeploymentScheduleCreate(
+        schedule=CronSchedule(cron=declared["cron"], timezone=declared["timezone"]),
+        slug=declared["slug"],
+        parameters=declared.get("parameters", {}),
+    )
+
+
+def _limit(declared: dict[str, Any] | None) -> ConcurrencyLimitConfig | None:
+    return ConcurrencyLimitConfig(**declared) if declared else None
 
 
 if __name__ == "__main__":

@@ -66,6 +66,10 @@ class Watcher:
         ]
         return Watched("; ".join(firing) or None, tuple(unjudged))
 
+    def read(self, live: Live) -> list[Reading]:
+        """What the triggers that look at requests say of these."""
+        return [*self._rules(live), *self._detectors(live)]
+
     def _check_health(self) -> None:
         """Ask each server, no more often than the policy says; a server keeps its own record."""
         if monotonic() < self._checked + self.policy.live_rules.health.every:

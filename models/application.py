@@ -25,8 +25,9 @@ from models.http import (
     read_headers,
     respond,
 )
+from models.inputs import Inputs
 from models.labels import append_labels, parse_labels
-from models.loading import Predictor
+from models.loading import Feature, Predictor
 from models.rows import Rows, Ticket
 
 THREADS = 32
@@ -42,11 +43,14 @@ log = logging.getLogger("models.server")
 class Application:
     """The ASGI application of one version; not ready until it is given its predictor."""
 
-    def __init__(self, version: str, gauges: Gauges, rows: Rows, labels: Path) -> None:
+    def __init__(
+        self, version: str, gauges: Gauges, rows: Rows, inputs: Inputs, labels: Path
+    ) -> None:
         self.predictor: Predictor | None = None
         self._version = version
         self._gauges = gauges
         self._rows = rows
+        self._inputs = inputs
         self._labels = labels
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self._pages: dict[str, tuple[str, Callable[[Receive], Awaitable[Answer]]]] = {
@@ -115,6 +119,8 @@ class Application:
             values = read_features(body, self.predictor.features)
         except BadBody as error:
             return problem(error.status, str(error)), None
+        if not headers.copy:
+            self._keep_inputs(self.predictor.features, values)
         loop = asyncio.get_running_loop()
         try:
             prediction = await loop.run_in_executor(self._threads, self.predictor.predict, values)
@@ -129,6 +135,15 @@ class Application:
             self._rows.announce(ticket)
         except OSError as error:
             log.error("an arrival was not announced: %s", error)
+
+    def _keep_inputs(
+        self, features: Sequence[Feature], values: Sequence[float | str | bool]
+    ) -> None:
+        try:
+            self._inputs.offer(time.time(), features, values)
+        except OSError as error:
+            # A sample with a gap is still one; the client gets its answer.
+            log.error("inputs were not kept: %s", error)
 
     def _write_row(
         self,

@@ -18,6 +18,7 @@ import uvicorn
 from models.application import Application
 from models.errors import ModelsError
 from models.gauges import Gauges
+from models.inputs import Inputs
 from models.loading import example, load_verified
 from models.rows import Rows
 
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     rows = Rows(options.records, options.version, options.instance)
     gauges = Gauges(options.name, options.version)
-    application = Application(options.version, gauges, rows, options.labels)
+    inputs = Inputs(options.records, options.version, options.instance)
+    application = Application(options.version, gauges, rows, inputs, options.labels)
     server = uvicorn.Server(
         uvicorn.Config(
             application,

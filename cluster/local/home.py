@@ -82,6 +82,10 @@ class Home:
         return self.path / "evidence"
 
     @property
+    def reports(self) -> Path:
+        return self.path / "reports"
+
+    @property
     def models(self) -> Path:
         return self.path / "models"
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from models.application import LARGEST_REQUEST, THREADS, Application
 from models.gauges import Gauges
 from models.http import LONGEST_ID
+from models.inputs import Inputs
 from models.loading import Feature, Predictor
 from models.rows import Rows
 
@@ -31,7 +32,10 @@ class App:
         self.home = home
         self.gauges = Gauges("price-predictor", "v1")
         rows = Rows(home, "v1", "1")
-        self.application = Application("v1", self.gauges, rows, home / "labels.jsonl")
+        self.kept = home / "kept" / "apart"
+        inputs = Inputs(self.kept, "v1", "1")
+        labels = home / "labels.jsonl"
+        self.application = Application("v1", self.gauges, rows, inputs, labels)
         self.application.predictor = Predictor(FEATURES, self._ask, as_frame=True)
 
     def _ask(self, frame: Any) -> list[float]:

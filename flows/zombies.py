@@ -1,0 +1,96 @@
+"""Flow runs whose process is dead: Prefect would show them as running for ever.
+
+A flow run carries the process that runs it as a tag, so whoever looks later needs no file.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.identity import start_mark
+from flows import prefect_api
+from flows.site import Site
+from rollout.state import Rollout
+
+UNFINISHED = ("PENDING", "RUNNING", "PAUSED", "CANCELLING")
+NO_PROCESS = "Suspended"
+"""A suspended run has no process on purpose: resuming it starts another."""
+
+PROCESS = "process "
+
+
+def process_tag(pid: int | None = None) -> str:
+    """The calling process as a tag: its id and its start, as ids are used again."""
+    own = pid or os.getpid()
+    return f"{PROCESS}{own} {start_mark(own)}"
+
+
+def bury(here: Site, heir: str | None = None) -> list[str]:
+    """Mark every unfinished run of a dead process as Crashed; the messages, one for each.
+
+    `heir` is the model whose rollout the calling process goes on with. PrefectLost where the
+    server does not answer: the next one that looks does it.
+    """
+    wanted = {
+        "tags": {"all_": ["pincex", here.name]},
+        "state": {"type": {"any_": list(UNFINISHED)}},
+    }
+    dead = [run for run in prefect_api.runs(here, wanted) if _is_dead(run)]
+    return [message for run in dead if (message := _crashed(here, run, heir))]
+
+
+def _is_dead(run: Mapping[str, Any]) -> bool:
+    pid = _process(run)
+    return run["state"]["name"] != NO_PROCESS and pid is not None and not _alive(run)
+
+
+def _process(run: Mapping[str, Any]) -> int | None:
+    told = _told(run)
+    return int(told[0]) if told else None
+
+
+def _told(run: Mapping[str, Any]) -> list[str] | None:
+    """Process id and start mark of a run, where it says them."""
+    for tag in run["tags"]:
+        words = str(tag).removeprefix(PROCESS).split()
+        if str(tag).startswith(PROCESS) and len(words) == 2 and words[0].isdigit():
+            return words
+    return None
+
+
+def _alive(run: Mapping[str, Any]) -> bool:
+    told = _told(run)
+    return told is not None and start_mark(int(told[0])) == told[1]
+
+
+def _crashed(here: Site, run: Mapping[str, Any], heir: str | None) -> str | None:
+    """Nothing where it had come to its end before its process died."""
+    now = prefect_api.call(here, "GET", f"flow_runs/{run['id']}")["state"]
+    if now["type"] not in UNFINISHED or now["name"] == NO_PROCESS:
+        return None
+    message = f"process {_process(run)} ended without a word. {_elsewhere(here, run, heir)}"
+    prefect_api.enter(here, run["id"], "CRASHED", "Crashed", message)
+    return message
+
+
+def _elsewhere(here: Site, run: Mapping[str, Any], heir: str | None) -> str:
+    """Where the rollout goes on, or how it ended."""
+    name = run["parameters"].get("name")
+    rollouts = here.history(str(name)).rollouts if name else ()
+    if not rollouts:
+        return "It had no rollout."
+    last = rollouts[-1]
+    if last.closed is not None:
+        return f"The last {_named(last)} is closed: {last.closed}."
+    holder = here.lock.holder(last.component, last.region)
+    if last.waiting:
+        return f"The {_named(last)} needs no process: it waits for promote-model."
+    if heir == name:
+        return f"The {_named(last)} goes on in process {os.getpid()}."
+    if holder is not None:
+        return f"The {_named(last)} goes on in process {holder.pid} ({holder.holder})."
+    return f"The {_named(last)} is open; the keeper goes on with it."
+
+
+def _named(rollout: Rollout) -> str:
+    return f"rollout {rollout.id} ({rollout.verb} {rollout.component} {rollout.candidate.version})"
