@@ -10,22 +10,21 @@ MILLION = 1_000_000
 
 
 def routes(table: Mapping[str, Route], version_info: str) -> Json:
-    """All routes of the site, with the table itself kept in the metadata, to be read back."""
-    rules = [
-        rule for component, route in sorted(table.items()) for rule in _rules(component, route)
-    ]
-    if len(table) == 1:
-        ((_, only),) = table.items()
-        rules += _paths(next(iter(table)), only, prefix="")
+    """All routes of the site, with the table itself kept in the metadata, to be read back.
+
+    The component that was first in `table` answers at the plain paths, too, and keeps them: a
+    second one must not take the first one's clients away.
+    """
+    rules = [rule for component, route in table.items() for rule in _rules(component, route)]
+    for first in list(table)[:1]:
+        rules += _paths(first, table[first], prefix="")
     resource = {
         "@type": TYPE + "envoy.config.route.v3.RouteConfiguration",
         "name": ROUTES_NAME,
         "validate_clusters": True,
         "virtual_hosts": [{"name": "models", "domains": ["*"], "routes": rules}],
         "metadata": {
-            "filter_metadata": {
-                STATE: {name: to_json(route) for name, route in sorted(table.items())}
-            }
+            "filter_metadata": {STATE: {name: to_json(route) for name, route in table.items()}}
         },
     }
     return {"version_info": version_info, "resources": [resource]}

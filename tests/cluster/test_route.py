@@ -78,19 +78,37 @@ def test_names_that_would_break_files_or_headers_are_refused(name: str) -> None:
         cluster_name("price", name)
 
 
-def test_a_single_model_answers_at_the_plain_paths_too() -> None:
-    """With one component /predict works without its name, with two it is nobody's."""
+def test_the_first_model_keeps_the_plain_paths() -> None:
+    """A client of the only model of a site is still answered by it when another model comes."""
     one, two = Route({"v1": 100}), Route({"v2": 100})
 
-    def paths(table: dict[str, Route]) -> set[str]:
+    def plain(table: dict[str, Route]) -> dict[str, str]:
         told = json.loads(json.dumps(routes(table, "1-x")))
         return {
-            rule["match"]["path"] for rule in told["resources"][0]["virtual_hosts"][0]["routes"]
+            rule["match"]["path"]: rule["route"]["weighted_clusters"]["clusters"][0]["name"]
+            for rule in told["resources"][0]["virtual_hosts"][0]["routes"]
+            if not rule["match"]["path"].startswith("/models/")
         }
 
-    own = {"/models/price/predict", "/models/price/labels"}
-    assert paths({"price": one}) == own | {"/predict", "/labels"}
-    assert paths({"price": one, "risk": two}) == own | {
-        "/models/risk/predict",
-        "/models/risk/labels",
+    prices = {path: cluster_name("price", "v1") for path in ("/predict", "/labels")}
+    assert plain({"price": one}) == prices
+    assert plain({"price": one, "aaa": two}) == prices
+
+
+def test_every_model_answers_at_its_own_paths() -> None:
+    """They carry its name."""
+    told = json.loads(json.dumps(routes({"price": Route({"v1": 100})}, "1-x")))
+    rules = told["resources"][0]["virtual_hosts"][0]["routes"]
+
+    assert {"/models/price/predict", "/models/price/labels"} <= {
+        rule["match"]["path"] for rule in rules
     }
+
+
+def test_the_order_in_which_models_came_is_written_down() -> None:
+    """It is read back from the file, so the plain paths stay where they are."""
+    table = {"price": Route({"v1": 100}), "aaa": Route({"v2": 100})}
+    told = json.loads(json.dumps(routes(table, "1-x")))
+    kept = told["resources"][0]["metadata"]["filter_metadata"]
+
+    assert [list(names) for names in kept.values()] == [["price", "aaa"]]
