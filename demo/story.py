@@ -1,6 +1,5 @@
 """The main job: train, shadow, judge, promote, roll back, roll forward, and reject what is bad."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -123,15 +122,29 @@ class Story:
 
 
 def fresh(home: Path) -> None:
-    """Put an earlier demo aside; a home that is not a demo's is left alone."""
+    """Put an earlier demo aside, removing nothing; a home that is not a demo's is left alone."""
     mark = home / "demo"
-    if mark.is_dir():
+    if (mark / "versions").is_dir() and (home / "site.json").is_file():
         pincex("down")
-        aside = home.with_name(home.name + ".before")
-        shutil.rmtree(aside, ignore_errors=True)
-        home.rename(aside)
+        home.rename(_aside(home))
+    elif not (home / "site.json").is_file() and _holds_more_than(home, "demo"):
+        raise DemoFailed(
+            f"{home} holds something that is no site; give the demo a home of its own: "
+            "PINCEX_HOME=elsewhere"
+        )
     elif (home / "ledger.sqlite").exists() and pincex("status").report["models"]:
         raise DemoFailed(
             f"{home} holds models of yours; give the demo a home of its own: PINCEX_HOME=elsewhere"
         )
-    mark.mkdir(parents=True)
+    mark.mkdir(parents=True, exist_ok=True)
+
+
+def _aside(home: Path) -> Path:
+    """The first name beside the home that is free: what lies there may hold models of somebody."""
+    names = ["before", *(f"before-{number}" for number in range(2, 1000))]
+    places = (home.with_name(f"{home.name}.{name}") for name in names)
+    return next(place for place in places if not place.exists())
+
+
+def _holds_more_than(home: Path, name: str) -> bool:
+    return home.is_dir() and any(entry.name != name for entry in home.iterdir())

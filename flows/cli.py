@@ -140,9 +140,6 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
     demo = made["demo"]
     demo.add_argument("--rate", type=float, default=300.0, help="requests a second of the client")
-    demo.add_argument(
-        "--keep", action="store_true", help="leave the site up (the default on a tty)"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,10 +2,11 @@
 
 import argparse
 import os
+from math import inf
 from typing import Any
 
 from flows.local_site import say
-from flows.refusal import Exit, Refused
+from flows.refusal import Exit, Refused, bad_input
 from flows.site import site
 
 Answer = tuple[int, dict[str, Any], str]
@@ -17,6 +18,8 @@ def demo(options: argparse.Namespace) -> Answer:
     from demo.story import Story, fresh
 
     here = site(options.site)
+    if not 0 < options.rate < inf:
+        raise bad_input(f"--rate {options.rate:g} is no rate", "--rate 300")
     os.environ["PINCEX_HOME"] = str(here.home.path)
     try:
         fresh(here.home.path)
