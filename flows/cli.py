@@ -135,6 +135,9 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["judge"].add_argument(
         "--report", metavar="FILE.html", help="write the verdict as one page, too"
     )
+    made["judge"].add_argument(
+        "--compare", action="store_true", help="when the rules of others would have decided, too"
+    )
     made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.comparing import compared, table_of
 from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
 
@@ -15,8 +16,8 @@ CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 
 def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Judge a file read to its end; the exit code is the verdict."""
+    from analysis import default_policy, read_pairs
     from analysis import judge as judged
-    from analysis import read_pairs
     from rollout.policy import parse
 
     text = None if options.policy is None else policy_file(Path(options.policy))
@@ -25,6 +26,10 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     verdict = judged(pairs, policy)
     report = verdict.as_dict()
     said = text_of(report)
+    if options.compare:
+        rows = compared(pairs, policy or default_policy(), verdict)
+        report["compared"] = rows
+        said += f"\n\n{table_of(rows)}"
     if options.report is not None:
         write_report(Path(options.report), verdict, pairs, text)
         said += f"\nreport {options.report}"

@@ -159,3 +159,19 @@ def test_an_unknown_key_of_the_policy_is_bad_input(cli: Cli) -> None:
     assert ran.code == 2
     assert "margn" in ran.report["error"]
     assert "margin" in ran.report["hint"]
+
+
+def test_compare_tells_when_others_would_have_decided(cli: Cli) -> None:
+    """The verdict and its exit code stay; one row for this judge and for each rule of others."""
+    name = write("pairs.jsonl", pairs(errors=0.2))
+    bare = cli("judge", name, "--policy", "policy.toml", "--json")
+    told = cli("judge", name, "--policy", "policy.toml", "--compare", "--json")
+
+    report = told.report
+    rows = {row["name"]: row for row in report.pop("compared")}
+    assert told.code == bare.code
+    assert report == bare.report
+    assert rows["this judge"]["decided_at"] == bare.report["decided_at"]
+    assert rows["McNemar, peeking"]["decision"] == "ROLLBACK"
+    assert {"Argo Rollouts", "Flagger", "Kayenta", "PipeCD", "DKW bands"} < set(rows)
+    assert "decided after" in cli("judge", name, "--policy", "policy.toml", "--compare").out
