@@ -7,6 +7,7 @@ whenever each bet is, and its state is the counts alone. Never plug-in bets: the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,16 @@ SHOWN = 240
 """Looks of which a trace keeps the evidence, so that its course can be drawn."""
 
 
+class Evidence(Protocol):
+    """What turns counts into log evidence: at one look, or along an array of kinds x looks."""
+
+    def log_e(self, counts: Sequence[float] | Floats) -> float:
+        """Log evidence at these counts."""
+
+    def path(self, counts: Floats) -> Floats:
+        """Log evidence at each look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bets:
     """Gains in log wealth, a row per kind of pair and a column per bet; the weights of the bets."""
@@ -27,11 +38,15 @@ class Bets:
     gains: Floats
     log_weights: Floats
 
-    def log_e(self, counts: Sequence[float]) -> float:
+    def log_e(self, counts: Sequence[float] | Floats) -> float:
         """Log wealth of the mixture at these counts."""
         totals = self.log_weights + np.asarray(counts, dtype=np.float64) @ self.gains
         peak = float(totals.max())
         return peak + log(float(np.exp(totals - peak).sum()))
+
+    def path(self, counts: Floats) -> Floats:
+        """Log wealth of the mixture at each look."""
+        return self.mixture(self.log_wealth(counts))
 
     def mixture(self, log_wealth: Floats) -> Floats:
         """Log of the weighted sum over bets, for an array of bets x looks."""
@@ -67,7 +82,7 @@ class Drawn:
 class Trace:
     """An e-process followed over looks: where it stands, and where it stood above its threshold."""
 
-    bets: Bets
+    bets: Evidence
     counts: tuple[int, ...]
     log_e: float
     threshold: float

@@ -161,6 +161,7 @@ def conclude(
         outcome, decided = Outcome.INCONCLUSIVE, None
     return Finding(
         name=gate.name,
+        about=gate.metric,
         metric=words.metric,
         segment=None,
         blocking=gate.blocking,

@@ -30,11 +30,13 @@ class Estimate:
 class Finding:
     """One gate judged. `harm` and `safety` hold counts, log evidence, threshold and progress.
 
-    `brief` is the clause that a verdict quotes; `unit` says what estimate, low and high are:
-    "share", "difference of shares", or "" where the gate has no estimate.
+    `about` is the metric of the policy, `brief` the clause that a verdict quotes; `unit` says what
+    estimate, low and high are: "share", "difference of shares", "ratio" (less 1), or "" where the
+    gate has no estimate.
     """
 
     name: str
+    about: str
     metric: str
     segment: str | None
     blocking: bool

@@ -18,7 +18,8 @@ from analysis.course import Course, Record
 from analysis.drift import guard_of
 from analysis.error_gates import error_courses
 from analysis.findings import Outcome
-from analysis.latency_gates import latency_courses
+from analysis.latency_gates import frozen_p95, latency_courses
+from analysis.latency_whole import whole_courses
 from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
@@ -60,6 +61,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
     courses = [
         *error_courses(record),
         *latency_courses(record),
+        *whole_courses(record, frozen_p95(record)),
         *accuracy_courses(record),
         *record_courses(record),
     ]

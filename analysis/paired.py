@@ -9,7 +9,7 @@ from math import log
 
 import numpy as np
 
-from analysis.bets import Bets, Floats, even
+from analysis.bets import Bets, Evidence, Floats, even
 from analysis.rates import last_true
 
 STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
@@ -66,7 +66,7 @@ def _low(b: int, c: int, n: int, level: float) -> float:
     return last_true(rejected, -1.0, 1.0)
 
 
-def smallest_harm(bets: Bets, c: int, n: int, threshold: float) -> float | None:
+def smallest_harm(bets: Evidence, c: int, n: int, threshold: float) -> float | None:
     """The smallest mean difference that would have proven harm, with c as seen."""
 
     def missed(difference: float) -> bool:

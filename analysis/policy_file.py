@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import BadInput
-from analysis.policy import JudgePolicy, policy_from_tables
+from analysis.policy import JudgePolicy
+from analysis.policy_tables import policy_from_tables
 
 GATES = Path(__file__).with_name("gates.toml")
 

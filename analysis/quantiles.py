@@ -9,6 +9,7 @@ from analysis.bets import Floats
 from analysis.rates import log_beta
 
 P95 = 0.95
+P99 = 0.99
 # Prior weight of the mixture, in observations: tightest from some hundreds to some ten thousands.
 PRIOR = 100.0
 
@@ -28,13 +29,11 @@ def order_statistic(values: Floats, share: float) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def p95(values: Floats, level: float) -> Quantile | None:
-    """The p95 and the observations between which it lies at all times, but for `level`."""
-    return quantile(values, P95, level)
-
-
 def quantile(values: Floats, share: float, level: float) -> Quantile | None:
-    """The same for any share; an end is open where the observations do not reach so far."""
+    """A quantile and the observations between which it lies at all times, but for `level`.
+
+    An end is open where the observations do not reach so far.
+    """
     n = len(values)
     if n == 0:
         return None

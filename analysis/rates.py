@@ -9,7 +9,7 @@ from math import lgamma, log
 
 import numpy as np
 
-from analysis.bets import Bets, Floats, even
+from analysis.bets import Bets, Evidence, Floats, even
 
 ODDS_RATIOS = np.array([1.05, 1.1, 1.2, 1.35, 1.6, 2.0, 3.0, 6.0])
 RARE_RATIOS = np.array([1.15, 1.35, 1.7, 2.5, 5.0, 20.0, 100.0])
@@ -79,7 +79,7 @@ def last_true(holds: Callable[[float], bool], low: float, high: float) -> float:
     return low
 
 
-def smallest_harm(bets: Bets, n: int, limit: float, threshold: float) -> float | None:
+def smallest_harm(bets: Evidence, n: int, limit: float, threshold: float) -> float | None:
     """The smallest rate whose expected counts over n pairs would have proven harm."""
 
     def missed(rate: float) -> bool:

@@ -13,6 +13,8 @@ PROVEN = {
     "errors-absolute": "errors",
     "p95-limit": "p95",
     "frozen-p95": "p95",
+    "frozen-p99": "p99",
+    "latency-mean": "mean latency",
     "coverage": "coverage",
 }
 RECORD_GATES = ("coverage", "sample-integrity")
@@ -33,12 +35,8 @@ def _failed(findings: Sequence[Finding]) -> str:
     failed = [f for f in findings if f.outcome is Outcome.FAIL and f.decided_at]
     failed.sort(key=lambda f: f.decided_at.at_us if f.decided_at else 0)
     first, *others = failed
-    also = [f.brief for f in others if f.name not in HARM_ONLY and _family(f) != _family(first)]
+    also = [f.brief for f in others if f.name not in HARM_ONLY and f.about != first.about]
     return f"{first.brief} (and {also[0]})" if also else first.brief
-
-
-def _family(finding: Finding) -> str:
-    return finding.name.split("-")[0]
 
 
 def _passed(findings: Sequence[Finding]) -> str:

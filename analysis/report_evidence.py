@@ -14,15 +14,18 @@ from analysis.course import INTERVAL_LEVEL
 from analysis.findings import Finding, Outcome
 from analysis.late import blocks_of
 from analysis.pairs import Pairs
-from analysis.policy import HARM_ONLY, JudgePolicy
+from analysis.policy import FROZEN, LATE, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import HARM, INK, SAFE, drawing, label
 from analysis.words import count, percent, points
 
 FARTHEST = 2.0
 POINTS = 24
-OFTEN = 0.05
-"""How often a baseline exceeds its own p95: the scale of the frozen p95, whose margin is a time."""
+OFTEN = {"frozen-p95": 0.05, "frozen-p99": 0.01}
+"""How often a baseline exceeds its own quantile: the scale of gates whose margin is a time."""
+ON_LABELS = ("accuracy", "loss")
+MOST_KINDS = 3
+"""Kinds of pairs of a gate whose interval can be drawn from its counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,9 @@ class Times:
         """The times of the looks that a trace kept."""
         if finding.name == "gross-frozen-p95":
             return self.gross_blocks[trace.drawn.looks]
-        if finding.name in HARM_ONLY:
+        if finding.name in LATE:
             return self.blocks[trace.drawn.looks]
-        looks = self.labels if finding.name.startswith("accuracy") else self.arrival
+        looks = self.labels if finding.about in ON_LABELS else self.arrival
         return looks[trace.drawn.looks]
 
 
@@ -101,8 +104,8 @@ def forest(findings: Sequence[Finding]) -> Html:
         "Each estimate with its time-uniform 95 % interval; 0 is no harm, 1 (dashed) is all that "
         "the gate allows. Arrows go on beyond the picture."
     )
-    if any(f.name == "frozen-p95" for f, _ in told):
-        note += " frozen-p95: 1 is exceeding the past p95 twice as often."
+    if any(f.name in FROZEN for f, _ in told):
+        note += " frozen-p95, frozen-p99: 1 is exceeding the past quantile twice as often."
     return figure(svg, note)
 
 
@@ -113,7 +116,7 @@ def _word(finding: Finding) -> str:
 def _scaled(finding: Finding) -> tuple[float, float, float] | None:
     """Low, value and high as harm, 1 being the margin (or the tolerance where it is larger)."""
     estimate = finding.estimate
-    drawn = finding.harm is not None and finding.name not in HARM_ONLY
+    drawn = finding.harm is not None and finding.name not in LATE
     if not drawn or estimate.value is None or estimate.low is None or estimate.high is None:
         return None
     three = (estimate.low, estimate.value, estimate.high)
@@ -124,7 +127,7 @@ def _scaled(finding: Finding) -> tuple[float, float, float] | None:
     if finding.name == "accuracy-paired":
         allowed = margin or 0.01
         return -three[2] / allowed, -three[1] / allowed, -three[0] / allowed
-    allowed = OFTEN if finding.name == "frozen-p95" else max(tolerance, margin) or 0.01
+    allowed = OFTEN.get(finding.name) or max(tolerance, margin) or 0.01
     return three[0] / allowed, three[1] / allowed, three[2] / allowed
 
 
@@ -138,7 +141,7 @@ def courses(findings: Sequence[Finding], times: Times, axis: str) -> list[Html]:
 
 
 def _course(finding: Finding, times: Times, axis: str) -> Html:
-    told = finding.name not in HARM_ONLY
+    told = _has_interval(finding)
 
     def draw(stack: list[Axes]) -> None:
         _evidence(stack[0], finding, times)
@@ -149,6 +152,11 @@ def _course(finding: Finding, times: Times, axis: str) -> Html:
     rows = [1.3, 0.9] if told else [1.0]
     svg = drawing(rows, f"evidence of {finding.name}", draw)
     return figure(svg, finding.reason)
+
+
+def _has_interval(finding: Finding) -> bool:
+    few = finding.harm is not None and len(finding.harm.counts) <= MOST_KINDS
+    return few and finding.name not in LATE
 
 
 def _last(finding: Finding, times: Times) -> float:
@@ -199,7 +207,7 @@ def _interval(axes: Axes, finding: Finding, times: Times) -> None:
     axes.fill_between(at, low, high, color=INK["candidate"], alpha=0.18, linewidth=0)
     axes.plot(at, value, color=INK["candidate"])
     sign = -1 if finding.name == "accuracy-paired" else 1
-    limits = {0.0} if finding.name == "frozen-p95" else {
+    limits = {0.0} if finding.name in FROZEN else {
         sign * limit for limit in (finding.tolerance, finding.margin) if limit is not None
     }  # fmt: skip
     late = value[len(value) // 4 :]
@@ -234,7 +242,7 @@ def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, F
     looks = len(finding.harm.drawn.looks)
     kept = np.unique(np.linspace(0, looks - 1, min(POINTS, looks)).astype(int))
     least = finding.harm.drawn.counts[:, kept]
-    own = finding.name == "frozen-p95" or finding.safety is None
+    own = finding.name in FROZEN or finding.safety is None
     most = least if own or finding.safety is None else finding.safety.drawn.counts[:, kept]
     rows = np.array([_bounds(a, b) for a, b in zip(least.T, most.T, strict=True)])
     value, low, high = rows.T

@@ -18,6 +18,7 @@ WHAT = {
     "errors-absolute": "errors",
     "p95-limit": "answers over the limit",
     "frozen-p95": "answers of the candidate alone beyond the past p95",
+    "frozen-p99": "answers of the candidate alone beyond the past p99",
     "accuracy-absolute": "wrong answers",
     "accuracy-paired": "answers wrong on the candidate's side alone",
 }
@@ -86,7 +87,8 @@ def would_have_changed(verdict: Verdict, pairs: Pairs) -> list[str]:
 def _unproven(finding: Finding) -> str:
     """The fewest more bad answers with which safety would not have been proven at the end."""
     trace = finding.safety
-    assert trace is not None
+    if trace is None or finding.name not in WHAT:
+        return ""
     bad, *_, rest = trace.counts
     most = rest
 
@@ -108,7 +110,7 @@ def _unproven(finding: Finding) -> str:
 def _unharmed(finding: Finding) -> str:
     """How many fewer bad answers would have left harm unproven at the end."""
     trace = finding.harm
-    if trace is None or finding.name in HARM_ONLY or trace.log_e < trace.threshold:
+    if trace is None or finding.name not in WHAT or trace.log_e < trace.threshold:
         at = f" at pair {count(finding.decided_at.pair)}" if finding.decided_at else ""
         return f"{finding.name}: harm was proven{at} and latches; later pairs do not take it back."
     bad = trace.counts[0]

@@ -13,7 +13,7 @@ import scipy
 from analysis.clock import iso, label_clock
 from analysis.findings import Finding, Outcome
 from analysis.pairs import Pairs
-from analysis.policy import HARM_ONLY, Gate, JudgePolicy
+from analysis.policy import LATE, RATIOS, Gate, JudgePolicy
 from analysis.policy_file import GATES
 from analysis.report_classical import classical_rows
 from analysis.report_evidence import counted, courses, forest, times_of
@@ -56,8 +56,8 @@ def whole_page(
     in_time = label_clock(pairs, policy.label_window)[1]
     times = times_of(pairs, policy)
     limit = policy.gates["p95-limit"].limits["limit_ms"]
-    told = [f for f in verdict.findings if f.name not in HARM_ONLY]
-    late = [f for f in verdict.findings if f.name in HARM_ONLY]
+    told = [f for f in verdict.findings if f.name not in LATE]
+    late = [f for f in verdict.findings if f.name in LATE]
     sections = [
         _head(verdict, pairs, about),
         section("Gates", [gate_table(verdict, policy)]),
@@ -93,7 +93,7 @@ def notebook_view(verdict: Verdict) -> str:
     """The verdict without its pairs: sentence, gates, and the evidence look by look."""
     from analysis.report_html import STYLE
 
-    told = [f for f in verdict.findings if f.name not in HARM_ONLY]
+    told = [f for f in verdict.findings if f.name not in LATE]
     parts = [
         Html(f"<style>{STYLE}</style>"),
         _sentence(verdict, None),
@@ -196,9 +196,10 @@ def _limit(finding: Finding, policy: JudgePolicy | None) -> str:
     tolerance, margin = finding.tolerance, finding.margin
     if tolerance is None:
         return "see why" if policy is None else _record_limit(policy.gates[finding.name])
-    if finding.name.endswith("frozen-p95"):
+    if finding.name in RATIOS:
         slower = f", safe below +{percent(margin)}" if margin is not None else ""
-        return f"harm from +{percent(tolerance)} of the past p95{slower}"
+        past = f" of the past {finding.name[-3:]}" if "frozen" in finding.name else ""
+        return f"harm from +{percent(tolerance)}{past}{slower}"
     if finding.name == "accuracy-absolute":
         return f"at least {percent(tolerance)}"
     if finding.unit == "share":
@@ -220,8 +221,9 @@ def _estimate(finding: Finding) -> str:
     estimate = finding.estimate
     if estimate.value is None:
         return "none"
-    share = finding.unit == "share"
-    words, unit = (percent, "") if share else (points, " points")
+    words, unit = {"share": (percent, ""), "ratio": (points, " %")}.get(
+        finding.unit, (points, " points")
+    )
     if estimate.low is None or estimate.high is None:
         return f"{words(estimate.value)}{unit}"
     return f"{words(estimate.value)}{unit} ({words(estimate.low)} to {words(estimate.high)})"

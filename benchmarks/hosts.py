@@ -14,6 +14,14 @@ START_US = 1_760_000_040_000_000
 MICROSECONDS = pl.Datetime("us", "UTC")
 # Spread of the logarithm of latency: shared by both sides, and of each side.
 COMMON, OWN = 0.3, 0.2
+# The gates that compare the latencies of both sides.
+RELATIVE = (
+    "frozen-p95",
+    "frozen-p99",
+    "gross-frozen-p95",
+    "latency-thresholds",
+    "latency-mean",
+)
 
 
 def table(
@@ -85,7 +93,13 @@ def latency_only(kind: str, alpha: float = 0.05) -> JudgePolicy:
         limit_ms = 1e6
         [gates.frozen-p95]
         floor_ms = 0
+        [gates.frozen-p99]
+        floor_ms = 0
         [gates.gross-frozen-p95]
+        floor_ms = 0
+        [gates.latency-thresholds]
+        floor_ms = 0
+        [gates.latency-mean]
         floor_ms = 0
         """
     )
@@ -96,7 +110,7 @@ def condemned(
     policy: JudgePolicy,
     reps: int,
     seed: int,
-    gates: tuple[str, ...] = ("frozen-p95", "gross-frozen-p95"),
+    gates: tuple[str, ...] = RELATIVE,
 ) -> list[int]:
     """After how many pairs one of these gates failed, for the repetitions in which one did."""
     rng = np.random.default_rng(seed)

@@ -12,6 +12,9 @@ Gate = Mapping[str, Any]
 PAIRED = {
     "errors-paired": "errors",
     "frozen-p95": "p95 against the past",
+    "frozen-p99": "p99 against the past",
+    "latency-thresholds": "latency, any threshold",
+    "latency-mean": "latency on average",
     "accuracy-paired": "accuracy",
 }
 LATE = {
@@ -60,8 +63,8 @@ def now(gate: Gate, unit: str, beside: Beside) -> str:
         return f"{_time(candidate)}, champion {_time(baseline)}"
     if value is None:
         return "no data yet"
-    if unit.startswith("difference"):
-        text = f"{_points(value)} pp"
+    if unit != "share":
+        text = f"{_points(value)} {'%' if unit == 'ratio' else 'pp'}"
         return text if low is None else f"{text} ({_points(low)} to {_points(high)})"
     text = f"{_percent(value)} %"
     return text if low is None else f"{text} ({_percent(low)} to {_percent(high)})"

@@ -1,0 +1,56 @@
+"""Looks after every 1,024 pairs: what is too dear to look at after each pair is counted in blocks.
+
+Between two looks stands what the last one saw, so that a gate is at most one look late.
+"""
+
+from math import log
+
+import numpy as np
+
+from analysis.bets import Drawn, Evidence, Flags, Floats, Integers, Trace, shown_looks
+
+EVERY = 1_024
+SELDOM = 65_536
+MANY = 10_000_000
+"""Pairs from which on a look is taken only after every 65,536."""
+
+
+def looks_of(pairs: int, start: int = 0) -> Integers:
+    """How many pairs had come at each look, counted from the first pair of the record."""
+    every = EVERY if pairs <= MANY else SELDOM
+    return np.arange(start + every, pairs + 1, every, dtype=np.int64)
+
+
+def counts_at(kinds: Integers, number: int, looks: Integers, start: int = 0) -> Floats:
+    """Pairs of each kind since `start` by each look, from the kind of every pair: kinds x looks."""
+    if not len(looks):
+        return np.zeros((number, 0))
+    block = np.arange(len(looks), dtype=np.int64).repeat(int(looks[0]) - start) * number
+    flat = np.bincount(block + kinds[start : int(looks[-1])], minlength=len(looks) * number)
+    return np.asarray(flat.reshape(len(looks), number).cumsum(axis=0).T, dtype=np.float64)
+
+
+def held(at_looks: Flags, looks: Integers, pairs: int) -> Flags:
+    """For each pair what the last look saw; nothing before the first."""
+    flags = np.zeros(pairs, dtype=np.bool_)
+    if len(looks):
+        flags[looks[0] - 1 :] = at_looks.repeat(np.diff(looks, append=pairs + 1))
+    return flags
+
+
+def follow_blocks(
+    bets: Evidence, counts: Floats, looks: Integers, pairs: int, level: float
+) -> Trace:
+    """The e-process of a mixture over counts at looks; above its threshold from look to look."""
+    threshold = log(1 / level)
+    shown = shown_looks(0, len(looks))
+    if not len(looks):
+        nothing = np.zeros(pairs, dtype=np.bool_)
+        return Trace(
+            bets, (0,) * len(counts), 0.0, threshold, nothing, Drawn(looks, counts, np.zeros(0))
+        )
+    path = bets.path(counts)
+    final = tuple(int(count) for count in counts[:, -1])
+    drawn = Drawn(looks[shown] - 1, counts[:, shown], path[shown])
+    above = held(path >= threshold, looks, pairs)
+    return Trace(bets, final, float(path[-1]), threshold, above, drawn)

@@ -1,0 +1,62 @@
+"""Both latencies of each pair, the candidate's less what is allowed, for gates of all latencies.
+
+A latency y of the candidate counts as min(y / (1 + ratio), y - floor): it is over x exactly where y
+is over max((1 + ratio) x, x + floor). Unknown is imputed as in `sides`: against either claim.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.bets import Floats
+from analysis.drift import SHORTEST_MS
+from analysis.pairs import ANSWERED, TIMEOUT, Pairs
+from analysis.policy import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Milliseconds, 0 for the fastest and infinite for the slowest, as one claim sees them."""
+
+    candidate: Floats
+    baseline: Floats
+
+
+def allowance(gate: Gate) -> tuple[float, float]:
+    """By which ratio the candidate may be slower before it is harm, and before it is not safe."""
+    ratio = max(gate.tolerance or 0.0, gate.limits.get("floor", 0.0))
+    return ratio, gate.margin if gate.margin is not None else ratio
+
+
+def harm_arms(pairs: Pairs, gate: Gate) -> Arms:
+    """Who is not known was as fast, on the candidate's side, and as slow, on the baseline's."""
+    return _arms(pairs, allowance(gate)[0], gate.limits["floor_ms"], 0.0, np.inf)
+
+
+def safety_arms(pairs: Pairs, gate: Gate) -> Arms:
+    """The other way round."""
+    return _arms(pairs, allowance(gate)[1], gate.limits["floor_ms"], np.inf, 0.0)
+
+
+def bare_arms(pairs: Pairs) -> Arms:
+    """As measured, NaN where not known."""
+    return _arms(pairs, 0.0, 0.0, np.nan, np.nan)
+
+
+def _arms(
+    pairs: Pairs, ratio: float, floor_ms: float, candidate_unknown: float, baseline_unknown: float
+) -> Arms:
+    own = pairs.candidate_latency_ms
+    known = (pairs.outcome == ANSWERED) & ~np.isnan(own)
+    less = np.maximum(np.minimum(own / (1 + ratio), own - floor_ms), 0.0)
+    candidate = np.where(known, less, candidate_unknown)
+    candidate[pairs.outcome == TIMEOUT] = np.inf
+    baseline = pairs.baseline_latency_ms
+    return Arms(candidate, np.where(np.isnan(baseline), baseline_unknown, baseline))
+
+
+def log_ratio(arms: Arms) -> Floats:
+    """Logarithm of candidate over baseline; infinite or NaN where one of them is 0 or infinite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.maximum(arms.candidate, SHORTEST_MS) / np.maximum(arms.baseline, SHORTEST_MS)
+        return np.asarray(np.log(ratio))

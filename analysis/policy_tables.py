@@ -1,0 +1,156 @@
+"""From the tables of a policy file to a policy: every key known, of its type, with its default."""
+
+import hashlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from analysis.errors import BadInput
+from analysis.policy import Accuracy, Drift, Gate, JudgePolicy
+from analysis.policy_check import check, within
+
+OTHER_ROOMS = ("rollout",)
+TABLES = ("budgets", "time", "drift", "accuracy", "latency", "gates")
+RULES = ("equal", "within_absolute", "within_relative", "within_factor")
+PINNED = ("baseline_p95_ms", "baseline_p99_ms")
+
+
+def policy_from_tables(
+    tables: Mapping[str, Any], default: Mapping[str, Any], text: str
+) -> JudgePolicy:
+    """Build the policy; unknown keys, wrong types and contradictory numbers are refused."""
+    known = (*TABLES, *OTHER_ROOMS)
+    for name, table in tables.items():
+        _known(name, known, "table")
+        if not isinstance(table, dict):
+            raise BadInput(f"policy: {name} is not a table", f"write [{name}] with keys below it")
+    budgets = _merged("budgets", tables, default)
+    time = _merged("time", tables, default)
+    latency = _merged("latency", tables, default, optional=PINNED)
+    policy = JudgePolicy(
+        alpha_rollback=budgets["alpha_rollback"],
+        alpha_promote=budgets["alpha_promote"],
+        min_pairs=budgets["min_pairs"],
+        timeout=time["timeout"],
+        label_window=time["label_window"],
+        horizon=time["horizon"],
+        drift=_drift(tables, default),
+        accuracy=_accuracy(tables, default),
+        reference_pairs=latency["reference_pairs"],
+        baseline_p95_ms=latency.get("baseline_p95_ms", None),
+        baseline_p99_ms=latency.get("baseline_p99_ms", None),
+        gates=_gates(tables, default["gates"]),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    check(policy)
+    return policy
+
+
+def _known(name: str, known: tuple[str, ...], what: str) -> None:
+    if name in known:
+        return
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    raise BadInput(f"policy: unknown {what} {name}", hint)
+
+
+def _merged(
+    name: str,
+    tables: Mapping[str, Any],
+    default: Mapping[str, Any],
+    optional: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """A table over its default, every key known and of the type of its default."""
+    given = tables.get(name, {})
+    for key, value in given.items():
+        _known(key, (*default[name], *optional), f"key in [{name}]")
+        _typed(f"[{name}] {key}", value, default[name].get(key, 0.0))
+    return {**default[name], **given}
+
+
+def _typed(where: str, value: object, like: object) -> None:
+    """Whole numbers pass for fractions; true and false are no numbers; nan and inf are none."""
+    if isinstance(like, bool):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(like, int):
+        fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(like, float):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits, wanted = number and abs(float(str(value))) < float("inf"), "a finite number"
+    else:
+        fits, wanted = isinstance(value, str), "text"
+    if not fits:
+        raise BadInput(f"policy: {where} is {value!r}", f"it must be {wanted}")
+
+
+def _drift(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Drift:
+    given = tables["drift"] if "drift" in tables else default["drift"]
+    kind = given["kind"] if "kind" in given else default["drift"]["kind"]
+    if kind == "calibrated":
+        raise BadInput(
+            'policy: [drift] kind = "calibrated" is not built yet',
+            'use "guard", or "none" with a reason where both sides share a machine',
+        )
+    if kind not in ("none", "guard"):
+        raise BadInput(f"policy: [drift] kind is {kind!r}", 'it must be "none" or "guard"')
+    numbers = {**default["drift"], "reason": ""}
+    merged = _merged("drift", {"drift": given}, {"drift": numbers})
+    if kind == "none" and not merged["reason"].strip():
+        raise BadInput(
+            'policy: [drift] kind = "none" without a reason',
+            'write reason = "both sides share a machine", or use kind = "guard"',
+        )
+    if kind == "none" and set(given) - {"kind", "reason"}:
+        raise BadInput(
+            'policy: [drift] kind = "none" takes only a reason', 'the other keys belong to "guard"'
+        )
+    return Drift(**merged)
+
+
+def _accuracy(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Accuracy:
+    """The rule and its tolerance go together, so a given table replaces the default whole."""
+    given = tables["accuracy"] if "accuracy" in tables else default["accuracy"]
+    for key, value in given.items():
+        _known(key, ("rule", "tolerance"), "key in [accuracy]")
+        _typed(f"[accuracy] {key}", value, "" if key == "rule" else 0.0)
+    rule = given.get("rule", None)
+    if rule not in RULES:
+        raise BadInput(f"policy: [accuracy] rule is {rule!r}", f"one of {', '.join(RULES)}")
+    if (rule == "equal") == ("tolerance" in given):
+        raise BadInput(
+            f"policy: [accuracy] rule {rule} with{'' if rule == 'equal' else 'out'} a tolerance",
+            "every rule but equal needs one",
+        )
+    least = 1.0 if rule == "within_factor" else 0.0
+    tolerance = given.get("tolerance", least)
+    within("[accuracy] tolerance", tolerance, least, float("inf"))
+    return Accuracy(rule, float(tolerance))
+
+
+def _gates(tables: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Gate]:
+    given = tables.get("gates", default)
+    if not given:
+        raise BadInput("policy: [gates] is empty", "leave it out to get the packaged gates")
+    for name, table in given.items():
+        _known(name, tuple(default), "gate")
+        if not isinstance(table, dict):
+            raise BadInput(f"policy: gates.{name} is not a table", f"write [gates.{name}]")
+    return {
+        name: _gate(name, _merged(name, given, default), default[name]["metric"])
+        for name in default
+    }
+
+
+def _gate(name: str, table: Mapping[str, Any], metric: str) -> Gate:
+    if table["metric"] != metric:
+        raise BadInput(
+            f"policy: gates.{name}.metric is {table['metric']!r}", f"this gate is about {metric}"
+        )
+    claims = {key: table.get(key, None) for key in ("tolerance", "margin")}
+    limits = {
+        key: float(value)
+        for key, value in table.items()
+        if key not in ("metric", "blocking", "weight", "tolerance", "margin")
+    }
+    weight = float(table["weight"]) if "weight" in table else 0.0
+    return Gate(name, metric, table["blocking"], weight, **claims, limits=limits)

@@ -1,0 +1,106 @@
+"""Simulated latencies for the gates of the whole distribution: how often and how soon they speak.
+
+Both sides are lognormal with a part that a request shares; looks are taken every `every` pairs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from analysis import paired, payoffs, thresholds
+from analysis.bets import Trace, follow
+from analysis.blocks import counts_at, follow_blocks
+from analysis.latency_arms import Arms, log_ratio
+from benchmarks.calibration import wilson_upper
+from benchmarks.hosts import COMMON, OWN
+
+MEDIAN_MS = 20.0
+TAIL = 0.03
+P95_MS = MEDIAN_MS * float(np.exp(1.6448536 * np.hypot(COMMON, OWN)))
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Judge = Callable[[Arms, int, float], Trace]
+
+CHANGES: dict[str, Change] = {
+    "equal": lambda ms, rng: ms,
+    "x1.05": lambda ms, rng: ms * 1.05,
+    "x1.1": lambda ms, rng: ms * 1.1,
+    "x1.2": lambda ms, rng: ms * 1.2,
+    "x1.5": lambda ms, rng: ms * 1.5,
+    "5 % at random doubled": lambda ms, rng: ms * np.where(rng.random(len(ms)) < 0.05, 2, 1),
+    "slowest 3 % doubled": lambda ms, rng: np.where(ms > np.quantile(ms, 1 - TAIL), 2 * ms, ms),
+    "faster median, equal p95": lambda ms, rng: np.where(ms < P95_MS / 2, ms * 0.9, ms),
+}
+
+
+def drawn(n: int, change: str, rng: np.random.Generator) -> Arms:
+    """Pairs of a candidate that differs from the baseline in this way alone."""
+    common = rng.normal(0, COMMON, n)
+    candidate, baseline = (MEDIAN_MS * np.exp(common + rng.normal(0, OWN, n)) for _ in range(2))
+    return Arms(CHANGES[change](candidate, rng), baseline)
+
+
+def _looks(n: int, every: int) -> np.ndarray:
+    return np.arange(every, n + 1, every)
+
+
+def by_thresholds(arms: Arms, every: int, level: float) -> Trace:
+    """The gate `latency-thresholds` without its allowance, past p95 known."""
+    n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
+    counts = thresholds.discordant_at(arms, thresholds.grid(P95_MS), looks, 0)
+    return follow_blocks(thresholds.ThresholdBets(), counts, looks, n, level)
+
+
+def by_mean(arms: Arms, every: int, level: float) -> Trace:
+    """The gate `latency-mean` without its allowance."""
+    n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
+    counts = counts_at(payoffs.down(log_ratio(arms)), payoffs.KINDS, looks)
+    return follow_blocks(payoffs.harm_bets(0.0), counts, looks, n, level)
+
+
+JUDGES: dict[str, Judge] = {"latency-thresholds": by_thresholds, "latency-mean": by_mean}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How often a gate spoke, an upper bound on that share, and after how many pairs."""
+
+    share: float
+    upper: float
+    mean: float
+
+
+def spoken(
+    judge: Judge, change: str, n: int, reps: int, seed: int, every: int = 1_024, level: float = 0.05
+) -> Spoken:
+    """Judge fresh pairs again and again; pairs of those that never spoke count as n."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for _ in range(reps):
+        first = judge(drawn(n, change, rng), every, level).first()
+        pairs.append(float("inf") if first is None else first + 1.0)
+    hits = int(np.isfinite(pairs).sum())
+    return Spoken(hits / reps, wilson_upper(hits, reps), float(np.minimum(pairs, n).mean()))
+
+
+def reference(gate: str, change: str, level: float, seed: int, n: int = 400_000) -> float:
+    """Pairs that the best single bet would take on average: the bound of the gate, or for all
+    thresholds that of the best of them, which no test of all can know."""
+    arms = drawn(n, change, np.random.default_rng(seed))
+    if gate == "latency-mean":
+        payoff = np.clip(log_ratio(arms), -1, 1)
+        growth = max(
+            float(np.log1p(stake * payoff).mean()) for stake in np.linspace(0.01, 0.99, 99)
+        )
+        return log(1 / level) / growth
+    counts = thresholds.discordant_at(arms, thresholds.grid(P95_MS), np.array([n]), 0)[:, 0]
+    b, c = np.split(counts / n, 2)
+    stakes = np.linspace(0.005, 0.995, 199)[:, None]
+    return log(1 / level) / float((b * np.log1p(stakes) + c * np.log1p(-stakes)).max())
+
+
+def mcnemar(arms: Arms, limit_ms: float, level: float) -> Trace:
+    """A single threshold, looked at after every pair: what a frozen quantile sees."""
+    over = (arms.candidate > limit_ms, arms.baseline > limit_ms)
+    return follow(paired.harm_bets(0.0), [over[0] & ~over[1], over[1] & ~over[0]], level)
