@@ -19,8 +19,12 @@ def past_traffic(records: Path, version: str) -> pl.DataFrame:
     outside = (records / "traffic").glob(f"{version}-*.jsonl*")
     shadowed = records.glob(f"*/baseline-{version}-*.jsonl")
     rows = _rows([*outside, *shadowed]).sort("at").tail(PAST_ROWS)
+    # A shadow refuses labels that are older than their request, so nothing is planned with them.
+    late = pl.when(pl.col("told") >= pl.col("at"))
     return rows.join(_labels(records / "labels.jsonl"), on="id", how="left").select(
-        "at", "status", "ms", "prediction", "label", (pl.col("told") - pl.col("at")).alias("delay")
+        *("at", "status", "ms", "prediction"),
+        late.then(pl.col("label")).alias("label"),
+        late.then(pl.col("told") - pl.col("at")).alias("delay"),
     )
 
 

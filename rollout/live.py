@@ -47,6 +47,7 @@ def line(progress: Mapping[str, Any]) -> str:
         if gate["blocking"] and gate["outcome"] != "PASS"
     ]
     waiting = f"; undecided: {', '.join(undecided)}" if undecided else ""
+    waiting += _refused(progress)
     elapsed = duration(progress["elapsed"])
     return f"{progress['phase']} {elapsed}: {count(progress['pairs'])} pairs{waiting}"
 
@@ -137,8 +138,13 @@ def _traffic(progress: Mapping[str, Any]) -> list[str]:
     answered = f"{count(progress['pairs'])} pairs, {100 * progress['coverage']:.1f} % answered"
     return [
         f"{count(round(progress['rate']))} requests/s, {share}   {answered}",
-        f"{count(progress['labels'])} labels{median}",
+        f"{count(progress['labels'])} labels{median}{_refused(progress)}",
     ]
+
+
+def _refused(progress: Mapping[str, Any]) -> str:
+    refused = progress["labels_refused"]
+    return f"; {count(refused)} labels refused: too early or contradictory" if refused else ""
 
 
 def _gate(gate: Mapping[str, Any]) -> str:
