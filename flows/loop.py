@@ -126,8 +126,9 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
     except Unavailable as error:
         if not isinstance(action, BringUp):
             raise
-        first = str(error).splitlines()[0].removesuffix("; its last words:")
-        sight.failure = f"{action.revision.version} cannot be started: {first}"
+        first, *words = str(error).splitlines()
+        said = [first.removesuffix("; its last words:"), *words[-1:]]
+        sight.failure = f"{action.revision.version} cannot be started: {': '.join(said)}"
         return str(error)
 
 
