@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from cluster.files import writing
 from flows.local_site import ensure_up, require_up
 from flows.openers import actor
 from flows.refusal import Exit, bad_input
@@ -49,6 +50,8 @@ def labels(options: argparse.Namespace) -> Answer:
     if not (here.home.records / options.name).is_dir():
         raise bad_input(f"{options.name} serves nothing on this site", "pincex status")
     taken = read_labels(file)
-    append_labels(here.home.records / options.name / "labels.jsonl", taken)
+    kept = here.home.records / options.name / "labels.jsonl"
+    with writing(kept):
+        append_labels(kept, taken)
     report = {"model": options.name, "labels": len(taken)}
     return Exit.DONE, report, f"{count(len(taken))} labels taken in"
