@@ -65,6 +65,8 @@ def resume(options: argparse.Namespace) -> Answer:
     """Follow the process that goes on with an open rollout, started here if none runs."""
     here = site(options.site)
     require_up(here)
+    if options.name and not here.history(options.name).rollouts:
+        raise bad_input(f"the ledger knows no {options.name}", "pincex status")
     ensure_up(here, "mlflow")
     if options.keep_serving or options.follow_alias:
         return _settle(here, options)
@@ -146,13 +148,13 @@ def _answer(ended: dict[str, Any]) -> Answer:
 
 def _text(outcome: dict[str, Any]) -> str:
     if not outcome.get("version"):
-        return json.dumps(outcome)
+        return _tidied(outcome)
     undone = outcome["ending"] if outcome["ending"] == "ROLLED_BACK" else None
     decided = undone or outcome["decision"] or outcome["ending"] or outcome["phase"]
     first = f"{outcome['model']} {outcome['version']}: {decided}"
     if outcome["pairs"]:
         first += f" after {count(outcome['pairs'])} pairs"
-    if outcome["seconds"] is not None:
+    if outcome["seconds"] is not None and outcome["seconds"] >= 1:
         first += f", {duration(outcome['seconds'])}"
     lines = [first, *([outcome["reason"]] if outcome["reason"] else [])]
     if outcome["evidence"]:
@@ -160,10 +162,20 @@ def _text(outcome: dict[str, Any]) -> str:
     if outcome["decision"] == "PROMOTE" and outcome["phase"] == "SHADOW":
         lines.append(f"next: pincex promote-model {outcome['model']}")
     if outcome["ending"] == "PROMOTED" or outcome["phase"] == "WATCHING":
-        lines.append(
-            f"{outcome['version']} takes all traffic; back: pincex rollback-model "
-            f"{outcome['model']}"
-        )
+        back = f"; back: pincex rollback-model {outcome['model']}" if outcome["champion"] else ""
+        lines.append(f"{outcome['version']} takes all traffic{back}")
     if outcome["watch_seconds"] is not None:
         lines.append(f"watched for {duration(outcome['watch_seconds'])}; pincex status")
     return "\n".join(lines)
+
+
+def _tidied(outcome: dict[str, Any]) -> str:
+    """What `resume` did besides a shadow or a promotion: a rollback, owed aliases, owed reports."""
+    lines = []
+    if "to" in outcome:
+        lines.append(f"{outcome['model']}: {outcome['to']} takes all traffic; {outcome['done']}")
+    lines += [f"{name}: aliases {said}" for name, said in outcome["aliases"].items()]
+    owed, missing = outcome["reports"]["owed"], outcome["reports"]["missing"]
+    if owed:
+        lines.append(f"{count(owed - len(missing))} of {count(owed)} reports handed to MLflow")
+    return "\n".join([*lines, *missing])

@@ -45,6 +45,7 @@ def bad_input(message: str, hint: str) -> Refused:
 
 ROOM_ERRORS = (("analysis", "BadInput"), ("models.errors", "ModelsError"))
 BAD_INPUT = {"BadInput", "NotFound", "Invalid", "BadLabels"}
+BEFORE_ANYTHING = {"LockHeld", "PortTaken"}
 
 
 def room_errors() -> tuple[type[Exception], ...]:
@@ -58,8 +59,7 @@ def room_errors() -> tuple[type[Exception], ...]:
 def from_room(error: Exception) -> Refused:
     """A room's error with the exit code of the contract."""
     code = Exit.BAD_INPUT if type(error).__name__ in BAD_INPUT else Exit.FAILED
-    changed = (
-        "Nothing was changed." if code is Exit.BAD_INPUT else "pincex status shows what is so."
-    )
+    nothing = code is Exit.BAD_INPUT or type(error).__name__ in BEFORE_ANYTHING
+    changed = "Nothing was changed." if nothing else "pincex status shows what is so."
     hint = getattr(error, "hint", "") or "pincex status"
     return Refused(str(error).rstrip("."), hint=hint, code=code, changed=changed)
