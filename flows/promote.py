@@ -69,7 +69,8 @@ def refuse_unproven(site: Site, name: str, override: str | None) -> None:
         return
     raise Refused(
         f"{name} {opened.candidate.version} has no PASS against {champion.version} yet",
-        hint=f"pincex resume {name} follows it; --override REASON promotes without",
+        hint=f"pincex resume {name} follows it; once it has ended, --override REASON promotes "
+        "without a PASS",
         code=Exit.HELD,
     )
 
