@@ -49,7 +49,7 @@ def label(gate: Gate, beside: Beside) -> str:
         case "coverage":
             return "copies answered"
         case "sample-integrity":
-            return "records complete"
+            return "unusable records"
     return PAIRED.get(name) or LATE.get(name) or str(name)
 
 

@@ -39,7 +39,7 @@ LABELS = {
     "accuracy-absolute": "accuracy >= 85 %",
     "accuracy-paired": "no worse than v2.0.0",
     "coverage": "copies answered",
-    "sample-integrity": "records complete",
+    "sample-integrity": "unusable records",
 }
 
 
