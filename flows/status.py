@@ -112,7 +112,8 @@ def model(here: Site, name: str) -> dict[str, Any]:
     champion, previous = known.champion, known.previous
     watch = opened.watch if opened else None
     deploying = opened is not None and opened.stable is not None and watch is None
-    progress = read(here, name) if opened else None
+    seen = read(here, name)
+    progress = seen if opened and seen and seen["rollout"] == opened.id else None
     return {
         "name": name,
         "champion": champion.revision.version if champion else None,

@@ -19,6 +19,8 @@ def site(report: Report) -> list[str]:
         f"{report['site']:<8} Envoy {report['envoy']}   Prefect {report['prefect']}   "
         f"MLflow {report['mlflow']}   {held or 'nobody holds the lock'}"
     ]
+    if report["envoy"] != "ok":
+        lines.append("nothing answers requests until Envoy does: pincex up")
     for entry in report["models"]:
         lines += _block(entry)
     if not report["models"]:
