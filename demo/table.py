@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from demo.train import VERSIONS
 
+NARROW = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -67,16 +69,19 @@ def final(
     moved = ", ".join(f"{what} in {switch}" for what, switch in switches.items())
     lines = [
         "",
-        f"{head}            {sent}",
+        head,
+        sent,
         "",
         *table,
         "",
-        f"{moved} (until every answer came from the new version)",
+        moved,
+        "(until every answer came from the new version)",
         f"the whole demo took {seconds / 60:.1f} min; {counted['doubled']:,} answers came twice",
         "",
         f"see   pincex status | {_near(tried[0].evidence)}",
         f"      Prefect {site['prefect']} | MLflow {site['mlflow']}",
-        f"go on pincex deploy-model price-predictor v2.1.0; requests go to {site['endpoint']}",
+        "go on pincex deploy-model price-predictor v2.1.0",
+        f"      requests go to {site['endpoint']}",
         "end   pincex down",
     ]
     return "\n".join(line.rstrip() for line in lines)
@@ -89,9 +94,14 @@ def _row(entry: Tried) -> tuple[str, str, str, str, str]:
 
 
 def _lines(row: tuple[str, str, str, str, str], widths: list[int]) -> list[str]:
-    """One row, its reason wrapped where the terminal ends."""
+    """One row, its reason wrapped where the terminal ends; under it where that is too narrow."""
     left = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-    room = max(shutil.get_terminal_size().columns - len(left) - 2, 24)
+    columns = shutil.get_terminal_size().columns
+    room = columns - len(left) - 2
+    if room < NARROW:
+        below = " " * (widths[0] + 2)
+        wrapped = textwrap.wrap(row[4], columns, initial_indent=below, subsequent_indent=below)
+        return [left, *wrapped]
     first, *more = textwrap.wrap(row[4], room) or [""]
     return [f"{left}  {first}", *(" " * (len(left) + 2) + line for line in more)]
 
