@@ -23,7 +23,7 @@ from rollout.decide import decide
 from rollout.facts import BringUp, Promote, Shift
 from rollout.history import History
 from rollout.policy import default_policy_text, parse
-from rollout.state import Ending, Phase, Revision, Rollout, Verb
+from rollout.state import Ending, Revision, Rollout, Verb
 from rollout.words import milliseconds
 
 DEADLINE = 60.0
@@ -80,21 +80,16 @@ def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[fl
 
 
 def _target(history: History, name: str) -> Revision:
-    """What to return to; of a promotion that is under way, watched or being undone its stable."""
-    moving = history.open
-    if moving is not None and moving.verb is Verb.ROLLBACK:
-        return moving.candidate
-    if moving is not None and moving.stable is not None and moving.phase is not Phase.SHADOW:
-        return moving.stable
+    target = history.return_target
+    if target is not None:
+        return target
     if history.champion is None:
         raise bad_input(f"{name} serves nothing on this site", "pincex status")
-    if history.previous is None:
-        raise Refused(
-            f"{name} has no previous version: nothing served before "
-            f"{history.champion.revision.version}",
-            hint=f"pincex model-status {name}",
-        )
-    return history.previous.revision
+    raise Refused(
+        f"{name} has no previous version: nothing served before "
+        f"{history.champion.revision.version}",
+        hint=f"pincex model-status {name}",
+    )
 
 
 def _open(here: Site, name: str, target: Revision, reason: str) -> Rollout:

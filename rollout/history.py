@@ -80,6 +80,19 @@ class History:
         unfinished = [rollout for rollout in self.rollouts if rollout.closed is None]
         return unfinished[-1] if unfinished else None
 
+    @property
+    def return_target(self) -> Revision | None:
+        """What an undo returns to: of a rollout that moves traffic its own target or its stable.
+
+        So also while its watch undoes it, when the stack of champions is one shorter already.
+        """
+        moving = self.open
+        if moving is not None and moving.verb is Verb.ROLLBACK:
+            return moving.candidate
+        if moving is not None and moving.phase is not Phase.SHADOW and moving.stable is not None:
+            return moving.stable
+        return self.previous.revision if self.previous else None
+
     def passed(self, stable: Revision, candidate: Revision) -> Rollout | None:
         """The latest rollout with a PASS for exactly these two revisions, and no FAIL after it.
 

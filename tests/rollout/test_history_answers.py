@@ -6,7 +6,7 @@ import pytest
 from rollout_parts import V1, V2, V3, Row, closed, opened, phase, served, verdict
 
 from rollout.history import expected_aliases, fold
-from rollout.state import Decision, Phase, Verb
+from rollout.state import WATCH, Decision, Phase, Revision, Verb
 
 FIRST = served(V1, Verb.DEPLOY)
 PASS, FAIL = Decision.PROMOTE, Decision.ROLLBACK
@@ -94,3 +94,51 @@ ALIASES: dict[str, tuple[list[Row], dict[str, str]]] = {
 def test_the_aliases_the_registry_must_have(rows: list[Row], wanted: dict[str, str]) -> None:
     """They follow what the ledger knows, role by role."""
     assert expected_aliases(fold(rows)) == wanted
+
+
+MOVING = [*SHADOW, phase("r-1", Phase.PROMOTING)]
+WATCHED = [*MOVING, served(V2), phase("r-1", Phase.WATCHING)]
+TARGETS: dict[str, tuple[list[Row], Revision | None]] = {
+    "nothing serves": ([], None),
+    "only one version ever served": ([FIRST], None),
+    "at rest": ([FIRST, served(V3), served(V1)], V3),
+    "in its shadow": ([served(V3), served(V1), *SHADOW], V3),
+    "promoting": ([served(V3), FIRST, *MOVING], V1),
+    "promoting, success recorded": ([served(V3), FIRST, *MOVING, served(V2)], V1),
+    "watched": ([served(V3), FIRST, *WATCHED], V1),
+    "while the watch undoes it": ([served(V3), FIRST, *WATCHED, served(V1, WATCH)], V1),
+    "the first version, promoting": (
+        [opened("r-1", V2, None), phase("r-1", Phase.PROMOTING)],
+        None,
+    ),
+    "rolling back already": (
+        [served(V3), FIRST, served(V2), opened("r-2", V1, V2, Verb.ROLLBACK)],
+        V1,
+    ),
+    "rolling back, success recorded": (
+        [
+            *(served(V3), FIRST, served(V2)),
+            *(opened("r-2", V1, V2, Verb.ROLLBACK), served(V1, Verb.ROLLBACK)),
+        ],
+        V1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "wanted"), TARGETS.values(), ids=TARGETS.keys())
+def test_what_an_undo_returns_to(rows: list[Row], wanted: Revision | None) -> None:
+    """Never a version further back than the one that the present move leads away from."""
+    assert fold(rows).return_target == wanted
+
+
+def test_what_the_aliases_should_have_said_is_remembered_until_they_were_settled() -> None:
+    """What a process that was killed may have written is no foreign move."""
+    settled = Row("aliases", {"aliases": {"champion": "v1.0.0"}})
+    rows = [FIRST, settled, served(V2), served(V1, Verb.ROLLBACK)]
+
+    assert fold(rows[:2]).meant_aliases == ()
+    assert fold(rows).meant_aliases == (
+        {"champion": "v2.0.0", "previous": "v1.0.0"},
+        {"champion": "v1.0.0"},
+    )
+    assert fold([*rows, settled]).meant_aliases == ()
