@@ -19,6 +19,7 @@ from analysis.drift import guard_of
 from analysis.error_gates import error_courses
 from analysis.findings import Outcome
 from analysis.latency_gates import frozen_p95, latency_courses
+from analysis.latency_ratio import ratio_course
 from analysis.latency_whole import whole_courses
 from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
@@ -62,6 +63,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         *error_courses(record),
         *latency_courses(record),
         *whole_courses(record, frozen_p95(record)),
+        ratio_course(record),
         *accuracy_courses(record),
         *record_courses(record),
     ]

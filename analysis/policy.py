@@ -8,7 +8,7 @@ HARM_ONLY = (*LATE, "latency-thresholds")
 PAIRED = ("errors-paired", "accuracy-paired")
 FROZEN = ("frozen-p95", "frozen-p99")
 # What tolerance and margin are: a part of the baseline's latency, or a difference; else a share.
-RATIOS = (*FROZEN, "gross-frozen-p95", "latency-thresholds", "latency-mean")
+RATIOS = (*FROZEN, "gross-frozen-p95", "latency-thresholds", "latency-mean", "p95-ratio")
 DIFFERENCES = (*PAIRED, "errors-late-paired")
 
 

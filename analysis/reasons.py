@@ -15,6 +15,7 @@ PROVEN = {
     "frozen-p95": "p95",
     "frozen-p99": "p99",
     "latency-mean": "mean latency",
+    "p95-ratio": "p95",
     "coverage": "coverage",
 }
 RECORD_GATES = ("coverage", "sample-integrity")

@@ -21,6 +21,7 @@ RELATIVE = (
     "gross-frozen-p95",
     "latency-thresholds",
     "latency-mean",
+    "p95-ratio",
 )
 
 
@@ -100,6 +101,8 @@ def latency_only(kind: str, alpha: float = 0.05) -> JudgePolicy:
         [gates.latency-thresholds]
         floor_ms = 0
         [gates.latency-mean]
+        floor_ms = 0
+        [gates.p95-ratio]
         floor_ms = 0
         """
     )

@@ -13,6 +13,7 @@ from analysis import paired, payoffs, thresholds
 from analysis.bets import Trace, follow
 from analysis.blocks import counts_at, follow_blocks
 from analysis.latency_arms import Arms, log_ratio
+from analysis.quantile_bets import Q, follow_quantiles
 from benchmarks.calibration import wilson_upper
 from benchmarks.hosts import COMMON, OWN
 
@@ -59,7 +60,17 @@ def by_mean(arms: Arms, every: int, level: float) -> Trace:
     return follow_blocks(payoffs.harm_bets(0.0), counts, looks, n, level)
 
 
-JUDGES: dict[str, Judge] = {"latency-thresholds": by_thresholds, "latency-mean": by_mean}
+def by_ratio(arms: Arms, every: int, level: float) -> Trace:
+    """The gate `p95-ratio` without its allowance."""
+    looks = _looks(len(arms.candidate), every)
+    return follow_quantiles(arms.candidate, arms.baseline, looks, level)
+
+
+JUDGES: dict[str, Judge] = {
+    "latency-thresholds": by_thresholds,
+    "latency-mean": by_mean,
+    "p95-ratio": by_ratio,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,8 @@ def reference(gate: str, change: str, level: float, seed: int, n: int = 400_000)
     """Pairs that the best single bet would take on average: the bound of the gate, or for all
     thresholds that of the best of them, which no test of all can know."""
     arms = drawn(n, change, np.random.default_rng(seed))
+    if gate == "p95-ratio":
+        return log(1 / level) / _least_growth(arms)
     if gate == "latency-mean":
         payoff = np.clip(log_ratio(arms), -1, 1)
         growth = max(
@@ -98,6 +111,24 @@ def reference(gate: str, change: str, level: float, seed: int, n: int = 400_000)
     b, c = np.split(counts / n, 2)
     stakes = np.linspace(0.005, 0.995, 199)[:, None]
     return log(1 / level) / float((b * np.log1p(stakes) + c * np.log1p(-stakes)).max())
+
+
+def _least_growth(arms: Arms) -> float:
+    """The growth of the best bet on the two p95s at the bin where even that grows least."""
+    ends = [float(np.quantile(side, 1 - Q)) for side in (arms.baseline, arms.candidate)]
+    lower, upper = np.meshgrid(np.linspace(0, 1, 41), np.geomspace(0.01, 8, 41))
+    fits = (1 - Q) * lower + Q * upper < 1
+    lower, upper = lower[fits][:, None], upper[fits][:, None]
+    growth = []
+    for x in np.geomspace(ends[0] * 0.98, ends[1] * 1.02, 25):
+        u, v = arms.candidate > x, arms.baseline >= x
+        shares = [float((u & v).mean()), float((u & ~v).mean()), float((~u & v).mean())]
+        cells = [*shares, 1 - sum(shares)]
+        factors = [
+            1 + upper * (a - Q) + lower * (Q - b) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))
+        ]
+        growth.append(max(sum(p * np.log(f) for p, f in zip(cells, factors, strict=True)))[0])
+    return float(min(growth))
 
 
 def mcnemar(arms: Arms, limit_ms: float, level: float) -> Trace:

@@ -15,6 +15,7 @@ PAIRED = {
     "frozen-p99": "p99 against the past",
     "latency-thresholds": "latency, any threshold",
     "latency-mean": "latency on average",
+    "p95-ratio": "p95 against p95",
     "accuracy-paired": "accuracy",
 }
 LATE = {

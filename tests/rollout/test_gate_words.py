@@ -35,6 +35,7 @@ LABELS = {
     "frozen-p99": "p99 against the past",
     "latency-thresholds": "latency, any threshold",
     "latency-mean": "latency on average",
+    "p95-ratio": "p95 against p95",
     "gross-frozen-p95": "late p95",
     "accuracy-absolute": "accuracy >= 85 %",
     "accuracy-paired": "no worse than v2.0.0",

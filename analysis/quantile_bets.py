@@ -1,0 +1,149 @@
+"""The exact comparison of two p95s, of paired latencies (research notes, 1.3, H3).
+
+With q = 5 %, U = [y over bin j], V = [x in bin j or above]: if j holds the true p95 of x and that
+of y is no larger, E[U] <= q <= E[V], so every bet 1 + l2 (U - q) + l1 (q - V) is fair or worse.
+Which bin that is nobody knows: the evidence is the least over all bins, and fewer would not do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from analysis.bets import Drawn, Flags, Floats, Integers, Trace
+from analysis.blocks import counts_at, held
+from analysis.quantiles import P95
+
+Q = 1 - P95
+EVEN = np.array([0.04, 0.12, 0.25, 0.45, 0.75])
+LOWER = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
+UPPER = np.array([0.1, 0.3, 0.8, 2.0])
+ALONE = 0.1
+SPREAD = 0.3
+PER_OCTAVE = 256
+CHUNK = 64
+CENTRAL = 7
+MOST_SHOWN = 48
+
+
+def _stakes() -> tuple[Floats, Floats, Floats]:
+    """l1, l2 and weight of each bet: most on equal stakes, some on l1 alone, the rest spread."""
+    spread = [(a, b) for a in LOWER for b in UPPER if a != b and P95 * a + Q * b < 0.98]
+    lower = np.array([*EVEN, 1.0, *(a for a, _ in spread)])
+    upper = np.array([*EVEN, 0.0, *(b for _, b in spread)])
+    even = (1 - ALONE - SPREAD) / len(EVEN)
+    shares = [even] * len(EVEN) + [ALONE] + [SPREAD / len(spread)] * len(spread)
+    return lower, upper, np.array(shares)
+
+
+L1, L2, WEIGHTS = _stakes()
+LOG_WEIGHTS = np.log(WEIGHTS)
+# Log gain of each bet where (U, V) is (1, 1), (1, 0), (0, 1), (0, 0).
+GAINS = np.log1p(
+    np.stack([L2 * (u - Q) + L1 * (Q - v) for u, v in ((1, 1), (1, 0), (0, 1), (0, 0))])
+)
+
+
+def bins(ms: Floats) -> Integers:
+    """The bin of each latency, 1/256 of an octave wide; 0 is the lowest, infinity the highest.
+
+    Taken from the bits of a float, so that it is the same on every machine.
+    """
+    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 15
+    return np.asarray(bits, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileBets:
+    """Evidence from three histograms one after the other: bins passed by y, by x, by both."""
+
+    def log_e(self, counts: Sequence[float] | Floats) -> float:
+        """The least over all bins of the log wealth of the mixture."""
+        over = _over(np.asarray(counts, dtype=np.float64).reshape(3, -1, 1))
+        return _least(over[:, :, 0], float(np.asarray(counts).reshape(3, -1)[0].sum()))
+
+    def path(self, counts: Floats) -> Floats:
+        """The same at each look."""
+        return np.array([self.log_e(column) for column in counts.T])
+
+
+def follow_quantiles(y: Floats, x: Floats, looks: Integers, level: float) -> Trace:
+    """Evidence that the p95 of y is beyond that of x, at looks; both sides in milliseconds."""
+    passed, number = _passed(y, x)
+    threshold, pairs = log(1 / level), len(y)
+    above = np.zeros(len(looks), dtype=np.bool_)
+    shown = np.unique(np.linspace(0, len(looks) - 1, min(MOST_SHOWN, len(looks))).astype(np.int64))
+    kept: list[Floats] = []
+    before = np.zeros((3, number, 1))
+    for begin in range(0, len(looks), CHUNK):
+        part = looks[begin : begin + CHUNK]
+        start = int(looks[begin - 1]) if begin else 0
+        counts = before + np.stack([counts_at(kind, number, part, start) for kind in passed])
+        before = counts[:, :, -1:]
+        above[begin : begin + CHUNK] = _proven(_over(counts), part, threshold)
+        inside = shown[(shown >= begin) & (shown < begin + CHUNK)] - begin
+        kept.append(counts[:, :, inside].reshape(3 * number, -1))
+    told = np.concatenate(kept, axis=1) if kept else np.zeros((3 * number, 0))
+    path = QuantileBets().path(told)
+    final = tuple(int(n) for n in before.reshape(-1))
+    drawn = Drawn(looks[shown] - 1, told, path)
+    log_e = float(path[-1]) if len(path) else 0.0
+    return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, pairs), drawn)
+
+
+def _passed(y: Floats, x: Floats) -> tuple[tuple[Integers, Integers, Integers], int]:
+    """How many bins each pair passed, of all that were ever entered and one on either side."""
+    high, low = bins(y), bins(x)
+    real = [b[np.isfinite(v) & (v > 0)] for b, v in ((high, y), (low, x))]
+    known = np.concatenate(real)
+    least = int(known.min()) - 1 if len(known) else 0
+    most = int(known.max()) + 2 if len(known) else 1
+    high, low = (np.clip(b - least, 0, most - least) for b in (high, low))
+    return (high, low + 1, np.minimum(high, low + 1)), most - least + 2
+
+
+def _over(passed: Floats) -> Floats:
+    """Pairs that passed each bin, from how many passed so many bins."""
+    return passed[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+
+
+def _proven(over: Floats, looks: Integers, threshold: float) -> Flags:
+    """At which looks the evidence suffices: first around the p95s, in full where it does there."""
+    proven = np.zeros(len(looks), dtype=np.bool_)
+    for at, n in enumerate(looks.tolist()):
+        own, other = (np.searchsorted(-over[side, :, at], -Q * n) for side in (0, 1))
+        central = np.linspace(own, other, CENTRAL).round().astype(np.int64)
+        near = over[:, np.clip(central, 0, over.shape[1] - 1), at]
+        proven[at] = _least(near, n) >= threshold and _all_proven(over[:, :, at], n, threshold)
+    return proven
+
+
+def _all_proven(over: Floats, n: float, threshold: float) -> bool:
+    """Whether no bin is below the threshold; the best bet alone settles most of them."""
+    wealth = _wealth(_distinct(over), n)
+    doubtful = wealth[(wealth + LOG_WEIGHTS).max(axis=1) < threshold]
+    return not len(doubtful) or float(_mixture(doubtful).min()) >= threshold
+
+
+def _least(over: Floats, n: float) -> float:
+    return float(_mixture(_wealth(_distinct(over), n)).min())
+
+
+def _distinct(over: Floats) -> Floats:
+    """Neighbouring bins with the same counts once."""
+    changed = (np.diff(over, axis=1) != 0).any(axis=0)
+    return over[:, np.concatenate([np.ones(1, dtype=np.bool_), changed])]
+
+
+def _wealth(over: Floats, n: float) -> Floats:
+    """Log wealth of each bet at each bin, from pairs over it: of y, of x, of both."""
+    own, other, both = over
+    cells = np.stack([both, own - both, other - both, n - own - other + both], axis=1)
+    return np.asarray(cells @ GAINS)
+
+
+def _mixture(wealth: Floats) -> Floats:
+    weighted = wealth + LOG_WEIGHTS
+    peak = weighted.max(axis=1, keepdims=True)
+    return np.asarray(peak[:, 0] + np.log(np.exp(weighted - peak).sum(axis=1)))
