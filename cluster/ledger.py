@@ -5,6 +5,7 @@ Each row carries the SHA-256 of itself and its predecessor's, so that a change a
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ GENESIS = "0" * 64
 COLUMNS = "seq, at, kind, component, region, actor, data, prev_hash, hash"
 OPENED, PHASE, CLOSED = "rollout-opened", "phase", "rollout-closed"
 WAITING = "rollout-waiting"
+APPROVAL = ("approval-asked", "approved", "refused", "approval-lapsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,21 @@ class Ledger:
         with self._database.writing() as connection:
             if fence is not None and (fence.component, fence.region) == (component, region):
                 require_newest(connection, fence)
-            last = connection.execute("SELECT seq, hash FROM rows ORDER BY seq DESC LIMIT 1")
-            before, prev_hash = last.fetchone() or (0, GENESIS)
-            at = datetime.now(UTC).isoformat(timespec="microseconds")
-            fields = (before + 1, at, kind, component, region, actor, content, prev_hash)
-            stored = (*fields, _digest(fields))
-            connection.execute(f"INSERT INTO rows ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", stored)
-        return _row(stored)
+            return _added(connection, (kind, component, region, actor, content))
+
+    def append_next(
+        self, last: Row, kind: str, *, actor: str, data: Mapping[str, object]
+    ) -> Row | None:
+        """Add a row to the component and region of `last`, if that is still the newest there."""
+        content = _canonical(dict(data))
+        with self._database.writing() as connection:
+            (newest,) = connection.execute(
+                "SELECT max(seq) FROM rows WHERE component = ? AND region = ?",
+                (last.component, last.region),
+            ).fetchone()
+            if newest != last.seq:
+                return None
+            return _added(connection, (kind, last.component, last.region, actor, content))
 
     def rows(
         self, component: str | None = None, region: str | None = None, after: int = 0
@@ -119,15 +129,27 @@ class Ledger:
 def open_rollouts(ledger: Ledger, now: datetime) -> list[Row]:
     """The newest rows of rollouts that need a process: opened or in a new phase, and not closed.
 
-    A rollout that waits for a person needs none until its `until` has passed.
+    A rollout that waits for `promote-model` needs none until its `until` has passed; a promotion
+    that waits for approval needs one, which notices the answer and the end of its time.
     """
-    latest = ledger.latest((OPENED, PHASE, WAITING, CLOSED))
+    latest = ledger.latest((OPENED, PHASE, *APPROVAL, WAITING, CLOSED))
     return [
         row
         for row in latest
-        if row.kind in (OPENED, PHASE)
+        if row.kind in (OPENED, PHASE, *APPROVAL)
         or (row.kind == WAITING and datetime.fromisoformat(str(row.data["until"])) <= now)
     ]
+
+
+def _added(connection: sqlite3.Connection, told: tuple[str, str, str, str, str]) -> Row:
+    """The next row of the chain: kind, component, region, actor and data as they are told."""
+    last = connection.execute("SELECT seq, hash FROM rows ORDER BY seq DESC LIMIT 1")
+    before, prev_hash = last.fetchone() or (0, GENESIS)
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    fields = (before + 1, at, *told, prev_hash)
+    stored = (*fields, _digest(fields))
+    connection.execute(f"INSERT INTO rows ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", stored)
+    return _row(stored)
 
 
 def _verify_rows(found: Iterator[tuple[object, ...]]) -> int:

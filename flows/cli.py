@@ -25,6 +25,7 @@ VERBS = {
     "labels": ("flows.register:labels", "add labels by request id from a JSON lines file"),
     "deploy-model": ("flows.command:deploy_model", "shadow a version and judge it"),
     "promote-model": ("flows.command:promote_model", "give all traffic to a proven version"),
+    "approve": ("flows.approve:approve", "approve or refuse a promotion that waits for it"),
     "rollback-model": ("flows.rollback:rollback_model", "return to the previous version, at once"),
     "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
     "status": ("flows.status:status", "what serves, what is open, what runs"),
@@ -35,6 +36,9 @@ VERBS = {
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
+
+
+VERSIONED = ("register-model", "deploy-model")
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,7 +76,7 @@ def parser() -> Parser:
 
 
 def _model_arguments(made: dict[str, Any]) -> None:
-    for verb in ("register-model", "deploy-model", "promote-model", "rollback-model", "labels"):
+    for verb in (*VERSIONED, "promote-model", "approve", "rollback-model", "labels"):
         made[verb].add_argument("name", help="model name, such as price-predictor")
     made["model-status"].add_argument("name", help="model name")
     made["model-report"].add_argument("name", help="model name")
@@ -95,7 +99,7 @@ def _model_arguments(made: dict[str, Any]) -> None:
         "--label-delay", type=float, metavar="SECONDS", help="until nearly all labels are there"
     )
     plan.add_argument("--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)")
-    for verb in ("register-model", "deploy-model"):
+    for verb in VERSIONED:
         made[verb].add_argument("version", help="release string, such as v2.1.0")
     made["register-model"].add_argument(
         "source", metavar="PATH|RUN_URI", help="an MLflow model directory or runs:/ID/PATH"
@@ -111,6 +115,9 @@ def _model_arguments(made: dict[str, Any]) -> None:
     promote = made["promote-model"]
     promote.add_argument("version", nargs="?", help="the version to promote (default: challenger)")
     promote.add_argument("--override", metavar="REASON", help="promote without a PASS; recorded")
+    approve = made["approve"]
+    approve.add_argument("--refuse", action="store_true", help="say no; needs a reason")
+    approve.add_argument("--reason", metavar="WHY", help="recorded with your name")
     made["rollback-model"].add_argument("--reason", default="asked for", help="recorded")
     for verb in ("deploy-model", "promote-model", "resume"):
         made[verb].add_argument(

@@ -18,6 +18,7 @@ from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.watched import after_watch
+from rollout import approval_text
 from rollout.words import count, duration
 
 FLOW_ROLE = "flow "
@@ -149,16 +150,20 @@ def _answer(ended: dict[str, Any]) -> Answer:
 def _text(outcome: dict[str, Any]) -> str:
     if not outcome.get("version"):
         return _tidied(outcome)
+    approval = outcome["approval"]
     undone = outcome["ending"] if outcome["ending"] == "ROLLED_BACK" else None
-    decided = undone or outcome["decision"] or outcome["ending"] or outcome["phase"]
+    unpromoted = _unpromoted(outcome)
+    decided = unpromoted or undone or outcome["decision"] or outcome["ending"] or outcome["phase"]
     first = f"{outcome['model']} {outcome['version']}: {decided}"
-    if outcome["pairs"]:
+    if outcome["pairs"] and not unpromoted:
         first += f" after {count(outcome['pairs'])} pairs"
-    if outcome["seconds"] is not None and outcome["seconds"] >= 1:
+    if outcome["seconds"] is not None and outcome["seconds"] >= 1 and not unpromoted:
         first += f", {duration(outcome['seconds'])}"
     lines = [first, *([outcome["reason"]] if outcome["reason"] else [])]
     if outcome["evidence"]:
         lines.append(f"evidence {outcome['evidence']} ({outcome['evidence_digest'][:12]})")
+    if approval is not None and approval["state"] == "approved":
+        lines.append(approval_text.answered(approval))
     if outcome["decision"] == "PROMOTE" and outcome["phase"] == "SHADOW":
         lines.append(f"next: pincex promote-model {outcome['model']}")
     if outcome["ending"] == "PROMOTED" or outcome["phase"] == "WATCHING":
@@ -179,3 +184,11 @@ def _tidied(outcome: dict[str, Any]) -> str:
     if owed:
         lines.append(f"{count(owed - len(missing))} of {count(owed)} reports handed to MLflow")
     return "\n".join([*lines, *missing])
+
+
+def _unpromoted(outcome: dict[str, Any]) -> str | None:
+    """The word for a version that a person refused, or that nobody approved or promoted in time."""
+    approval = outcome["approval"]
+    if outcome["ending"] is None and approval is not None and approval["state"] == "lapsed":
+        return "not promoted"
+    return outcome["ending"] if outcome["ending"] in ("REFUSED", "EXPIRED") else None

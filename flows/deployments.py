@@ -14,13 +14,15 @@ from prefect.states import Completed
 from pydantic import Field
 
 from cluster.files import make_directory
+from flows.approve import Given, answer
 from flows.deploy import NothingToDo
 from flows.dispatch import dispatch
 from flows.loop import Recorder
 from flows.openers import Request, share
+from flows.pause import LOST
 from flows.policies import policy_text
-from flows.prefect_record import LOST, InPrefect
-from flows.refusal import Exit, Refused
+from flows.prefect_record import InPrefect
+from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.zombies import process_tag
 
@@ -116,6 +118,25 @@ def promote_model(
         site_name: Where to run it.
     """
     return _conclude(site(site_name), "promote-model", [json.dumps([name, version, override])])
+
+
+@flow(name="approve", flow_run_name="approve {name}, {site_name}")
+def approve(
+    name: str, approver: str, approve: bool = False, reason: str = "", site_name: SiteName = "local"
+) -> dict[str, Any]:
+    """Approve or refuse a promotion that waits for it.
+
+    Args:
+        name: Registered model, such as price-predictor.
+        approver: Who answers, for the ledger.
+        approve: On to approve it; off to refuse it.
+        reason: Why, for the ledger.
+        site_name: Where to record it.
+    """
+    if not approver.strip():
+        raise bad_input("an answer needs a name", "fill in who answers")
+    given = Given(approve, approver.strip(), "Prefect", reason.strip())
+    return answer(site(site_name), name, given)
 
 
 @flow(name="resume", flow_run_name="resume {name}, {site_name}")
@@ -217,10 +238,16 @@ def _conclude(here: Site, verb: str, rest: list[str]) -> State[Any]:
     recorder: Recorder = InPrefect(here)
     code, report = dispatch(here, verb, rest, recorder)
     ended.append((code, report))
-    name = report.get("decision") or report.get("ending") or "Done"
-    return Completed(
-        name=str(name).capitalize(), message=str(report.get("reason", "")), data=report
-    )
+    name = _state_name(report)
+    return Completed(name=name.capitalize(), message=str(report.get("reason", "")), data=report)
+
+
+def _state_name(report: dict[str, Any]) -> str:
+    """The word beside the finished flow run: what a person said no to was not promoted."""
+    approval = report.get("approval")
+    if approval and approval["state"] in ("refused", "lapsed"):
+        return str(approval["state"])
+    return str(report.get("decision") or report.get("ending") or "Done")
 
 
 def _command(arguments: list[str]) -> dict[str, Any]:

@@ -14,17 +14,29 @@ from cluster.local.instances import (
 from cluster.local.route import Mirror, Route
 from cluster.lock import Lease
 from flows.aliases import owe, settle_or_owe
+from flows.openers import actor
 from flows.site import Site
-from rollout.facts import BeginWatch, BringUp, Enter, Mirrored, Promote, RollBack, Shift
-from rollout.history import CLOSED, PHASE, SERVED, TRAFFIC, as_data
+from rollout.facts import (
+    Ask,
+    BeginWatch,
+    BringUp,
+    Enter,
+    Lapse,
+    Mirrored,
+    Promote,
+    RollBack,
+    Shift,
+)
+from rollout.history import ASKED, CLOSED, LAPSED, PHASE, SERVED, TRAFFIC, as_data
 from rollout.state import WATCH, Ending, Phase, Revision, Rollout, Verb
+from rollout.words import clock
 
 if TYPE_CHECKING:
     from rollout.policy import Policy
 
 # One request is answered by one thread: a model's own threads would only fight each other.
 ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-Effect = BringUp | Shift | Enter | BeginWatch | Promote | RollBack
+Effect = BringUp | Shift | Enter | Ask | Lapse | BeginWatch | Promote | RollBack
 
 
 def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, lease: Lease) -> str:
@@ -37,6 +49,12 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
         case Enter(phase):
             enter(site, rollout, str(phase), rollout.override)
             return f"entered {phase}"
+        case Ask(until):
+            ask(site, rollout, until, rollout.override)
+            return f"waiting for approval until {clock(until)}"
+        case Lapse(reason):
+            _lapse(site, rollout, reason)
+            return f"not promoted: {reason}"
         case BeginWatch(to):
             lease.check()
             return _begin_watch(site, rollout, policy, to)
@@ -126,6 +144,32 @@ def enter(site: Site, rollout: Rollout, phase: str, override: str | None) -> Non
         region=rollout.region,
         actor=rollout.actor,
         data={"rollout": rollout.id, "phase": phase, "override": override},
+    )
+
+
+def ask(site: Site, rollout: Rollout, until: datetime, override: str | None) -> None:
+    """Record that the promotion asks a person, on the evidence there is by now."""
+    site.ledger.append(
+        ASKED,
+        component=rollout.component,
+        region=rollout.region,
+        actor=actor(),
+        data={
+            "rollout": rollout.id,
+            "until": until.isoformat(),
+            "evidence_digest": _evidence(rollout),
+            "override": override,
+        },
+    )
+
+
+def _lapse(site: Site, rollout: Rollout, reason: str) -> None:
+    site.ledger.append(
+        LAPSED,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, "reason": reason},
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.files import make_directory, write_whole, writing
-from cluster.ledger import WAITING
+from cluster.ledger import WAITING, open_rollouts
 from flows import reports
 from flows.refusal import Exit, Refused
 from flows.site import Site
@@ -148,12 +148,14 @@ def _append(site: Site, rollout: Rollout, data: dict[str, Any]) -> None:
 
 
 def wait(site: Site, rollout: Rollout) -> None:
-    """Note once that the rollout needs no process until its promotion, or its evidence is old."""
-    rows = site.ledger.rows(component=rollout.component, region=rollout.region)
-    if any(row.kind == WAITING and row.data["rollout"] == rollout.id for row in rows):
+    """Note that the rollout needs no process until its promotion, or its evidence is old."""
+    place = (rollout.component, rollout.region)
+    needing = open_rollouts(site.ledger, datetime.now(UTC))
+    if place not in [(row.component, row.region) for row in needing]:
         return
+    assert rollout.judged is not None
     age = parse(rollout.policy_text).shadow.evidence_max_age
-    until = datetime.now(UTC) + timedelta(seconds=age)
+    until = rollout.judged.at + timedelta(seconds=age)
     site.ledger.append(
         WAITING,
         component=rollout.component,

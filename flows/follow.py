@@ -12,10 +12,11 @@ from cluster.local.processes import Running, recorded
 from cluster.local.upkeep import KEEPER, ensure_keeper
 from flows.progress_file import read
 from flows.refusal import Exit, Refused
-from flows.report import exit_code, report
+from flows.report import exit_code, lapsed, report
 from flows.site import Site, resume_argv
+from rollout import approval_text
 from rollout.live import line, lines
-from rollout.state import Phase
+from rollout.state import Phase, Rollout
 
 LINE_EVERY = 5.0
 SETTLE = 1.0
@@ -77,12 +78,20 @@ def follow(followed: Following, live: bool) -> dict[str, Any]:
                 return ended
             time.sleep(0.1)
     except KeyboardInterrupt:
-        raise Refused(
-            "stopped following; the rollout goes on",
-            hint=f"pincex resume {followed.name or ''}".rstrip(),
-            code=Exit.HELD,
-            changed="Nothing was changed by that.",
-        ) from None
+        raise _stopped(followed) from None
+
+
+def _stopped(followed: Following) -> Refused:
+    """Nobody looks any more; the rollout goes on, or on waiting for a person."""
+    name = followed.name
+    opened = followed.here.history(name).open if name else None
+    said, hint = "stopped following; the rollout goes on", f"pincex resume {name or ''}".rstrip()
+    if opened is not None and opened.pending:
+        asked = approval_text.as_data(opened)
+        assert asked is not None
+        said = f"stopped following; the promotion goes on {approval_text.waiting(asked)}"
+        hint = f"pincex approve {name}; pincex resume {name} follows it again"
+    return Refused(said, hint=hint, code=Exit.HELD, changed="Nothing was changed by that.")
 
 
 def _fresh(progress: dict[str, Any], started: datetime) -> bool:
@@ -134,10 +143,22 @@ def _ended(followed: Following) -> dict[str, Any] | None:
     if needs_process and not taken_over:
         return _kept_going(here, name)
     last = history.rollouts[-1] if history.rollouts else None
-    unpromoted = followed.promoting and last is not None and last.closed is None and not taken_over
+    given_up = last is not None and _given_up(last, followed.since)
+    unpromoted = (
+        followed.promoting
+        and last is not None
+        and last.closed is None
+        and not taken_over
+        and not given_up
+    )
     if last is None or last.id in followed.settled or unpromoted:
         return _died(here)
     return {"exit": int(exit_code(last)), **report(last)}
+
+
+def _given_up(last: Rollout, since: datetime) -> bool:
+    """Its promotion was asked for while we follow, and given up."""
+    return last.approval is not None and bool(lapsed(last)) and last.approval.at >= since
 
 
 def _kept_going(here: Site, name: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ Killed anywhere, the next flow process goes on from what the platform, the regis
 ledger say.
 """
 
+import sys
 from collections.abc import Callable
 from contextvars import copy_context
 from threading import Thread
@@ -14,14 +15,17 @@ from cluster.errors import Unavailable
 from cluster.files import writing
 from cluster.lock import Lease
 from flows import evidence
+from flows.approve import Given, answer
 from flows.effects import Effect, perform
 from flows.progress import progress_of
 from flows.progress_file import publish
+from flows.refusal import Refused
 from flows.sight import Sight
+from flows.site import Site
 from models.shadow_log import append_shadow_line
 from rollout.decide import decide
 from rollout.facts import BringUp, Conclude, Facts, Finish, Hold
-from rollout.state import Phase
+from rollout.state import Phase, Rollout
 
 T = TypeVar("T")
 
@@ -29,11 +33,18 @@ PROXY_PATIENCE = 30.0
 PAGE_PATIENCE = 5.0
 
 
-class Recorder(Protocol):
+class Steps(Protocol):
     """Where the steps of a flow are recorded: in Prefect, or nowhere."""
 
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T: ...
     def show(self, progress: dict[str, Any]) -> None: ...
+
+
+class Recorder(Steps, Protocol):
+    """The record of a flow, in which a person may be asked; `go_on` is False while it cannot."""
+
+    def ask(self, rollout: Rollout) -> Given | None: ...
+    def go_on(self) -> bool: ...
 
 
 class Unrecorded:
@@ -45,11 +56,17 @@ class Unrecorded:
     def show(self, progress: dict[str, Any]) -> None:
         """Nobody watches here; the progress file is written all the same."""
 
+    def ask(self, rollout: Rollout) -> Given | None:
+        """Nobody can be asked here; `pincex approve` answers all the same."""
+
+    def go_on(self) -> bool:
+        return True
+
 
 class Aside:
-    """A watch's record: pages are written beside the loop, looks and undo are not recorded.
+    """The record of a watch, or of a wait for a person: pages are written beside the loop.
 
-    Whatever Prefect does meanwhile, no look and no undo waits for it.
+    Whatever Prefect does meanwhile, no look and no undo waits for it; they are not recorded.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -77,17 +94,13 @@ class Aside:
 def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     """Go on with a rollout until an action finishes it."""
     aside = Aside(recorder)
-    record: Recorder = recorder
+    record: Steps = recorder
     while True:
         lease.check()
         facts = record.step("look", look, sight)
         looks = sight.looks
         facts = record.step("analyse", sight.analyse, facts)
-        if facts.rollout.phase is Phase.WATCHING:
-            record = aside
-        elif record is aside:
-            aside.end()
-            record = recorder
+        record = _record(recorder, aside, facts.rollout)
         action = decide(facts, sight.policy)
         progress = progress_of(sight, facts, action)
         publish(sight.site, progress)
@@ -99,12 +112,33 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
                 evidence.wait(sight.site, facts.rollout)
             return action
         if isinstance(action, Hold):
-            sleep(action.seconds)
+            _hold(sight.site, facts.rollout, recorder, action.seconds)
         elif isinstance(action, Conclude):
             recorder.step("conclude", sight.conclude, facts, action.undecided)
         else:
             name = type(action).__name__.lower()
             record.step(name, attempt, sight, facts, action, lease)
+
+
+def _record(recorder: Recorder, aside: Aside, rollout: Rollout) -> Steps:
+    """A paused flow run takes no steps, and a watch waits for none."""
+    if rollout.pending or not recorder.go_on() or rollout.phase is Phase.WATCHING:
+        return aside
+    aside.end()
+    return recorder
+
+
+def _hold(site: Site, rollout: Rollout, recorder: Recorder, seconds: float) -> None:
+    """Wait; meanwhile a person may answer where the flow is recorded."""
+    given = recorder.ask(rollout) if rollout.pending else None
+    if given is None:
+        sleep(seconds)
+        return
+    assert rollout.approval is not None
+    try:
+        answer(site, rollout.component, given, rollout.approval.at)
+    except Refused as refused:
+        print(f"an answer came too late: {refused.message}", file=sys.stderr)  # noqa: T201
 
 
 def look(sight: Sight) -> Facts:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-import httpx
 from prefect import get_run_logger
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -16,17 +15,19 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
-from prefect.exceptions import PrefectException
 from prefect.tasks import Task
 
+from flows.approve import Given
 from flows.asked import prefect_answers
+from flows.pause import LOST, Pause
 from flows.site import Site
 from rollout.live import markdown, table
+from rollout.state import Rollout
 
 T = TypeVar("T")
 
 SHOW_EVERY = 2.0
-LOST = (httpx.HTTPError, PrefectException)
+SHOW_ASKED_EVERY = 60.0
 
 
 class InPrefect:
@@ -38,6 +39,16 @@ class InPrefect:
         self._bar: UUID | None = None
         self._shown = 0.0
         self._decision: str | None = None
+        self._pending: bool | None = None
+        self._pause = Pause(here)
+
+    def ask(self, rollout: Rollout) -> Given | None:
+        """Pause with the verdict and a form; what somebody filled in, once that has happened."""
+        return self._pause.ask(rollout)
+
+    def go_on(self) -> bool:
+        """Take the flow run out of its pause; False as long as Prefect does not take it."""
+        return self._pause.end()
 
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
         """Run it as a task of that name, never from a cache."""
@@ -48,9 +59,15 @@ class InPrefect:
         return answer
 
     def show(self, progress: dict[str, Any]) -> None:
-        """Bring page and bar up to date, every two seconds and whenever the decision changes."""
+        """Bring page and bar up to date, every two seconds and whenever the decision changes.
+
+        While a person is waited for there is nothing new to show but that.
+        """
         changed = progress["decision"] != self._decision or progress["finished"]
-        if not changed and time.monotonic() - self._shown < SHOW_EVERY:
+        pending = progress["approval"] and progress["approval"]["pending"]
+        changed = changed or pending != self._pending
+        every = SHOW_ASKED_EVERY if pending else SHOW_EVERY
+        if not changed and time.monotonic() - self._shown < every:
             return
         self._shown = time.monotonic()
         if not prefect_answers(self._site):
@@ -61,6 +78,7 @@ class InPrefect:
             get_run_logger().warning("Prefect lost a page: %s", type(error).__name__)
             return
         self._decision = progress["decision"]
+        self._pending = pending
 
     def _write(self, progress: dict[str, Any]) -> None:
         key = f"{progress['component']}-{progress['candidate']}".lower().replace(".", "-")

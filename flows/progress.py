@@ -9,7 +9,7 @@ import polars as pl
 from analysis import Finding, Verdict, forecast
 from flows.evidence import REPORT
 from flows.sight import Sight
-from rollout import gate_words, watch_words
+from rollout import approval_text, gate_words, watch_words
 from rollout.facts import Action, Conclude, Facts, Finish
 from rollout.gate_words import Beside
 from rollout.state import Decision, Phase, Rollout
@@ -52,6 +52,7 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "decision": str(decision) if decision else None,
         "reason": reason,
         "expected": expected,
+        "approval": approval_text.as_data(rollout),
         "watch": watch,
         "report": _report(rollout),
         "finished": isinstance(action, Finish),

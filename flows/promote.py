@@ -1,11 +1,12 @@
 """`promote-model`: all traffic to a version that was proven safe against this very champion."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flows import evidence
-from flows.effects import enter
+from flows.effects import ask, enter
 from flows.keeping import keeping
 from flows.loop import Recorder, run
 from flows.openers import actor, open_already, open_rollout, refuse_foreign, revision
@@ -15,7 +16,8 @@ from flows.report import exit_code, report
 from flows.sight import Sight, sight
 from flows.site import LEASE_SECONDS, Site
 from flows.watched import after_watch
-from rollout.decide import expired
+from rollout import approval_text
+from rollout.decide import asked_until, expired
 from rollout.history import VERDICT, History
 from rollout.policy import parse
 from rollout.state import Decision, Phase, Revision, Rollout, Verb
@@ -65,6 +67,8 @@ def refuse_unproven(site: Site, name: str, override: str | None) -> None:
     history = site.history(name)
     champion = _champion(history, name)
     opened = history.open
+    if opened is not None and opened.pending:
+        raise pending(opened)
     if opened is None or override or opened.phase is not Phase.SHADOW or opened.waiting:
         return
     raise Refused(
@@ -86,6 +90,17 @@ def _overtaken(history: History, name: str) -> Refused:
     )
 
 
+def pending(opened: Rollout) -> Refused:
+    """The promotion was asked for already and waits for a person."""
+    asked = approval_text.as_data(opened)
+    assert asked is not None
+    return Refused(
+        f"{opened.component} {opened.candidate.version} is {approval_text.waiting(asked)}",
+        hint=f"pincex approve {opened.component}; pincex resume {opened.component} follows it",
+        code=Exit.HELD,
+    )
+
+
 def _champion(history: History, name: str) -> Revision:
     if history.champion is None:
         raise bad_input(f"{name} has no champion", f"pincex deploy-model {name} VERSION --first")
@@ -95,7 +110,7 @@ def _champion(history: History, name: str) -> Revision:
 def _rejudged(site: Site, opened: Rollout, champion: Revision, override: str | None) -> Sight:
     """The open shadow, judged on everything seen so far, entered into PROMOTING."""
     eye = sight(site, opened)
-    if opened.phase is not Phase.SHADOW:
+    if opened.phase is not Phase.SHADOW or opened.awaiting:
         return eye
     if opened.stable != champion:
         raise Refused(
@@ -120,7 +135,11 @@ def _rejudged(site: Site, opened: Rollout, champion: Revision, override: str | N
             hint=f"pincex resume {opened.component}",
             code=Exit.HELD,
         )
-    enter(site, opened, str(Phase.PROMOTING), override)
+    if eye.policy.approval.required:
+        judged = replace(eye.rollout(), override=override)
+        ask(site, judged, asked_until(judged, datetime.now(UTC), eye.policy), override)
+    else:
+        enter(site, opened, str(Phase.PROMOTING), override)
     return eye
 
 
@@ -199,6 +218,7 @@ def _cite(site: Site, rollout: Rollout, passed: Rollout) -> None:
         "evidence": judged.evidence,
         "evidence_digest": judged.evidence_digest,
         "cited_from": passed.id,
+        "judged_at": judged.at.isoformat(),
     }
     site.ledger.append(
         VERDICT, component=rollout.component, region=site.region, actor=actor(), data=data

@@ -63,11 +63,17 @@ class Sight:
         rollout = facts.rollout
         if rollout.phase is Phase.WATCHING and rollout.closed is None:
             return self._watched(facts)
+        if rollout.awaiting:
+            return self._asked(facts)
         undecided = rollout.phase is Phase.SHADOW and rollout.judged is None
         if not undecided or rollout.closed is not None:
             return facts
         if rollout.stable is None:
             return self._smoked(facts)
+        return self.judged(facts)
+
+    def judged(self, facts: Facts) -> Facts:
+        """The facts with what the shadow says of everything seen so far."""
         self.take_in(facts)
         assert self.shadow is not None
         self.rate = self.shadow.requests_per_second(facts.now) / _share(facts)
@@ -79,6 +85,15 @@ class Sight:
             requests_per_second=self.rate,
         )
         return replace(facts, look=look)
+
+    def _asked(self, facts: Facts) -> Facts:
+        """A promotion that waits for a person is judged again once it is approved."""
+        approval = facts.rollout.approval
+        if approval is None or approval.answer is None or not approval.answer.approved:
+            return facts
+        from flows.approved import examined
+
+        return examined(self, facts)
 
     def _watched(self, facts: Facts) -> Facts:
         """What the triggers say of the version that took over."""

@@ -13,7 +13,7 @@ from flows.platform import traffic
 from flows.progress_file import read
 from flows.refusal import Exit, bad_input
 from flows.site import Site, site
-from rollout import status_text
+from rollout import approval_text, status_text
 from rollout.history import expected_aliases
 from rollout.state import Watch
 
@@ -129,6 +129,7 @@ def model(here: Site, name: str) -> dict[str, Any]:
         "mirror": _mirror(route.mirrored),
         "phase": str(opened.phase) if opened else None,
         "waiting": bool(opened and opened.waiting),
+        "approval": approval_text.as_data(opened) if opened else None,
         "decision": str(opened.judged.decision) if opened and opened.judged else None,
         "progress": progress,
         "watch": _watch(watch, progress),

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from rollout.facts import (
     Action,
+    Ask,
     BeginWatch,
     BringUp,
     Conclude,
@@ -11,6 +12,7 @@ from rollout.facts import (
     Facts,
     Finish,
     Hold,
+    Lapse,
     Mirrored,
     Promote,
     RollBack,
@@ -18,11 +20,16 @@ from rollout.facts import (
     Traffic,
 )
 from rollout.policy import Policy
-from rollout.state import Decision, Ending, Judged, Phase, Revision
-from rollout.words import duration
+from rollout.state import Answer, Decision, Ending, Judged, Phase, Revision, Rollout
+from rollout.words import clock, duration
 
 LOOK_EVERY = 0.5
 """Seconds between two looks of a watch: an undo begins that long after the evidence suffices."""
+ASK_EVERY = 1.0
+"""Seconds between two looks for the answer of a person."""
+LAST_MOMENT = timedelta(seconds=2)
+"""An answer given in time may be written so long after it, and still counts."""
+TOO_OLD = "the PASS is older than evidence_max_age allows"
 
 
 def decide(facts: Facts, policy: Policy) -> Action:
@@ -45,13 +52,21 @@ def expired(judged: Judged, now: datetime, policy: Policy) -> bool:
     return now - judged.at > timedelta(seconds=policy.shadow.evidence_max_age)
 
 
+def asked_until(rollout: Rollout, now: datetime, policy: Policy) -> datetime:
+    """When a promotion that asks a person now is given up: never later than its PASS is good."""
+    until = now + timedelta(seconds=policy.approval.timeout)
+    if rollout.judged is None or rollout.override:
+        return until
+    return min(until, rollout.judged.at + timedelta(seconds=policy.shadow.evidence_max_age))
+
+
 def _shadow(facts: Facts, policy: Policy) -> Action:
     rollout = facts.rollout
     stable, candidate = rollout.stable, rollout.candidate
     if facts.champion != stable:
-        serving = facts.champion.version if facts.champion else "nothing"
-        reason = f"{serving} serves now; evidence against another champion is void"
-        return RollBack(facts.champion, reason, Ending.ABANDONED)
+        return _void(facts)
+    if rollout.awaiting:
+        return _awaiting(facts, policy)
     judged = rollout.judged
     if judged and judged.decision is Decision.ROLLBACK:
         return RollBack(stable, judged.reason, Ending.ROLLED_BACK)
@@ -61,8 +76,7 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
         if stable is None:
             return Enter(Phase.PROMOTING)
         if expired(judged, facts.now, policy):
-            reason = "the PASS is older than evidence_max_age allows"
-            return RollBack(stable, reason, Ending.EXPIRED)
+            return RollBack(stable, TOO_OLD, Ending.EXPIRED)
         return Finish(None, "waiting for promote-model")
     spent = _budget_spent(facts, policy)
     if spent and not (facts.look and facts.look.pairs):
@@ -76,6 +90,62 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
         return Shift({stable.version: 100}, wanted)
     age = _age(facts)
     return Hold(min(5.0, 1.0 + age / 120), "the evidence is not sufficient yet")
+
+
+def _void(facts: Facts) -> RollBack:
+    serving = facts.champion.version if facts.champion else "nothing"
+    reason = f"{serving} serves now; evidence against another champion is void"
+    return RollBack(facts.champion, reason, Ending.ABANDONED)
+
+
+def _awaiting(facts: Facts, policy: Policy) -> Action:
+    """A promotion that asked a person: held until the answer, judged once more after it."""
+    rollout = facts.rollout
+    approval = rollout.approval
+    assert approval is not None
+    answer = approval.answer
+    if answer is not None and not answer.approved:
+        reason = f"{answer.by} refused it: {answer.reason or 'no reason given'}"
+        return RollBack(rollout.stable, reason, Ending.REFUSED)
+    judged = rollout.judged
+    if judged and not rollout.override and expired(judged, facts.now, policy):
+        return RollBack(rollout.stable, TOO_OLD, Ending.EXPIRED)
+    if answer is not None:
+        return _approved(facts, answer)
+    if facts.now < approval.until + LAST_MOMENT:
+        return Hold(ASK_EVERY, f"waiting for approval until {clock(approval.until)}")
+    waited = duration((approval.until - approval.at).total_seconds())
+    return _give_up(rollout, f"nobody approved it within {waited}", Ending.EXPIRED)
+
+
+def _approved(facts: Facts, answer: Answer) -> Action:
+    """The promotion begins if what is known by now still allows it."""
+    rollout, look = facts.rollout, facts.look
+    judged = rollout.judged
+    if facts.obstacle is not None:
+        return _give_up(rollout, facts.obstacle, Ending.ABANDONED)
+    if judged is not None and judged.at >= answer.at:
+        if rollout.override or judged.decision is Decision.PROMOTE:
+            return Enter(Phase.PROMOTING)
+        harm = judged.decision is Decision.ROLLBACK
+        ending = Ending.ROLLED_BACK if harm else Ending.INCONCLUSIVE
+        return RollBack(rollout.stable, judged.reason, ending)
+    if look is None:
+        return Hold(LOOK_EVERY, f"approved by {answer.by}; to be judged once more")
+    decided = look.decision in (Decision.PROMOTE, Decision.ROLLBACK)
+    if decided and rollout.phase is Phase.SHADOW:
+        return Conclude(None)
+    if rollout.override or look.decision is Decision.PROMOTE:
+        return Enter(Phase.PROMOTING)
+    reason = f"not proven on everything seen so far: {look.reason}"
+    return _give_up(rollout, reason, Ending.ABANDONED)
+
+
+def _give_up(rollout: Rollout, reason: str, ending: Ending) -> Action:
+    """Back to waiting for `promote-model` where the shadow still runs, else closed."""
+    if rollout.phase is Phase.SHADOW:
+        return Lapse(reason)
+    return RollBack(rollout.stable, reason, ending)
 
 
 def _bring_up(facts: Facts, policy: Policy) -> Action:
@@ -117,6 +187,12 @@ def _promoting(facts: Facts, policy: Policy) -> Action:
     """All traffic to the candidate; if it is not healthy, to whichever revision is."""
     rollout = facts.rollout
     candidate, stable = rollout.candidate, rollout.stable
+    if policy.approval.required and stable is not None and not _is_approved(rollout):
+        if facts.champion != stable:
+            return _void(facts)
+        if rollout.awaiting:
+            return _awaiting(facts, policy)
+        return Ask(asked_until(rollout, facts.now, policy))
     if candidate.version in facts.ready:
         wanted = {candidate.version: 100}
         if facts.traffic.weights != wanted or facts.traffic.mirrored is not None:
@@ -128,6 +204,10 @@ def _promoting(facts: Facts, policy: Policy) -> Action:
     if stable is not None and stable.version not in facts.ready:
         return BringUp(candidate)
     return _bring_up(facts, policy)
+
+
+def _is_approved(rollout: Rollout) -> bool:
+    return rollout.approval is not None and rollout.approval.used
 
 
 def _watching(facts: Facts) -> Action:

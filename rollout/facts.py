@@ -51,7 +51,8 @@ class Watched:
 class Facts:
     """Everything `decide` may know; `unready_for` counts seconds the candidate was missing.
 
-    `failure` is why it could not be started, if that was tried and found impossible.
+    `failure` is why it could not be started, if that was tried and found impossible; `obstacle`
+    is why an approved promotion cannot begin.
     """
 
     now: datetime
@@ -63,6 +64,7 @@ class Facts:
     failure: str | None
     look: Look | None
     watched: Watched | None
+    obstacle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,20 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Record that the promotion asks a person, and until when it waits for the answer."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Record that the promotion is given up; the rollout waits for `promote-model` again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """End the flow process; `ending` None leaves the rollout open, waiting for its promotion."""
 
@@ -134,4 +150,16 @@ class Finish:
     reason: str
 
 
-Action = BringUp | Shift | Hold | Conclude | Enter | BeginWatch | Promote | RollBack | Finish
+Action = (
+    BringUp
+    | Shift
+    | Hold
+    | Conclude
+    | Enter
+    | Ask
+    | Lapse
+    | BeginWatch
+    | Promote
+    | RollBack
+    | Finish
+)

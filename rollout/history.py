@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from rollout.state import (
     WATCH,
+    Answer,
+    Approval,
     Decision,
     Ending,
     Judged,
@@ -24,6 +26,8 @@ TRAFFIC = "traffic"
 SERVED = "served"
 CLOSED = "rollout-closed"
 ALIASES = "aliases"
+ASKED, APPROVED, REFUSED = "approval-asked", "approved", "refused"
+LAPSED = "approval-lapsed"
 
 
 class Row(Protocol):
@@ -155,7 +159,14 @@ def _after(history: History, row: Row) -> History:
         case "rollout-opened":
             return replace(history, rollouts=(*history.rollouts, _opened(row)))
         case "phase":
-            return _updated(history, data["rollout"], **_entered(row))
+            return _updated(_begun(history, row), data["rollout"], **_entered(row))
+        case "approval-asked":
+            return _updated(history, data["rollout"], **_asked(row))
+        case "approved" | "refused":
+            return _answered(history, row)
+        case "approval-lapsed":
+            given_up = _approval(history, row, lapsed=data["reason"])
+            return _updated(given_up, data["rollout"], override=None)
         case "verdict":
             return _updated(history, data["rollout"], judged=_judged(row))
         case "served":
@@ -199,6 +210,46 @@ def _entered(row: Row) -> dict[str, Any]:
     return changes
 
 
+def _asked(row: Row) -> dict[str, Any]:
+    """What a promotion that asks for approval changes in its rollout."""
+    data = row.data
+    until = datetime.fromisoformat(data["until"])
+    approval = Approval(row.actor, row.at, until, data["evidence_digest"])
+    return {"approval": approval, "override": data["override"]}
+
+
+def _answered(history: History, row: Row) -> History:
+    """The first answer counts, and only for the evidence that was asked about."""
+    found = _asking(history, row)
+    data = row.data
+    if found is None or found.answer or data["evidence_digest"] != found.evidence_digest:
+        return history
+    given = Answer(row.kind == APPROVED, row.actor, data["how"], data["reason"], row.at)
+    return _approval(history, row, answer=given)
+
+
+def _begun(history: History, row: Row) -> History:
+    """A promotion that enters its phase uses the approval up."""
+    found = _asking(history, row)
+    approved = found is not None and found.answer is not None and found.answer.approved
+    return _approval(history, row, used=True) if approved else history
+
+
+def _asking(history: History, row: Row) -> Approval | None:
+    """What the rollout of this row asks for, if it does."""
+    for rollout in history.rollouts:
+        if rollout.id == row.data["rollout"] and rollout.awaiting:
+            return rollout.approval
+    return None
+
+
+def _approval(history: History, row: Row, **changes: Any) -> History:
+    found = _asking(history, row)
+    if found is None:
+        return history
+    return _updated(history, row.data["rollout"], approval=replace(found, **changes))
+
+
 def _updated(history: History, rollout_id: str, **changes: Any) -> History:
     rollouts = tuple(
         replace(rollout, **changes) if rollout.id == rollout_id else rollout
@@ -238,7 +289,7 @@ def _judged(row: Row) -> Judged:
         decision=Decision(data["decision"]),
         reason=data["reason"],
         pairs=data["pairs"],
-        at=row.at,
+        at=datetime.fromisoformat(data["judged_at"]) if "judged_at" in data else row.at,
         decided_at=data["decided_at"],
         evidence=data["evidence"],
         evidence_digest=data["evidence_digest"],

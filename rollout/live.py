@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollout import watch_words
+from rollout import approval_text, watch_words
 from rollout.words import bar, count, duration
 
 LABEL = 25
@@ -25,7 +25,11 @@ def _shadow(progress: Mapping[str, Any]) -> list[str]:
     if progress["gates"]:
         head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
         shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
-    return [*shown, _expectation(progress)]
+    shown.append(_expectation(progress))
+    if _pending(progress):
+        asked = approval_text.waiting(progress["approval"])
+        shown += ["", asked, *approval_text.how_to(progress["component"])]
+    return shown
 
 
 def _watch(progress: Mapping[str, Any]) -> list[str]:
@@ -41,6 +45,9 @@ def line(progress: Mapping[str, Any]) -> str:
         watch = progress["watch"]
         said = watch_words.reasons(watch["triggers"]) or ["every trigger is quiet"]
         return f"WATCHING, {watch_words.left(watch, progress['stable'])}: {'; '.join(said)}"
+    if _pending(progress):
+        asked = approval_text.waiting(progress["approval"])
+        return f"{asked}: {', or '.join(approval_text.how_to(progress['component']))}"
     undecided = [
         gate["label"]
         for gate in progress["gates"]
@@ -71,6 +78,7 @@ def markdown(progress: Mapping[str, Any]) -> str:
             "",
             f"**{progress['decision'] or progress['phase']}** {progress['reason']}",
             "",
+            *_asked(progress),
             " · ".join(_traffic(progress)),
             *table,
             "",
@@ -121,6 +129,26 @@ def _watch_page(progress: Mapping[str, Any]) -> str:
             f"`pincex status` · `pincex rollback-model {progress['component']}` undoes it",
         ]
     )
+
+
+def _pending(progress: Mapping[str, Any]) -> bool:
+    approval = progress["approval"]
+    return bool(approval and approval["pending"])
+
+
+def _asked(progress: Mapping[str, Any]) -> list[str]:
+    """What a person is asked, or said."""
+    approval = progress["approval"]
+    if not approval:
+        return []
+    if approval["pending"]:
+        commands = " · ".join(f"`{told}`" for told in approval_text.how_to(progress["component"]))
+        asked = approval_text.waiting(approval)
+        return [f"**{asked[0].upper()}{asked[1:]}.** Resume this flow run, or {commands}", ""]
+    if approval["answered_by"] is None:
+        return [f"Not promoted: {approval['reason'] or 'nobody answered'}", ""]
+    said = approval_text.answered(approval)
+    return [f"{said[0].upper()}{said[1:]}", ""]
 
 
 def _headline(progress: Mapping[str, Any]) -> str:

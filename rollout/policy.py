@@ -26,6 +26,14 @@ class ShadowLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """Whether a promotion waits for a person, and for how many seconds."""
+
+    required: bool
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
 class WatchLimits:
     """How long a promotion is watched (0: not at all), and what is enough to judge; seconds."""
 
@@ -91,6 +99,7 @@ class Policy:
     ready_within: float
     drain_within: float
     shadow: ShadowLimits
+    approval: ApprovalRule
     smoke_requests: int
     watch: WatchLimits
     live_rules: LiveRules
@@ -114,6 +123,7 @@ def parse(text: str) -> Policy:
         ready_within=table["ready_within"],
         drain_within=table["drain_within"],
         shadow=ShadowLimits(**table["shadow"]),
+        approval=ApprovalRule(**table["approval"]),
         smoke_requests=table["smoke"]["requests"],
         watch=WatchLimits(**table["watch"]),
         live_rules=_live_rules(table["live_rules"]),
@@ -162,9 +172,20 @@ def _merged(where: str, packaged: dict[str, Any], given: Any) -> dict[str, Any]:
     for key, default in packaged.items():
         if isinstance(default, dict):
             merged[key] = _merged(f"{where}.{key}", default, given.get(key, {}))
+        elif isinstance(default, bool):
+            merged[key] = _choice(f"[{where}] {key}", default, given.get(key, default))
         else:
             merged[key] = _number(f"[{where}] {key}", default, given.get(key, default))
     return merged
+
+
+def _choice(name: str, default: bool, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadInput(
+            f"{name} = {value!r} is neither true nor false",
+            hint=f"the default is {str(default).lower()}",
+        )
+    return value
 
 
 def _number(name: str, default: float, value: Any) -> float:

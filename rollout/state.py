@@ -47,6 +47,7 @@ class Ending(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
     ABANDONED = "ABANDONED"
     EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,33 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said to a promotion that asked, why, and by which way."""
+
+    approved: bool
+    by: str
+    how: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A promotion asked a person: who wanted it, until when, and on which evidence.
+
+    `lapsed` is why it is asked for no longer; `used` says that the promotion began on its answer.
+    """
+
+    by: str
+    at: datetime
+    until: datetime
+    evidence_digest: str | None
+    answer: Answer | None = None
+    lapsed: str | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One replacement of `stable` by `candidate`, folded from the ledger.
 
@@ -108,6 +136,7 @@ class Rollout:
     phase: Phase
     judged: Judged | None = None
     override: str | None = None
+    approval: Approval | None = None
     watch: Watch | None = None
     closed: Ending | None = None
     reason: str = ""
@@ -117,10 +146,23 @@ class Rollout:
         """It has its PASS and waits for `promote-model`."""
         return (
             self.closed is None
+            and not self.awaiting
             and self.phase is Phase.SHADOW
             and self.judged is not None
             and self.judged.decision is Decision.PROMOTE
         )
+
+    @property
+    def awaiting(self) -> bool:
+        """Its promotion asked for approval and did not begin yet."""
+        approval = self.approval
+        asked = approval is not None and approval.lapsed is None and not approval.used
+        return asked and self.closed is None
+
+    @property
+    def pending(self) -> bool:
+        """Its promotion waits for somebody to approve or refuse it."""
+        return self.awaiting and self.approval is not None and self.approval.answer is None
 
     @property
     def undone(self) -> bool:

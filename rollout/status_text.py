@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rollout import watch_words
+from rollout import approval_text, watch_words
 from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
@@ -79,6 +79,10 @@ def _block(entry: Report) -> list[str]:
             lines += watch_words.lines(entry["watch"], indent="    ")
     if entry["challenger"]:
         lines.append(f"  challenger {entry['challenger']:<8} {_shadow(entry)}")
+    approval = entry["approval"]
+    if approval and approval["pending"]:
+        lines.append(f"  approval   {approval_text.waiting(approval)}")
+        lines += [f"             {told}" for told in approval_text.how_to(entry["name"])]
     if entry["previous"]:
         intact = "on disk" if entry["previous_on_disk"] else "not on disk"
         lines.append(
@@ -104,6 +108,9 @@ def _grounds(entry: Report) -> str:
 def _shadow(entry: Report) -> str:
     mirror = entry["mirror"]
     share = f"mirrored {100 * mirror['fraction']:.3g} %" if mirror else "not mirrored"
+    approval = entry["approval"]
+    if approval and approval["pending"]:
+        return f"{share}   {entry['decision'] or 'by override'}; not promoted yet"
     if entry["waiting"]:
         return f"{share}   PASS; pincex promote-model {entry['name']}"
     progress = entry["progress"]
@@ -113,6 +120,21 @@ def _shadow(entry: Report) -> str:
     expected = progress["expected"]
     forecast = f", verdict in about {duration(max(expected))}" if expected else ""
     return f"{share}   {entry['phase']} for {duration(progress['elapsed'])}, {decided}{forecast}"
+
+
+def _approval(row: Report) -> str:
+    """What was asked of a person, what was said, or why it was given up."""
+    data = row["data"]
+    if row["kind"] == "approval-lapsed":
+        return f"not promoted: {data['reason']}"
+    digest = data["evidence_digest"]
+    grounds = f"on evidence {digest[:8]}" if digest else "without a verdict"
+    if row["kind"] == "approval-asked":
+        until = date_and_clock(datetime.fromisoformat(data["until"]))
+        override = f", override: {data['override']}" if data["override"] else ""
+        return f"asks for approval until {until} {grounds}{override}"
+    why = f": {data['reason']}" if data["reason"] else ""
+    return f"{row['kind']} in {data['how']} {grounds}{why}"
 
 
 def _event(row: Report) -> str:
@@ -135,6 +157,8 @@ def _event(row: Report) -> str:
             what = f"route {shares}{copies}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
+        case "approval-asked" | "approved" | "refused" | "approval-lapsed":
+            what = _approval(row)
         case "phase":
             what = f"phase {data['phase']}"
             what += f", override: {data['override']}" if data["override"] else ""

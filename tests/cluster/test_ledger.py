@@ -279,6 +279,11 @@ def test_processes_append_at_once_without_loss(tmp_path: Path) -> None:
         (["rollout-opened", "rollout-waiting"], False),
         (["rollout-opened", "rollout-waiting", "phase"], True),
         (["rollout-opened", "rollout-waiting", "rollout-closed"], False),
+        (["rollout-opened", "rollout-waiting", "approval-asked"], True),
+        (["approval-asked", "approved", "noted"], True),
+        (["approval-asked", "refused", "rollout-closed"], False),
+        (["approval-asked", "approval-lapsed"], True),
+        (["approval-asked", "approval-lapsed", "rollout-waiting"], False),
     ],
 )
 def test_a_rollout_is_open_until_it_is_closed(
@@ -291,6 +296,21 @@ def test_a_rollout_is_open_until_it_is_closed(
         ledger.append(kind, component="price", region="local", actor="ann", data=until)
 
     assert bool(open_rollouts(ledger, NOON)) == is_open
+
+
+def test_the_next_row_is_added_only_while_nobody_was_faster(tmp_path: Path) -> None:
+    """Rows of other models and regions do not count; the chain stays whole."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    asked = ledger.append("asked", component="price", region="eu", actor="ann", data={})
+    ledger.append("asked", component="price", region="us", actor="ann", data={})
+    first = ledger.append_next(asked, "approved", actor="bob", data={"why": "fine"})
+    second = ledger.append_next(asked, "refused", actor="cid", data={})
+
+    assert first is not None
+    assert (first.component, first.region, first.actor) == ("price", "eu", "bob")
+    assert second is None
+    assert [row.kind for row in ledger.rows()] == ["asked", "asked", "approved"]
+    ledger.verify()
 
 
 def test_rollouts_are_open_per_component_and_region(tmp_path: Path) -> None:

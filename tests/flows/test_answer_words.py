@@ -20,6 +20,7 @@ ENDED = {
     "seconds": 41.0,
     "watch_seconds": None,
     "evidence": None,
+    "approval": None,
     "evidence_digest": None,
 }
 TIDIED = {"aliases": {}, "reports": {"owed": 0, "missing": []}}

@@ -39,6 +39,10 @@ BAD_INPUT = {
         ("promote-model", "price", "--override", " "),
         "--override needs a reason",
     ),
+    "refusal without a reason": (
+        ("approve", "price", "--refuse", "--reason", " "),
+        "--refuse needs a reason",
+    ),
     "both ways to settle": (
         ("resume", "price", "--keep-serving", "--follow-alias"),
         "not allowed with argument",
@@ -57,6 +61,7 @@ NO_SITE = {
     "history": ("history",),
     "labels": ("labels", "price", "labels.jsonl"),
     "promote-model": ("promote-model", "price"),
+    "approve": ("approve", "price"),
     "rollback-model": ("rollback-model", "price"),
     "resume": ("resume",),
 }
@@ -170,7 +175,14 @@ def test_every_verb_can_be_imported() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-LIGHT = ("flows.cli", "flows.status", "flows.rollback", "flows.command", "flows.judging")
+LIGHT = (
+    "flows.cli",
+    "flows.status",
+    "flows.rollback",
+    "flows.approve",
+    "flows.command",
+    "flows.judging",
+)
 HEAVY = ("polars", "numpy", "httpx", "mlflow", "prefect", "pandas", "pyarrow", "scipy", "sklearn")
 
 

@@ -48,6 +48,7 @@ PROGRESS = {
     "decision": "CONTINUE",
     "reason": "undecided: errors-paired",
     "expected": [4.2, 9.1],
+    "approval": None,
     "watch": None,
     "report": None,
     "finished": False,

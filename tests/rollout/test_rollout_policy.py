@@ -81,7 +81,11 @@ REFUSED = {
         "[rollout.shadow] has no key 'max_minutes'",
         "known keys: max_seconds, ",
     ),
-    "unknown table": ("[rollout.smoked]\nrequests = 3", "has no key 'smoked'", "shadow, smoke"),
+    "unknown table": (
+        "[rollout.smoked]\nrequests = 3",
+        "has no key 'smoked'",
+        "approval, smoke",
+    ),
     "number for a table": (
         "[rollout]\nshadow = 3",
         "[rollout.shadow] must be a table",
@@ -120,6 +124,11 @@ REFUSED = {
         "[rollout.live_rules.errors]\nabove_percent = 101",
         "above_percent = 101 is no share",
         "at most 100",
+    ),
+    "approval that is neither yes nor no": (
+        "[rollout.approval]\nrequired = 1",
+        "[rollout.approval] required = 1 is neither true nor false",
+        "the default is false",
     ),
     "an unknown table of judging": ("[gate]\nx = 1", "unknown table gate", "gates"),
     "no TOML": ("[rollout", "not TOML", ""),

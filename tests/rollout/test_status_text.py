@@ -1,10 +1,12 @@
 """`status`, `model-status` and `history` as people read them."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from rollout.status_text import history, model, site
+from rollout.words import date_and_clock
 
 AT = "2026-01-05T12:00:00+00:00"
 ENTRY = {
@@ -23,6 +25,7 @@ ENTRY = {
     "waiting": False,
     "decision": None,
     "progress": None,
+    "approval": None,
     "watch": None,
     "differences": [],
 }
@@ -225,6 +228,27 @@ EVENTS: dict[str, tuple[str, dict[str, Any], str]] = {
         "aliases champion v2.0.0, previous v1.0.0",
     ),
     "no aliases": ("aliases", {"aliases": {}}, "aliases none"),
+    "asked": (
+        "approval-asked",
+        {"until": AT, "evidence_digest": "3f9c0000aa", "override": None},
+        f"asks for approval until {date_and_clock(datetime.fromisoformat(AT))} "
+        "on evidence 3f9c0000",
+    ),
+    "approved": (
+        "approved",
+        {"how": "Prefect", "reason": "all gates", "evidence_digest": "3f9c0000aa"},
+        "approved in Prefect on evidence 3f9c0000: all gates",
+    ),
+    "refused, by override": (
+        "refused",
+        {"how": "the terminal", "reason": "", "evidence_digest": None},
+        "refused in the terminal without a verdict",
+    ),
+    "given up": (
+        "approval-lapsed",
+        {"reason": "nobody approved it within 60 min"},
+        "not promoted: nobody approved it within 60 min",
+    ),
     "another kind": ("message", {}, "message"),
 }
 
