@@ -8,10 +8,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import commands, judging, kills, load, planning, speed
+from benchmarks import commands, judging, kills, load, planning, races, speed, undo
 
-SHORT = {"judging": judging, "speed": speed, "commands": commands, "load": load}
-FULL = {**SHORT, "planning": planning, "kills": kills}
+SHORT = {"judging": judging, "speed": speed, "commands": commands, "load": load, "undo": undo}
+FULL = {**SHORT, "planning": planning, "kills": kills, "races": races}
 
 
 def main() -> int:

@@ -34,6 +34,7 @@ class Client(threading.Thread):
         self.doubled = 0
         self.failures: list[Failure] = []
         self.by_version: Counter[str] = Counter()
+        self.latest: dict[str, float] = {}
         self._url = url
         self._rate = rate
         self._random = random.Random(20260105)
@@ -69,7 +70,7 @@ class Client(threading.Thread):
                 self.sent += 1
 
     async def _ask(self, session: aiohttp.ClientSession) -> None:
-        request_id = uuid.uuid4().hex
+        request_id, sent_at = uuid.uuid4().hex, time.time()
         features = {"a": self._random.random(), "b": self._random.random()}
         headers = {"x-request-id": request_id}
         try:
@@ -87,6 +88,7 @@ class Client(threading.Thread):
         self.doubled += request_id in self._answered
         self._answered.add(request_id)
         self.by_version[answer["version"]] += 1
+        self.latest[answer["version"]] = max(self.latest.get(answer["version"], 0.0), sent_at)
         # One in twelve turns out three times as high as any of the versions foresees.
         label = (1 + features["a"]) * (3 if self._random.random() < 1 / 12 else 1)
         self._labels.append((time.time() + self._random.uniform(*LABEL_DELAY), request_id, label))

@@ -1,0 +1,87 @@
+"""When the evidence of a watch sufficed, recomputed from its rows and labels alone."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from analysis.triggers import State
+from flows.site import Site
+from flows.watch import Watcher, watcher
+from models.join import typed
+from models.live import EPOCH, SECOND, Live
+from models.streams import LabelFile, RowFiles
+from rollout.policy import Policy
+from rollout.state import Rollout
+
+FOREVER = 2**62
+
+
+@dataclass
+class Sufficing:
+    """The records of one watch as they were at any moment, for its triggers to read again."""
+
+    site: Site
+    rollout: Rollout
+    policy: Policy
+    _eye: Watcher = field(init=False)
+    _rows: pl.DataFrame = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._eye = watcher(self.site, self.rollout, self.policy)
+        records = self.site.home.records / self.rollout.component
+        rows = RowFiles(records / "traffic", self.rollout.candidate.version).read()
+        labels = LabelFile(records / "labels.jsonl").read().unique("id", keep="first")
+        ended = (pl.col("at") + (pl.col("ms") * 1000).cast(pl.Int64)).alias("ended")
+        rows = rows.filter(pl.col("at") >= self._since).with_columns(ended)
+        told = rows.join(labels, on="id", how="left").sort("at", "labelled_at")
+        numbers = [typed(pl.col(name), numbers=True) for name in ("prediction", "label")]
+        self._rows = told.with_columns(*numbers)
+
+    @property
+    def _since(self) -> int:
+        assert self.rollout.watch is not None
+        return round((self.rollout.watch.since - EPOCH).total_seconds() * SECOND)
+
+    def moment(self, after: float, before: float, *, whole_seconds: bool) -> float:
+        """The first millisecond (epoch seconds) at which a trigger fires on what was written.
+
+        With `whole_seconds` as the rules count, which leave out a second that has not ended;
+        else as if every row ended one. The triggers latch, so that halving finds it.
+        """
+        low, high = int(after * 1000), int(before * 1000)
+        assert self._fires(high * 1000, whole_seconds), "the records do not show why it was undone"
+        while high - low > 1:
+            middle = (low + high) // 2
+            fires = self._fires(middle * 1000, whole_seconds)
+            low, high = (low, middle) if fires else (middle, high)
+        return high / 1000
+
+    def _fires(self, now: int, whole_seconds: bool) -> bool:
+        live = self._live(now, whole_seconds)
+        readings = [*self._eye._rules(live), *self._eye._detectors(live)]
+        return any(reading.state is State.FIRING for reading in readings)
+
+    def _live(self, now: int, whole_seconds: bool) -> Live:
+        """What a look at that very moment could have known."""
+        written = self._rows.filter(pl.col("ended") <= now)
+        under_way = self._rows.filter((pl.col("at") <= now) & (pl.col("ended") > now))["at"].min()
+        watermark = min(now, under_way if isinstance(under_way, int) else FOREVER)
+        second = ((written["at"] - self._since) // SECOND).to_numpy()
+        seconds = (watermark - self._since) // SECOND + (not whole_seconds)
+        ms = written["ms"].to_numpy()
+        errors = (written["status"].to_numpy() >= 500) | (ms > 1000 * self.policy.judging.timeout)
+        slow = ms > self._eye.rows._slow_ms
+        counted = second < seconds
+        requests, bad, late = (
+            np.bincount(second[flags & counted], minlength=seconds).astype(np.int64)
+            for flags in (np.ones_like(errors), errors, slow)
+        )
+        unknown = pl.col("labelled_at") > now
+        answers = written.filter(pl.col("at") < watermark).select(
+            "at",
+            "prediction",
+            pl.when(unknown).then(None).otherwise(pl.col("label")).alias("label"),
+            pl.when(unknown).then(None).otherwise(pl.col("labelled_at")).alias("labelled_at"),
+        )
+        return Live(requests, bad, late, answers, True, watermark)
