@@ -24,7 +24,8 @@ def progress_file(here: Site, component: str) -> Path:
 def publish(here: Site, progress: dict[str, Any]) -> None:
     """Replace the file; it is a view, so it is not synced to disk."""
     path = progress_file(here, progress["component"])
-    draft = path.with_suffix(".draft")
+    # A process that lost the lock may still publish beside the one that took it.
+    draft = path.with_suffix(f".{os.getpid()}.draft")
     with writing(path):
         draft.write_text(json.dumps(progress))
         os.replace(draft, path)
