@@ -43,32 +43,31 @@ class Sufficing:
         assert self.rollout.watch is not None
         return round((self.rollout.watch.since - EPOCH).total_seconds() * SECOND)
 
-    def moment(self, after: float, before: float, *, whole_seconds: bool) -> float:
+    def moment(self, after: float, before: float) -> float:
         """The first millisecond (epoch seconds) at which a trigger fires on what was written.
 
-        With `whole_seconds` as the rules count, which leave out a second that has not ended;
-        else as if every row ended one. The triggers latch, so that halving finds it.
+        Halving finds it, as good as: harm that is proven stays proven while it goes on.
         """
         low, high = int(after * 1000), int(before * 1000)
-        assert self._fires(high * 1000, whole_seconds), "the records do not show why it was undone"
+        assert self._fires(high * 1000), "the records do not show why it was undone"
         while high - low > 1:
             middle = (low + high) // 2
-            fires = self._fires(middle * 1000, whole_seconds)
+            fires = self._fires(middle * 1000)
             low, high = (low, middle) if fires else (middle, high)
         return high / 1000
 
-    def _fires(self, now: int, whole_seconds: bool) -> bool:
-        live = self._live(now, whole_seconds)
+    def _fires(self, now: int) -> bool:
+        live = self._live(now)
         readings = [*self._eye._rules(live), *self._eye._detectors(live)]
         return any(reading.state is State.FIRING for reading in readings)
 
-    def _live(self, now: int, whole_seconds: bool) -> Live:
+    def _live(self, now: int) -> Live:
         """What a look at that very moment could have known."""
         written = self._rows.filter(pl.col("ended") <= now)
         under_way = self._rows.filter((pl.col("at") <= now) & (pl.col("ended") > now))["at"].min()
         watermark = min(now, under_way if isinstance(under_way, int) else FOREVER)
         second = ((written["at"] - self._since) // SECOND).to_numpy()
-        seconds = (watermark - self._since) // SECOND + (not whole_seconds)
+        seconds = max(0, (watermark - self._since) // SECOND)
         ms = written["ms"].to_numpy()
         errors = (written["status"].to_numpy() >= 500) | (ms > 1000 * self.policy.judging.timeout)
         slow = ms > self._eye.rows._slow_ms
@@ -77,6 +76,8 @@ class Sufficing:
             np.bincount(second[flags & counted], minlength=seconds).astype(np.int64)
             for flags in (np.ones_like(errors), errors, slow)
         )
+        open_second = (second == seconds) & (written["at"].to_numpy() < watermark)
+        unfinished = int(open_second.sum()), int((open_second & errors).sum())
         unknown = pl.col("labelled_at") > now
         answers = written.filter(pl.col("at") < watermark).select(
             "at",
@@ -84,4 +85,4 @@ class Sufficing:
             pl.when(unknown).then(None).otherwise(pl.col("label")).alias("label"),
             pl.when(unknown).then(None).otherwise(pl.col("labelled_at")).alias("labelled_at"),
         )
-        return Live(requests, bad, late, answers, True, watermark)
+        return Live(requests, bad, late, unfinished, answers, True, watermark)

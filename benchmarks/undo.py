@@ -42,14 +42,14 @@ FULL, SHORT = (50, 25, 25), (2, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """One undo: seconds from each moment until the ledger had the traffic's move confirmed.
+    """One undo, in seconds: from the begin of the harm and from the evidence to traffic moved.
 
-    `client` is until the last request that the undone version answered was sent.
+    Moved is when the ledger had it confirmed; `client` is until the last request that the undone
+    version answered was sent.
     """
 
     harm: float
-    row: float
-    second: float
+    evidence: float
     client: float
     late_failures: int
     runbook: float
@@ -83,9 +83,8 @@ def _row(name: str, several: list[Undone]) -> dict[str, Any]:
     return {
         "what turned bad": name,
         "undos": len(several),
-        "harm began to evidence": spread([one.harm - one.second for one in several]),
-        "evidence to traffic moved: median / p95 / max": spread([one.second for one in several]),
-        "from the very row": spread([one.row for one in several]),
+        "harm began to evidence": spread([one.harm - one.evidence for one in several]),
+        "evidence to traffic moved: median / p95 / max": spread([one.evidence for one in several]),
         "to the last request it got": spread([one.client for one in several]),
         "harm began to traffic moved": spread([one.harm for one in several]),
         "by the runbook's own rule": f"{min(one.runbook for one in several):.0f} s or more",
@@ -110,12 +109,11 @@ def _undo(here: SmallSite, client: Client, switch: Path, said: str) -> Undone:
     moved = here.rows("traffic")[-1]
     assert moved.data["weights"] == {STABLE: 100}, moved
     at = moved.at.timestamp()
-    sufficing = Sufficing(here.site, last, parse(last.policy_text))
+    sufficed = Sufficing(here.site, last, parse(last.policy_text)).moment(begun, at)
     undone = Undone(
         harm=at - begun,
-        row=at - sufficing.moment(begun, at, whole_seconds=False),
-        second=at - sufficing.moment(begun, at, whole_seconds=True),
-        client=client.latest[TURNING] - sufficing.moment(begun, at, whole_seconds=True),
+        evidence=at - sufficed,
+        client=client.latest[TURNING] - sufficed,
         late_failures=sum(failure.at > at + 1 for failure in client.failures),
         runbook=_by_the_runbook(last.policy_text),
     )

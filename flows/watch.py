@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
+import numpy as np
+
 from analysis.columns import NO_TIME
 from analysis.late_triggers import Answers, accuracy, late_harm, sustained_harm
 from analysis.triggers import (
@@ -107,7 +109,7 @@ class Watcher:
         seconds, minute = policy.watch.seconds, policy.watch.minute
         errors = late_harm(
             ERRORS_LATE,
-            Counts(live.requests, live.errors),
+            _up_to_now(live),
             policy.live_rules.errors.above_percent / 100,
             self._level(ERRORS_LATE),
             seconds,
@@ -163,6 +165,12 @@ def watcher(site: Site, rollout: Rollout, policy: Policy) -> Watcher:
 def _no_past(name: str) -> Reading:
     why = "the version before answered too few requests to know its past p95"
     return Reading(name, State.NOT_JUDGED, "past p95 unknown", why, None)
+
+
+def _up_to_now(live: Live) -> Counts:
+    """Errors with the second that has not ended: a product of bets may be looked at in it, too."""
+    requests, errors = live.unfinished
+    return Counts(np.append(live.requests, requests), np.append(live.errors, errors))
 
 
 def _answers(live: Live) -> Answers:

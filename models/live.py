@@ -18,6 +18,7 @@ GRACE = SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Integers = npt.NDArray[np.int64]
 ANSWER = ("id", "at", "prediction")
+LATEST = {"at": pl.Int64, "error": pl.Boolean}
 TOLD = {
     "at": pl.Int64,
     "prediction": pl.String,
@@ -30,13 +31,15 @@ TOLD = {
 class Live:
     """The requests since the beginning, up to a moment before which none can still turn up.
 
-    `requests`, `errors`, `slow` count by whole seconds since the beginning; `answers` has `at` and
+    `requests`, `errors`, `slow` count by whole seconds since the beginning; `unfinished` are the
+    requests and errors of the second in which that moment lies. `answers` has `at` and
     `labelled_at` in microseconds, `prediction` and `label` as numbers, texts as codes.
     """
 
     requests: Integers
     errors: Integers
     slow: Integers
+    unfinished: tuple[int, int]
     answers: pl.DataFrame
     numbers: bool
     watermark_us: int
@@ -63,6 +66,7 @@ class LiveRows:
         self._rows = RowFiles(records / "traffic", version)
         self._labels = LabelFile(records / "labels.jsonl")
         self._counts = np.zeros((3, 0), dtype=np.int64)
+        self._latest = pl.DataFrame(schema=LATEST)
         self._open = no_rows().select(ANSWER)
         self._told = pl.DataFrame(schema=TOLD)
 
@@ -92,6 +96,8 @@ class LiveRows:
             self._counts = np.pad(self._counts, ((0, 0), (0, missing)))
         ms, status = rows["ms"].to_numpy(), rows["status"].to_numpy()
         errors = (status >= 500) | (ms > self._timeout_ms)
+        latest = pl.DataFrame({"at": rows["at"], "error": errors}, schema=LATEST)
+        self._latest = pl.concat([self._latest, latest])
         for kind, flags in enumerate((np.ones_like(errors), errors, ms > self._slow_ms)):
             self._counts[kind] += np.bincount(second[flags], minlength=self._counts.shape[1])
 
@@ -107,7 +113,23 @@ class LiveRows:
         answers = pl.concat([self._told, unlabelled.select(*TOLD)])
         answers = answers.filter(pl.col("at") < watermark).sort("at", "labelled_at")
         requests, errors, slow = counts
-        return Live(requests, errors, slow, _numbered(answers, numbers=numbers), numbers, watermark)
+        return Live(
+            requests,
+            errors,
+            slow,
+            self._unfinished(self._since + seconds * SECOND, watermark),
+            _numbered(answers, numbers=numbers),
+            numbers,
+            watermark,
+        )
+
+    def _unfinished(self, begin: int, watermark: int) -> tuple[int, int]:
+        """Requests and errors from the begin of a second up to the watermark."""
+        # The watermark may step back by a timeout when another server's file turns up.
+        kept = begin - round(1000 * self._timeout_ms) - GRACE
+        self._latest = self._latest.filter(pl.col("at") >= kept)
+        errors = self._latest.filter((pl.col("at") >= begin) & (pl.col("at") < watermark))["error"]
+        return len(errors), int(errors.sum())
 
 
 def _numbered(answers: pl.DataFrame, *, numbers: bool) -> pl.DataFrame:

@@ -36,6 +36,21 @@ def test_a_burst_is_found_within_seconds() -> None:
     assert found.reason.endswith("in 1 s, proven over 5 %")
 
 
+@pytest.mark.parametrize(("requests", "bad"), [(0, 0), (1, 0), (3, 2), (40, 9)])
+def test_a_second_that_has_not_ended_may_be_looked_at(requests: int, bad: int) -> None:
+    """One more request at the limit's own rate neither gains nor loses on average: a fair game."""
+
+    def wealth(n: int, errors: int) -> float:
+        seconds = Counts(np.array([50, 50, n]), np.array([4, 6, errors]))
+        blocks = _blocks(np.arange(3), seconds.requests, 60)
+        kinds = np.stack([seconds.bad, seconds.requests - seconds.bad]).astype(np.float64)
+        return float(np.exp(follow_late(late_rate_bets(0.05), kinds, blocks, 60, LEVEL)[0].log_e))
+
+    after = 0.05 * wealth(requests + 1, bad + 1) + 0.95 * wealth(requests + 1, bad)
+
+    assert after == pytest.approx(wealth(requests, bad), rel=1e-9)
+
+
 def test_what_is_under_the_limit_is_quiet() -> None:
     """Four errors in a hundred are not proven to be more than five."""
     found = late(burst(0.04, since=0, seconds=600))

@@ -88,6 +88,18 @@ def test_a_second_that_may_still_grow_is_left_out(tmp_path: Path, rows: LiveRows
     assert counts(seen(rows, 12.0))[0] == [0, 0, 1, 0, 0, 0]
 
 
+def test_the_second_that_has_not_ended_is_counted_apart(tmp_path: Path, rows: LiveRows) -> None:
+    """Up to the moment before which no further request can turn up, not to the last row."""
+    file = tmp_path / "traffic/v2.0.0-1.jsonl"
+    write(file, row(0.5, status=500), row(1.2, status=500), row(1.3), row(1.8, open=START + 1.5))
+
+    assert seen(rows, 2.5).unfinished == (2, 1)
+    write(file, row(1.6, status=500, open=START + 1.9))
+    assert seen(rows, 2.6).unfinished == (4, 2)
+    write(file, row(2.1, open=START + 2.05))
+    assert (seen(rows, 2.7).unfinished, counts(seen(rows, 2.7))[0]) == ((0, 0), [1, 4])
+
+
 def test_labels_find_their_requests(tmp_path: Path, rows: LiveRows) -> None:
     """Whenever they come; those of other requests are forgotten, the first of two is kept."""
     write(tmp_path / "traffic/v2.0.0-1.jsonl", row(0.0), row(1.0), row(2.0))
