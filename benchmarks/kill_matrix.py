@@ -6,6 +6,7 @@ killed, too. Each row is appended to a file as it is made, and a later run goes 
 """
 
 import argparse
+import hashlib
 import json
 import random
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 from benchmarks.kill_stages import prove
@@ -23,13 +25,14 @@ from benchmarks.kill_verbs import VERBS, Verb, Words
 from benchmarks.kills import agree
 from benchmarks.probed import probed_python
 from benchmarks.small_client import Client
-from benchmarks.small_site import POLICY, SmallSite, eventually, small_site
+from benchmarks.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 from benchmarks.step_plan import Point, Seen, Steps, killings, points
 
 # One server per version: none of them is killed here, and a start of one takes seconds.
 WATCHED = f"{POLICY}\n[rollout]\nreplicas = 1\n\n[rollout.watch]\nseconds = 3\n"
 PATIENCE = 240.0
 SEED = 20261125
+KEPT = ROOT / ".pincex-kills"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,8 @@ def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
             or verb.verb in ("up", "down")
         ]
         covered |= {(verb.verb, kill.seen.process, kill.seen.step) for kill in own}
-        queues.append([(verb, p) for p in points(own) if (verb.name, p) not in known])
+        left = [point for point in points(own) if (verb.name, point) not in known]
+        queues.append([(verb, point) for point in sorted(left, key=_weight)])
     first, second, *rest = [*queues, [], []]
     if {verb.name for verb in verbs[:2]} == {"rollback-model", "promote-model"}:
         short = min(len(first), len(second))
@@ -205,7 +209,20 @@ def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
     return [cell for queue in queues for cell in queue]
 
 
-def run(board: Matrix, results: Results, verbs: Sequence[Verb], sample: int | None) -> int:
+def _weight(point: Point) -> int:
+    """What a rollout rests on first; then what is shown of it; then what nobody reads."""
+    if " < " not in point.step:
+        return 2
+    return int(any(word in point.step for word in ("/api/artifacts", "progress-", "logs/")))
+
+
+def run(
+    board: Matrix,
+    results: Results,
+    verbs: Sequence[Verb],
+    sample: int | None = None,
+    until: float = inf,
+) -> int:
     """Kill at every point that is left; the number of those that did not end well."""
     for verb in verbs:
         if results.trace(verb) is None:
@@ -216,7 +233,10 @@ def run(board: Matrix, results: Results, verbs: Sequence[Verb], sample: int | No
     if sample is not None:
         cells = random.Random(SEED).sample(cells, min(sample, len(cells)))
     for number, (verb, point) in enumerate(cells):
-        row = _row(board, verb, point, number)
+        if time.monotonic() > until:
+            break
+        # Halved, because promotions and rollbacks take turns themselves.
+        row = _row(board, verb, point, number // 2)
         results.add(row)
         wrong += bool(row.error)
         new = results.note(verb, board.steps.seen())
@@ -237,6 +257,15 @@ def _row(board: Matrix, verb: Verb, point: Point, turn: int) -> Row:
         )  # fmt: skip
 
 
+def code_digest() -> str:
+    """Of everything that is killed: a change of it makes every row so far worthless."""
+    digest = hashlib.sha256()
+    for room in ("analysis", "rollout", "cluster", "models", "flows"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def say(text: str) -> None:
     """Progress, with the time of day."""
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True)
@@ -245,18 +274,19 @@ def say(text: str) -> None:
 def main() -> int:
     """Run the matrix, or what is left of it; the exit code says whether all ended well."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_matrix", description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path(".pincex-kills"), help="kept here")
+    parser.add_argument("--results", type=Path, help="kept here; default: a folder per code")
     parser.add_argument("--only", action="append", help="a verb of the table; default all")
     parser.add_argument("--sample", type=int, help="so many kills, the same ones each time")
-    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=float, default=inf, help="begin no kill after these")
     options = parser.parse_args()
     verbs = [verb for verb in VERBS if options.only is None or verb.name in options.only]
-    results = Results(options.results)
+    results = Results(options.results or KEPT / code_digest())
+    until = time.monotonic() + 60 * options.minutes
     with (
         tempfile.TemporaryDirectory(prefix="pincex-matrix-") as directory,
         matrix(Path(directory)) as board,
     ):
-        wrong = run(board, results, verbs, options.sample)
+        wrong = run(board, results, verbs, options.sample, until)
     left = [] if options.sample else todo(results, verbs)
     say(f"{wrong} not settled, {len(left)} points left")
     return int(bool(wrong or left))

@@ -1,9 +1,14 @@
-"""The kill matrix as a page: per verb each step, and what came of a kill before and after it."""
+"""`python -m benchmarks.kill_table FOLDER > docs/kill-matrix.md`: the kill matrix as a page."""
 
+import json
 import os
 import platform
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from benchmarks.kill_matrix import Results, Row
 from benchmarks.kill_verbs import VERBS, Verb
@@ -23,6 +28,13 @@ one healthy version, the ledger's chain holds and v5.0.0, which fails 2 % of its
 passed. *Not reached*: the step depends on the time that passes, and this run ended without it.
 
 A client from outside asked {rate:g} times a second all the while.
+"""
+
+FAULTS_HEAD = """# Faults around a rollout
+
+Each fault over each verb, under the same load: the fault lasts until the command has ended, at
+least ten and at most fifteen seconds where it can be waited for. *Again*: the same command was
+needed once more after the fault had ended.
 """
 
 
@@ -105,3 +117,29 @@ def _cell(row: Row | None) -> str:
     if not row.killed:
         return "not reached"
     return f"{row.then}: {row.state}; {row.seconds:.0f} s, {row.failed} of {row.sent:,} failed"
+
+
+def faults(file: Path) -> Iterator[str]:
+    """What the faults around a rollout cost; nothing where they were not run."""
+    if not file.exists():
+        return
+    yield FAULTS_HEAD
+    yield "| fault | verb | exit code | its command said | again | state | seconds | failed |"
+    yield "|---|---|---|---|---|---|---|---|"
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in file.read_text().splitlines():
+        row = json.loads(line)
+        newest[row["fault"], row["verb"]] = row
+    for row in newest.values():
+        said = re.sub(r"/\S*/", "", row["said"]).replace("|", "/")
+        yield (
+            f"| {row['fault']} | {row['verb']} | {row['code']} | {said} |"
+            f" {'yes' if row['again'] else 'no'} | {row['state']} | {row['seconds']:.0f} |"
+            f" {row['failed']} of {row['sent']:,} |"
+        )
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    print(page(Results(folder)))
+    print("\n".join(faults(folder / "faults.jsonl")))

@@ -10,6 +10,7 @@ from cluster.local.down import down as end_all
 from cluster.local.envoy import ensure_envoy
 from cluster.local.processes import ProcessSpec, running, want
 from cluster.local.readiness import wait_ready
+from cluster.local.reserve import set_aside
 from cluster.local.upkeep import ensure_keeper
 from flows.prefect_env import client_env, server_env
 from flows.refusal import Exit, Refused
@@ -75,6 +76,7 @@ def serve(options: argparse.Namespace) -> Answer:
 def start_all(here: Site) -> None:
     """Ask for every process of the site; the keeper starts what does not run."""
     here.home.create(here.name, here.region)
+    set_aside(here.home)
     ensure_keeper(here.home, resume_argv(here))
     for spec in specs(here):
         want(here.home, spec)

@@ -7,6 +7,7 @@ ledger say.
 import sys
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
@@ -20,11 +21,12 @@ from flows.effects import Effect, perform
 from flows.progress import progress_of
 from flows.progress_file import publish
 from flows.refusal import Refused
+from flows.room import with_reserve
 from flows.sight import Sight
 from flows.site import Site
 from models.shadow_log import append_shadow_line
 from rollout.decide import decide
-from rollout.facts import BringUp, Conclude, Facts, Finish, Hold
+from rollout.facts import BringUp, Conclude, Facts, Finish, Hold, RollBack
 from rollout.state import Phase, Rollout
 
 T = TypeVar("T")
@@ -155,8 +157,9 @@ def look(sight: Sight) -> Facts:
 
 def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
     """Perform it; a revision that cannot be started becomes a fact of the next look."""
+    act = partial(perform, sight.site, facts.rollout, sight.policy, action, lease)
     try:
-        return perform(sight.site, facts.rollout, sight.policy, action, lease)
+        return with_reserve(sight.site, act) if isinstance(action, RollBack) else act()
     except Unavailable as error:
         if not isinstance(action, BringUp):
             raise

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from cluster.errors import NotWritable
 from cluster.files import make_directory, writing
 from flows.site import Site
 
@@ -22,13 +24,16 @@ def progress_file(here: Site, component: str) -> Path:
 
 
 def publish(here: Site, progress: dict[str, Any]) -> None:
-    """Replace the file; it is a view, so it is not synced to disk."""
+    """Replace the file; it is a view, so it is not synced to disk, and a full disk stops nothing."""
     path = progress_file(here, progress["component"])
     # A process that lost the lock may still publish beside the one that took it.
     draft = path.with_suffix(f".{os.getpid()}.draft")
-    with writing(path):
-        draft.write_text(json.dumps(progress))
-        os.replace(draft, path)
+    try:
+        with writing(path):
+            draft.write_text(json.dumps(progress))
+            os.replace(draft, path)
+    except NotWritable as error:
+        print(f"nobody can follow: {error}", file=sys.stderr)  # noqa: T201
 
 
 def read(here: Site, component: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ bookkeeping; what cannot be written now, `resume` does later, and `status` names
 """
 
 import argparse
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -18,6 +19,7 @@ from flows.local_site import require_up
 from flows.openers import open_rollout
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
+from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site, resume_argv, site
 from rollout.decide import decide
 from rollout.facts import BringUp, Promote, Shift
@@ -35,14 +37,15 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     require_up(here)
     started = monotonic()
     target = _target(here.history(options.name), options.name)
-    lease = here.lock.preempt(
-        options.name, here.region, f"rollback-model {options.name}", LEASE_SECONDS
+    holder = f"rollback-model {options.name}"
+    lease = with_reserve(
+        here, lambda: here.lock.preempt(options.name, here.region, holder, LEASE_SECONDS)
     )
     with kept(lease), keeping(here):
         ensure_keeper(here.home, resume_argv(here))
         here = here.holding(lease)
         try:
-            rollout = _open(here, options.name, target, options.reason)
+            rollout = with_reserve(here, partial(_open, here, options.name, target, options.reason))
         except NotWritable as error:
             return _unrecorded(here, options.name, target, error, lease)
         moved, bookkeeping = undo(here, rollout, lease, started)
@@ -66,7 +69,7 @@ def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[fl
         facts = look_at(here, rollout)
         action = decide(facts, policy)
         assert isinstance(action, BringUp | Shift | Promote)
-        done = perform(here, rollout, policy, action, lease)
+        done = with_reserve(here, partial(perform, here, rollout, policy, action, lease))
         if isinstance(action, Shift):
             moved = monotonic() - started
         if isinstance(action, Promote):
