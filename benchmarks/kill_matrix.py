@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -179,34 +180,25 @@ def done(rows: Sequence[Row]) -> set[tuple[str, Point]]:
 
 
 def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
-    """What is still to be killed; promotions and rollbacks take turns, as one prepares the other.
+    """What is still to be killed: what a rollout rests on first, the verbs in turn.
 
-    Steps that two ways of one verb share are killed once.
+    Steps that two ways of one verb share are killed once; a promotion prepares a rollback.
     """
     known = done(results.rows())
     covered: set[tuple[str, str, str]] = set()
-    queues = []
-    for verb in verbs:
+    cells: list[tuple[int, int, int, Verb, Point]] = []
+    for place, verb in enumerate(verbs):
+        ways = verb.name if verb.verb in ("up", "down") else verb.verb
         own = [
             kill
             for kill in killings(results.trace(verb) or [])
-            if (verb.verb, kill.seen.process, kill.seen.step) not in covered
-            or verb.verb in ("up", "down")
+            if (ways, kill.seen.process, kill.seen.step) not in covered
         ]
-        covered |= {(verb.verb, kill.seen.process, kill.seen.step) for kill in own}
+        covered |= {(ways, kill.seen.process, kill.seen.step) for kill in own}
         left = [point for point in points(own) if (verb.name, point) not in known]
-        queues.append([(verb, point) for point in sorted(left, key=_weight)])
-    first, second, *rest = [*queues, [], []]
-    if {verb.name for verb in verbs[:2]} == {"rollback-model", "promote-model"}:
-        short = min(len(first), len(second))
-        turns = [cell for pair in zip(second, first, strict=False) for cell in pair]
-        return [
-            *turns,
-            *first[short:],
-            *second[short:],
-            *(cell for queue in rest for cell in queue),
-        ]
-    return [cell for queue in queues for cell in queue]
+        for number, point in enumerate(sorted(left, key=_weight)):
+            cells.append((_weight(point), number, place, verb, point))
+    return [cell[3:] for cell in sorted(cells, key=lambda cell: cell[:3])]
 
 
 def _weight(point: Point) -> int:
@@ -229,14 +221,14 @@ def run(
             results.keep_trace(verb, board.trace(verb))
             found = killings(results.trace(verb) or [])
             say(f"{verb.name}: {len(found)} steps, {len(points(found))} kills")
-    wrong, cells = 0, todo(results, verbs)
+    wrong, turns, cells = 0, Counter[str](), todo(results, verbs)
     if sample is not None:
         cells = random.Random(SEED).sample(cells, min(sample, len(cells)))
     for number, (verb, point) in enumerate(cells):
         if time.monotonic() > until:
             break
-        # Halved, because promotions and rollbacks take turns themselves.
-        row = _row(board, verb, point, number // 2)
+        turns[verb.name] += 1
+        row = _row(board, verb, point, turns[verb.name])
         results.add(row)
         wrong += bool(row.error)
         new = results.note(verb, board.steps.seen())

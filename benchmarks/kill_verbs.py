@@ -10,6 +10,8 @@ from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, retu
 from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
+from flows.platform import traffic
+from flows.status import differences
 from models.manifest import digest, manifest_of
 
 ROLES = ("keeper", "envoy", "mlflow", "prefect", "serving")
@@ -92,7 +94,7 @@ def _at_rest(here: SmallSite, words: Words) -> bool:
     opened = here.history().open
     if (opened and not opened.waiting) or here.site.lock.holder(MODEL, here.site.region):
         return False
-    return not here.status()["differences"]
+    return not list(differences(here.site, MODEL))
 
 
 def _registered(here: SmallSite, words: Words) -> bool:
@@ -114,7 +116,8 @@ def _serving(here: SmallSite, words: Words) -> str:
     """How the last rollout ended and what serves; a model's version that serves is proven."""
     last = here.history().rollouts[-1]
     ending = str(last.closed or "waiting")
-    return f"{last.verb} {last.candidate.version} {ending}, {here.status()['champion']} serves"
+    serving = traffic(here.site, MODEL).serving
+    return f"{last.verb} {last.candidate.version} {ending}, {serving} serves"
 
 
 def _one_version(here: SmallSite, words: Words) -> str:
@@ -130,8 +133,8 @@ def _same(words: Words) -> list[Words]:
 
 
 VERBS = [
-    Verb("rollback-model", "rollback-model", _roll_back, _same_or_resume, _at_rest, _serving),
     Verb("promote-model", "promote-model", _promote, _same_or_resume, _at_rest, _serving),
+    Verb("rollback-model", "rollback-model", _roll_back, _same_or_resume, _at_rest, _serving),
     Verb("register-model", "register-model", _register, _same, _registered, _one_version),
     Verb("up, it is up", "up", _up_again, _same, _at_rest, _serving),
     Verb("up, new site", "up", _up_new, _same, _all_run, lambda *_: "all run", live=False),

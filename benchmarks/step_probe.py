@@ -150,8 +150,11 @@ def _named(probe: Probe, verb: str, given: object) -> tuple[str, bool] | None:
     name = path.rpartition("/")[2]
     if "/stage/." in path:
         return f"{verb} draft", True
-    if name.endswith(".lock") or "sqlite" in name:
-        return (f"{verb} lock file", True) if name.endswith(".lock") else None
+    if "sqlite" in name:
+        return None
+    if name.endswith(".lock"):
+        # Opened and written at once; the kernel's lock goes with the process.
+        return "open lock file", True
     return f"{verb} {path}", False
 
 

@@ -24,7 +24,7 @@ def progress_file(here: Site, component: str) -> Path:
 
 
 def publish(here: Site, progress: dict[str, Any]) -> None:
-    """Replace the file; it is a view, so it is not synced to disk, and a full disk stops nothing."""
+    """Replace the file; it is a view, so it is not synced, and a full disk stops nothing."""
     path = progress_file(here, progress["component"])
     # A process that lost the lock may still publish beside the one that took it.
     draft = path.with_suffix(f".{os.getpid()}.draft")

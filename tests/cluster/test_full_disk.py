@@ -52,6 +52,12 @@ def append(ledger: Ledger, count: int) -> None:
         )
 
 
+def take(lock: Lock, count: int) -> None:
+    """Locks of so many regions."""
+    for number in range(count):
+        lock.preempt("price", f"region-{number}", "ann", ttl=10.0)
+
+
 def test_what_cannot_be_written_is_not_half_written(home: Home) -> None:
     """Ledger, lock, outbox and files refuse, name the reason, and hold what they held."""
     ledger, lock = Ledger(home.ledger), Lock(home.ledger)
@@ -62,8 +68,7 @@ def test_what_cannot_be_written_is_not_half_written(home: Home) -> None:
     with pytest.raises(NotWritable, match="the disk is full"):
         append(ledger, 300)
     with pytest.raises(NotWritable, match="the disk is full"):
-        for number in range(300):
-            lock.preempt("price", f"region-{number}", "ann", ttl=10.0)
+        take(lock, 300)
     with pytest.raises(NotWritable, match="the disk is full"):
         write_whole(home.routes, "after", stage=home.stage)
 
