@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
+from flows.given import check
 from flows.refusal import Exit, Refused, bad_input, from_room, room_errors
 
 Report = dict[str, Any]
@@ -42,7 +43,10 @@ VERSIONED = ("register-model", "deploy-model")
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument errors leave by the same door as every other bad input."""
+    """Argument errors leave by the same door as every other bad input; half an option is one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         raise bad_input(message, f"{self.prog} --help")
@@ -174,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def answer(given: Sequence[str]) -> tuple[int, Report, str]:
     """Run one verb: its exit code, its report and its text; errors are raised."""
     options = parser().parse_args(given)
+    check(options)
     options.json = "--json" in given
     options.site = getattr(options, "site", os.environ.get("PINCEX_SITE", "local"))
     module, name = VERBS[options.verb][0].split(":")
@@ -191,10 +196,11 @@ def _refuse(refused: Refused, as_json: bool) -> int:
 
 
 def _print(text: str, stream: TextIO) -> None:
-    """A reader that went away (``| head``) is no error of ours."""
+    """What the stream cannot show is escaped; a reader that went away is no error of ours."""
+    shown = text.encode(stream.encoding or "utf-8", "backslashreplace")
     try:
         if text:
-            print(text, file=stream, flush=True)
+            print(shown.decode(stream.encoding or "utf-8"), file=stream, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -66,10 +66,13 @@ def resume(options: argparse.Namespace) -> Answer:
     """Follow the process that goes on with an open rollout, started here if none runs."""
     here = site(options.site)
     require_up(here)
-    if options.name and not here.history(options.name).rollouts:
+    settling = options.keep_serving or options.follow_alias
+    if settling and options.name is None:
+        raise bad_input("which model?", "pincex resume NAME --keep-serving")
+    if options.name is not None and not here.history(options.name).rollouts:
         raise bad_input(f"the ledger knows no {options.name}", "pincex status")
     ensure_up(here, "mlflow")
-    if options.keep_serving or options.follow_alias:
+    if settling:
         return _settle(here, options)
     holder = here.lock.holder(options.name, here.region) if options.name else None
     if holder is not None:
@@ -88,8 +91,6 @@ def _rate(given: float | None) -> float | None:
 def _settle(here: Site, options: argparse.Namespace) -> Answer:
     from flows.resume import foreign_champion, keep_serving
 
-    if options.name is None:
-        raise bad_input("which model?", "pincex resume NAME --keep-serving")
     if options.keep_serving:
         done = keep_serving(here, options.name)
         text = "; ".join(done["overruled"]) or "no foreign alias was found"

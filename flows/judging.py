@@ -22,6 +22,8 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
 
     text = None if options.policy is None else policy_file(Path(options.policy))
     policy = None if text is None else parse(text).judging
+    if options.report is not None and Path(options.report).resolve() in _read(options):
+        raise bad_input(f"--report {options.report} would overwrite what is judged", "another file")
     pairs = read_pairs(Path(options.pairs))
     verdict = judged(pairs, policy)
     report = verdict.as_dict()
@@ -44,6 +46,14 @@ def policy_file(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error
+    except OSError as error:
+        raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
+
+
+def _read(options: argparse.Namespace) -> set[Path]:
+    """The files that are read, so that none of them is written."""
+    given = {Path(name).resolve() for name in (options.pairs, options.policy) if name is not None}
+    return given | {file for place in given if place.is_dir() for file in place.iterdir()}
 
 
 def write_report(path: Path, verdict: "Verdict", pairs: "Pairs", policy_text: str | None) -> None:

@@ -1,10 +1,14 @@
 """The one error a verb ends with: what, why, what to do, and the exit code of the contract."""
 
+import re
 import sys
 from enum import IntEnum
 from typing import Any
 
 from cluster.errors import ClusterError
+
+CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
+"""User and password of a URL, which no message repeats."""
 
 
 class Exit(IntEnum):
@@ -28,9 +32,9 @@ class Refused(Exception):
         code: Exit = Exit.FAILED,
         changed: str = "Nothing was changed.",
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = CREDENTIALS.sub("://", message)
+        self.hint = CREDENTIALS.sub("://", hint)
+        super().__init__(self.message)
         self.code = code
         self.changed = changed
 

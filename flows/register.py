@@ -10,6 +10,7 @@ from flows.openers import actor
 from flows.refusal import Exit, bad_input
 from flows.site import site
 from models.labels import append_labels, read_labels
+from models.manifest import MODEL_FILE
 from rollout.words import count
 
 Answer = tuple[int, dict[str, Any], str]
@@ -23,6 +24,11 @@ def register_model(options: argparse.Namespace) -> Answer:
         source = Path(options.source).resolve()
         if not source.is_dir():
             raise bad_input(f"there is no directory {source}", "name an MLflow model directory")
+        if not (source / MODEL_FILE).is_file():
+            raise bad_input(
+                f"{source} has no {MODEL_FILE} file: it is not an MLflow model",
+                "name the directory that mlflow's save_model made",
+            )
     ensure_up(here, "mlflow")
     made = here.registry.register(options.name, options.version, source, actor=actor())
     report = {
@@ -49,7 +55,10 @@ def labels(options: argparse.Namespace) -> Answer:
         raise bad_input(f"there is no file {file}", "one JSON object per line")
     if not (here.home.records / options.name).is_dir():
         raise bad_input(f"{options.name} serves nothing on this site", "pincex status")
-    taken = read_labels(file)
+    try:
+        taken = read_labels(file)
+    except OSError as error:
+        raise bad_input(f"{file} cannot be read: {error.strerror}", "a readable file") from error
     kept = here.home.records / options.name / "labels.jsonl"
     with writing(kept):
         append_labels(kept, taken)

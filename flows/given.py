@@ -1,0 +1,48 @@
+"""Words of the command line that no verb can do anything with, refused before any of them runs."""
+
+import argparse
+import os
+
+from flows.refusal import bad_input
+from models.names import model_name, release_name
+
+PATHS = ("pairs", "policy", "report", "file", "evidence", "source")
+SHOWN = 60
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise bad input for what is no text, no name, no release or no path."""
+    given = {key: value for key, value in vars(options).items() if value is not None}
+    for key, value in given.items():
+        if value == []:
+            # argparse takes the -- of --option=-- for the one that ends the options.
+            raise bad_input("-- stands where a value belongs", f"pincex {options.verb} --help")
+        if isinstance(value, str):
+            _check_text(key, value)
+    if "name" in given:
+        model_name(given["name"])
+    if "version" in given:
+        release_name(given["version"])
+    for key in PATHS:
+        if key in given:
+            _check_path(given[key])
+
+
+def _check_text(key: str, value: str) -> None:
+    """Bytes that are no UTF-8 fit into no ledger, file name of ours or message."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        shown = value.encode("utf-8", "backslashreplace").decode()
+        raise bad_input(f"{key} {shown[:SHOWN]!r} is not UTF-8", "type it as UTF-8") from None
+
+
+def _check_path(path: str) -> None:
+    """What does not exist is for the verb to say; here, what the system cannot even look for."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise bad_input(f"{path[:SHOWN]!r} cannot be read: {why}", "name a readable file") from None
