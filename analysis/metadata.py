@@ -8,7 +8,10 @@ import polars as pl
 from analysis.errors import BadInput
 
 SCHEMA_VERSION = "1"
+DIGITS = 15
+"""Of a count: more requests than that nobody has seen."""
 REVISION_KEYS = ("component", "region", "baseline_revision", "candidate_revision")
+TEXT_KEYS = (*REVISION_KEYS, "policy_digest")
 COUNT_KEYS = ("left_out", "requests", "orphans")
 METADATA_KEYS = (
     *REVISION_KEYS,
@@ -58,7 +61,7 @@ def metadata_of(raw: Mapping[str, object]) -> Metadata:
             f"metadata schema_version is {version}", f"this code reads version {SCHEMA_VERSION}"
         )
     counts = {key: _count(key, stated[key]) for key in COUNT_KEYS if key in stated}
-    texts = {key: str(stated[key]) for key in (*REVISION_KEYS, "policy_digest") if key in stated}
+    texts = {key: _text(key, stated[key]) for key in TEXT_KEYS if key in stated}
     return Metadata(
         **texts,
         schema_version=version if "schema_version" in stated else None,
@@ -72,9 +75,15 @@ def metadata_of(raw: Mapping[str, object]) -> Metadata:
     )
 
 
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise BadInput(f"metadata {key} is {str(value)[:60]!r}", f"{key} must be a printable text")
+    return value
+
+
 def _count(key: str, value: object) -> int:
-    text = str(value)
-    if not text.isascii() or not text.isdigit():
+    text = str(value)[: DIGITS + 1]
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS:
         raise BadInput(f"metadata {key} is {text!r}", f"{key} must be a whole number, 0 or more")
     return int(text)
 

@@ -4,6 +4,8 @@ from analysis.errors import BadInput
 from analysis.policy import DIFFERENCES, HARM_ONLY, RATIOS, Drift, Gate, JudgePolicy
 
 SHARES = ("min_answered", "max_not_sent", "max_unusable")
+MOST = 1e12
+"""No count, tolerance or time of a policy means more."""
 
 
 def within(where: str, value: float, low: float, high: float) -> None:
@@ -16,10 +18,10 @@ def check(policy: JudgePolicy) -> None:
     """Refuse a policy whose numbers cannot hold together."""
     for name in ("alpha_rollback", "alpha_promote"):
         within(f"[budgets] {name}", getattr(policy, name), 1e-12, 0.5)
-    within("[budgets] min_pairs", policy.min_pairs, 1, float("inf"))
+    within("[budgets] min_pairs", policy.min_pairs, 1, MOST)
     for name in ("timeout", "label_window", "horizon"):
         within(f"[time] {name}", getattr(policy, name), 1.0, 1e9)
-    within("[latency] reference_pairs", policy.reference_pairs, 100, float("inf"))
+    within("[latency] reference_pairs", policy.reference_pairs, 100, MOST)
     for name in ("baseline_p95_ms", "baseline_p99_ms"):
         if getattr(policy, name) is not None:
             within(f"[latency] {name}", getattr(policy, name), 1e-6, 1e12)

@@ -34,5 +34,6 @@ def read_policy(path: Path | str) -> JudgePolicy:
 def _tables(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: numbers of too many digits and too deep tables end otherwise.
         raise BadInput(f"policy is not TOML: {error}", "see docs for a whole policy") from error

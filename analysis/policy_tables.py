@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.errors import BadInput
 from analysis.policy import Accuracy, Drift, Gate, JudgePolicy
-from analysis.policy_check import check, within
+from analysis.policy_check import MOST, check, within
 
 OTHER_ROOMS = ("rollout",)
 TABLES = ("budgets", "time", "drift", "accuracy", "latency", "gates")
@@ -73,7 +73,8 @@ def _typed(where: str, value: object, like: object) -> None:
     if isinstance(like, bool):
         fits, wanted = isinstance(value, bool), "true or false"
     elif isinstance(like, int):
-        fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        fits, wanted = whole and abs(int(str(value))) <= MOST, f"a whole number, at most {MOST:g}"
     elif isinstance(like, float):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         fits, wanted = number and abs(float(str(value))) < float("inf"), "a finite number"
@@ -123,7 +124,7 @@ def _accuracy(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Accuracy
         )
     least = 1.0 if rule == "within_factor" else 0.0
     tolerance = given.get("tolerance", least)
-    within("[accuracy] tolerance", tolerance, least, float("inf"))
+    within("[accuracy] tolerance", tolerance, least, MOST)
     return Accuracy(rule, float(tolerance))
 
 

@@ -57,7 +57,7 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         found: dict[str, object] = dict(pl.read_parquet_metadata(path))
         names = pl.read_parquet_schema(path)
         frame = pl.read_parquet(path, columns=[name for name in PAIR_SCHEMA if name in names])
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise BadInput(
             f"{path} cannot be read as Parquet: {_first_line(error)}",
             "pairs are a Parquet file, a .jsonl file or a folder of Parquet files",
@@ -114,7 +114,7 @@ def _from_jsonl(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
     try:
         return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None), found
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         for number, line in enumerate(content.splitlines(), start=1 + bool(found)):
             _object(line, path, number)
         raise BadInput(
@@ -127,7 +127,7 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     hint = "one JSON object a line; null where a value is missing, never NaN"
     try:
         value = json.loads(line, parse_constant=_no_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}, line {number:,}: {error}", hint) from error
     if not isinstance(value, dict):
         raise BadInput(f"{path}, line {number:,}: not an object", hint)

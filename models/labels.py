@@ -11,6 +11,9 @@ import orjson
 
 from models.errors import BadLabels
 
+LAST_YEAR = 9999
+"""Neither the first nor the last year: elsewhere a time may belong to no year at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -116,4 +119,6 @@ def _moment(value: object) -> datetime:
         raise BadLabels('"labelled_at" must be an ISO 8601 time such as 2026-01-31T12:00:00Z')
     if at.tzinfo is None:
         raise BadLabels(f'"labelled_at" {value} has no time zone; add Z for UTC')
+    if not 1 < at.year < LAST_YEAR:
+        raise BadLabels(f'"labelled_at" {value} is no time of a request')
     return at.astimezone(UTC)

@@ -12,6 +12,8 @@ _WHOLE = {
     *("minute", "min_requests", "minutes", "failed_checks"),
 }
 _MAY_BE_ZERO = {"[rollout.watch] seconds"}
+_MOST = 1e9
+"""Thirty years in seconds; more than any site has of anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +195,11 @@ def _number(name: str, default: float, value: Any) -> float:
     kinds = int if whole else (int, float)
     number = isinstance(value, kinds) and not isinstance(value, bool)
     zero = name in _MAY_BE_ZERO and number and value == 0
-    if not zero and not (number and 0 < value < float("inf")):
+    if not zero and not (number and 0 < value <= _MOST):
         wanted = "a whole number above 0" if whole else "a number above 0"
-        raise BadInput(f"{name} = {value!r} is not {wanted}", hint=f"the default is {default}")
+        raise BadInput(
+            f"{name} = {str(value)[:60]} is not {wanted}, at most {_MOST:g}",
+            hint=f"the default is {default}",
+        )
     checked: float = value
     return checked
