@@ -99,7 +99,8 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # A damaged schema is told with its own bytes, which Python then cannot decode.
             raise _as_ours(error, self.path) from error
 
 
@@ -108,7 +109,7 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
     return bool(version == 1)
 
 
-def _as_ours(error: sqlite3.Error, path: Path) -> ClusterError:
+def _as_ours(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> ClusterError:
     """The platform error for SQLite's; extended codes carry the primary one in the low byte."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in UNWRITABLE:

@@ -85,7 +85,7 @@ def read_object(path: Path, *, remedy: str) -> dict[str, object]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise StateDamaged(f"{path} cannot be read: {error}", hint=remedy) from error
     if not isinstance(content, dict):
         raise StateDamaged(f"{path} holds no JSON object", hint=remedy)

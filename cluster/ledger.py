@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.database import Database
-from cluster.errors import ChainBroken
+from cluster.errors import ChainBroken, StateDamaged
 from cluster.lock import Lease, require_newest
 
 GENESIS = "0" * 64
@@ -113,17 +113,24 @@ class Ledger:
         return None if stored is None else _row(stored)
 
     def verify(self) -> None:
-        """Recompute the whole chain; ChainBroken names the first row that does not fit."""
+        """Recompute the whole chain; ChainBroken names the first row that does not fit.
+
+        StateDamaged where only SQLite's own bookkeeping is wrong: indexes answer for rows.
+        """
         with self._database.reading() as connection:
             connection.execute("BEGIN")
             try:
                 last = _verify_rows(connection.execute(f"SELECT {COLUMNS} FROM rows ORDER BY seq"))
                 given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'")
                 (highest,) = given.fetchone() or (0,)
+                (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             finally:
                 connection.execute("ROLLBACK")
         if highest != last:
             raise _broken(last + 1, f"is missing, {highest} were written")
+        if sound != "ok":
+            path = self._database.path
+            raise StateDamaged(f"{path} is damaged: {sound}", hint=f"restore {path} from a backup")
 
 
 def open_rollouts(ledger: Ledger, now: datetime) -> list[Row]:

@@ -189,13 +189,15 @@ def differences(place: Path, digest: str | None) -> Iterator[str]:
     if not place.name.endswith(found[:12]):
         yield f"{BINDING} was changed: its digest {found[:12]} is not in the folder's name"
     try:
-        files = json.loads(bound.read_bytes())["files"]
-    except (ValueError, KeyError, TypeError) as error:
+        files = dict(json.loads(bound.read_bytes())["files"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"{BINDING} cannot be read: {error!r}"
         return
     for name, wanted in files.items():
         path = place / name
-        if not path.is_file():
+        if name not in (PAIRS, POLICY, VERDICT_FILE, REPORT):
+            yield f"{BINDING} names {name[:60]!r}, which is no part of evidence"
+        elif not path.is_file():
             yield f"{name} is missing"
         elif digest_of(path) != wanted:
             yield f"{name} was changed after it was kept"

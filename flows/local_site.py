@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cluster.errors import NotFound
 from cluster.local.down import down as end_all
 from cluster.local.envoy import ensure_envoy
 from cluster.local.processes import ProcessSpec, running, want
@@ -130,6 +131,8 @@ def say(text: str) -> None:
 
 
 def require_up(here: Site) -> None:
-    """For verbs that only look: a site that was never made is an error, not a start."""
-    if not here.home.site_file.exists():
-        raise Refused(f"there is no site in {here.home.path}", hint="pincex up")
+    """For verbs that only look: no site, or a damaged one, is an error, not a start."""
+    try:
+        here.home.site()
+    except NotFound as error:
+        raise Refused(str(error), hint=error.hint) from error

@@ -18,13 +18,16 @@ def verify(options: argparse.Namespace) -> Answer:
     """Exit 0 where everything agrees; 1 naming each thing that does not."""
     place = _place(Path(options.evidence))
     wrong = list(evidence.differences(place, None))
-    if not wrong:
-        wrong += list(_rejudged(place))
     here = site(options.site)
     ledger = "no ledger here"
     if here.home.ledger.exists():
-        wrong += [*_ledger(here, place), *([] if wrong else _models(here, place))]
+        # Before anything is taken from the evidence: what was changed need not even be readable.
+        wrong += [*_chain(here)]
+        wrong += [] if wrong else _recorded(here, place)
+        wrong += [] if wrong else _models(here, place)
         ledger = "ledger chain intact, verdict recorded in it"
+    if not wrong:
+        wrong += list(_rejudged(place))
     if wrong:
         raise Refused(
             f"evidence {place} does not hold: {'; '.join(wrong)}",
@@ -39,7 +42,7 @@ def verify(options: argparse.Namespace) -> Answer:
 
 
 def _place(given: Path) -> Path:
-    place = given if given.is_dir() else given.parent
+    place = (given if given.is_dir() else given.parent).resolve()
     if not (place / evidence.BINDING).is_file():
         raise bad_input(
             f"{given} is no evidence: {evidence.BINDING} is not there",
@@ -76,13 +79,16 @@ def _models(here: Site, place: Path) -> Iterator[str]:
             yield f"{revision['version']}: {error}"
 
 
-def _ledger(here: Site, place: Path) -> Iterator[str]:
-    """The chain holds, still has the row this evidence was made after, and the verdict itself."""
+def _chain(here: Site) -> Iterator[str]:
+    """Every row of the ledger still is what was written."""
     try:
         here.ledger.verify()
     except ClusterError as error:
         yield str(error)
-        return
+
+
+def _recorded(here: Site, place: Path) -> Iterator[str]:
+    """The ledger still has the row this evidence was made after, and the verdict itself."""
     rows = here.ledger.rows()
     binding = json.loads((place / evidence.BINDING).read_bytes())
     before = binding["ledger"]

@@ -188,14 +188,27 @@ def _text(site: Site) -> str:
 
 def _parse(content: dict[str, object]) -> Site:
     ports = content["ports"]
-    if not isinstance(ports, dict) or not all(isinstance(port, int) for port in ports.values()):
-        raise ValueError(f"ports are {ports!r}")
+    if not isinstance(ports, dict) or not all(map(_is_port, ports.values())):
+        raise ValueError(f"ports are {str(ports)[:200]}")
+    if len(set(ports.values())) < len(ports):
+        raise ValueError(f"one port for two: {ports}")
     return Site(
-        name=str(content["name"]),
-        region=str(content["region"]),
+        name=_word(content, "name"),
+        region=_word(content, "region"),
         ports=Ports(**ports),
-        node_id=str(content["node_id"]),
+        node_id=_word(content, "node_id"),
     )
+
+
+def _is_port(port: object) -> bool:
+    return isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65_536
+
+
+def _word(content: dict[str, object], key: str) -> str:
+    word = content[key]
+    if not isinstance(word, str) or not word:
+        raise ValueError(f"{key} is {str(word)[:60]!r}")
+    return word
 
 
 def _file_name(role: str) -> str:
