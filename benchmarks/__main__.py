@@ -8,10 +8,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import commands, judging, kills, load, planning, races, speed, undo
+from benchmarks import commands, fuzz, judging, kills, load, planning, races, speed, undo
 
 SHORT = {"judging": judging, "speed": speed, "commands": commands, "load": load, "undo": undo}
-FULL = {**SHORT, "planning": planning, "kills": kills, "races": races}
+FULL = {**SHORT, "planning": planning, "kills": kills, "races": races, "fuzz": fuzz}
 
 
 def main() -> int:
