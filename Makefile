@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 PY := .venv/bin/python
 
-.PHONY: setup demo test test-faults check lock benchmark benchmark-short clean
+.PHONY: setup demo test test-faults check lock benchmark benchmark-short planted clean
 
 setup: .venv/.ready
 
@@ -46,6 +46,9 @@ benchmark: setup
 
 benchmark-short: setup
 	@$(PY) -m benchmarks
+
+planted: setup
+	@$(PY) -m benchmarks.judges.planted
 
 clean:
 	rm -rf .venv .tools

@@ -5,12 +5,31 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import commands, fuzz, judging, kills, load, planning, races, speed, undo
+from benchmarks import (
+    commands,
+    fuzz,
+    judges,
+    judging,
+    kills,
+    load,
+    planning,
+    races,
+    speed,
+    undo,
+)
 
-SHORT = {"judging": judging, "speed": speed, "commands": commands, "load": load, "undo": undo}
+SHORT = {
+    "judging": judging,
+    "judges": judges,
+    "speed": speed,
+    "commands": commands,
+    "load": load,
+    "undo": undo,
+}
 FULL = {**SHORT, "planning": planning, "kills": kills, "races": races, "fuzz": fuzz}
 
 
@@ -34,7 +53,7 @@ def main() -> int:
     return 0
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: Iterable[dict[str, Any]]) -> None:
     """Rows with the same keys share a table."""
     header: list[str] = []
     for row in rows:

@@ -151,7 +151,7 @@ def delay(
     bets: Bets, null_side: float, truth: Probabilities, level: float, reps: int, seed: int
 ) -> Delay:
     """Delay at a truth, with a horizon of 20 bounds; `null_side` is tolerance or margin."""
-    bound = log(1 / level) / information(bets, truth, null_side)
+    bound = log(1 / level) / information(truth, null_side)
     rng = np.random.default_rng(seed)
     many = np.tile(np.asarray(truth), (reps, 1))
     found = crossings(bets, many, level, 20 * bound, rng)
@@ -160,7 +160,7 @@ def delay(
     return Delay(mean, bound, events, 1 - found.share)
 
 
-def information(bets: Bets, truth: Probabilities, null_side: float) -> float:
+def information(truth: Probabilities, null_side: float) -> float:
     """Information per pair against the composite null: kl for a rate, else the best bet."""
     if len(truth) == 2:
         bad, good = truth
