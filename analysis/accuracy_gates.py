@@ -12,21 +12,26 @@ from analysis.words import count, percent, points, share
 def accuracy_courses(record: Record) -> list[Course]:
     """The two accuracy gates, over the pairs whose label came or whose window has passed."""
     gates = record.policy.gates
-    n = len(record.labels.at_us)
-    whole = wrong_sides(record.pairs, record.in_time, record.policy.accuracy)
-    sides = Sides(
-        whole.candidate_harm[:n],
-        whole.candidate_safety[:n],
-        whole.baseline_harm[:n],
-        whole.baseline_safety[:n],
-    )
+    sides = labelled_sides(record)
     return [
         _absolute(record, gates["accuracy-absolute"], sides),
         _paired(record, gates["accuracy-paired"], sides),
     ]
 
 
-def _labels(record: Record) -> str:
+def labelled_sides(record: Record) -> Sides:
+    """Wrong answers of the pairs that the clock of labels admitted."""
+    n = len(record.labels.at_us)
+    whole = wrong_sides(record.pairs, record.in_time, record.policy.accuracy)
+    return Sides(
+        whole.candidate_harm[:n],
+        whole.candidate_safety[:n],
+        whole.baseline_harm[:n],
+        whole.baseline_safety[:n],
+    )
+
+
+def labels_words(record: Record) -> str:
     """How many labels there are, in words that say what is missing."""
     admitted = len(record.labels.at_us)
     missing = admitted - int(record.in_time[:admitted].sum())
@@ -34,7 +39,7 @@ def _labels(record: Record) -> str:
     return f"{count(admitted)} labelled pairs of {count(len(record.pairs))}{late}"
 
 
-def _unlabelled(record: Record) -> str:
+def unlabelled_words(record: Record) -> str:
     """What to say instead of an accuracy while no label came in time."""
     admitted, n = len(record.labels.at_us), len(record.pairs)
     if record.in_time[:admitted].any():
@@ -44,7 +49,7 @@ def _unlabelled(record: Record) -> str:
     return f"no label yet for {count(n)} pairs"
 
 
-def _accuracies(record: Record, sides: Sides) -> tuple[str, str]:
+def accuracies(record: Record, sides: Sides) -> tuple[str, str]:
     """Accuracy of both sides over the pairs known on both, in percent."""
     known = known_pairs(sides) & record.in_time[: len(sides.candidate_harm)]
     n = int(known.sum())
@@ -66,14 +71,14 @@ def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
         (1 - tolerance, 1 - margin),
     )
     judged = judged.mirrored(1.0)
-    now = _accuracies(record, sides)[0]
+    now = accuracies(record, sides)[0]
     low, high = judged.estimate.low or 0.0, judged.estimate.high or 0.0
     words = Words(
         metric="share of right answers",
         unit="share",
         now=f"accuracy {now} ({share(low)} to {share(high)}, limit {share(tolerance)}) "
-        f"in {_labels(record)}",
-        brief=_unlabelled(record) or f"accuracy {now}, floor {percent(tolerance)}",
+        f"in {labels_words(record)}",
+        brief=unlabelled_words(record) or f"accuracy {now}, floor {percent(tolerance)}",
         found=f"an accuracy of {percent(1 - judged.found)} or less would have been found"
         if judged.found is not None
         else "no harm was small enough to be found in so few labels",
@@ -85,7 +90,7 @@ def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
     """The bets are on wrong answers, what is told is the difference of accuracies."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
     judged = judge_paired(record, gate, sides, (tolerance, margin)).mirrored(0.0)
-    candidate, baseline = _accuracies(record, sides)
+    candidate, baseline = accuracies(record, sides)
     value = judged.estimate.value
     against = f"accuracy {candidate} against {baseline}"
     floor = percent(record.policy.gates["accuracy-absolute"].tolerance or 0.0)
@@ -96,8 +101,8 @@ def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
         metric="share of right answers, candidate minus baseline",
         unit="difference of shares",
         now=f"{against} of the {record.baseline} "
-        f"({interval_points(judged.estimate)}, margin {points(-margin)}) in {_labels(record)}",
-        brief=_unlabelled(record) or (lost if below else against),
+        f"({interval_points(judged.estimate)}, margin {points(-margin)}) in {labels_words(record)}",
+        brief=unlabelled_words(record) or (lost if below else against),
         found=found_points(judged),
     )
     return course(record, gate, record.labels, judged, words)

@@ -31,8 +31,8 @@ class Finding:
     """One gate judged. `harm` and `safety` hold counts, log evidence, threshold and progress.
 
     `about` is the metric of the policy, `brief` the clause that a verdict quotes; `unit` says what
-    estimate, low and high are: "share", "difference of shares", "ratio" (less 1), or "" where the
-    gate has no estimate.
+    estimate, low and high are: "share", "difference of shares", "ratio" (less 1), "loss" (0 to 1),
+    or "" where the gate has no estimate.
     """
 
     name: str

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.accuracy_gates import accuracy_courses
+from analysis.answer_gates import answer_courses
 from analysis.bets import Flags, Integers
 from analysis.clock import Clock, Look, arrival_clock, label_clock
 from analysis.course import Course, Record
@@ -65,6 +66,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         *whole_courses(record, frozen_p95(record)),
         ratio_course(record),
         *accuracy_courses(record),
+        *answer_courses(record),
         *record_courses(record),
     ]
     failures = [course.failed for course in courses if course.failed]

@@ -28,7 +28,7 @@ def safety_bets(margin: float) -> Bets:
     """Bets against "on average the difference is at least the margin": the mirror image of harm."""
     if margin == 0:
         return even(_mirrored(_gains(EVEN_STAKES, 0.0)))
-    return even(_mirrored(_gains(STAKES, -margin)))
+    return even(_mirrored(_gains(STAKES / (1 + max(-margin, 0.0)), -margin)))
 
 
 def _gains(stakes: Floats, delta: float) -> Floats:

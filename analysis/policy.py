@@ -9,15 +9,17 @@ PAIRED = ("errors-paired", "accuracy-paired")
 FROZEN = ("frozen-p95", "frozen-p99")
 # What tolerance and margin are: a part of the baseline's latency, or a difference; else a share.
 RATIOS = (*FROZEN, "gross-frozen-p95", "latency-thresholds", "latency-mean", "p95-ratio")
-DIFFERENCES = (*PAIRED, "errors-late-paired")
+DIFFERENCES = (*PAIRED, "errors-late-paired", "loss-paired")
+WEIGHTLESS = ("loss-paired",)
+LOSSES = ("log", "brier")
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One rule before promotion: its claims, its share of the rollback budget, its own limits.
 
-    `metric` is what it is about. Blocking means that a promotion waits for its PASS; any gate with
-    a weight may prove harm.
+    `metric` is what it is about, `loss` which loss of an answer, if any. Blocking means that a
+    promotion waits for its PASS; any gate with a weight may prove harm.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Gate:
     tolerance: float | None
     margin: float | None
     limits: Mapping[str, float]
+    loss: str = ""
 
 
 @dataclass(frozen=True, slots=True)

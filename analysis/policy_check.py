@@ -1,7 +1,16 @@
 """Numbers of a policy that contradict each other or say what nobody can mean, refused at load."""
 
 from analysis.errors import BadInput
-from analysis.policy import DIFFERENCES, HARM_ONLY, RATIOS, Drift, Gate, JudgePolicy
+from analysis.policy import (
+    DIFFERENCES,
+    HARM_ONLY,
+    LOSSES,
+    RATIOS,
+    WEIGHTLESS,
+    Drift,
+    Gate,
+    JudgePolicy,
+)
 
 SHARES = ("min_answered", "max_not_sent", "max_unusable")
 MOST = 1e12
@@ -61,7 +70,12 @@ def _check_gate(gate: Gate) -> None:
             "this gate can only prove harm, so a promotion would wait for ever",
         )
     if gate.tolerance is not None:
-        within(f"{where}.weight", gate.weight, 1e-12, 1.0)
+        within(f"{where}.weight", gate.weight, 0.0 if gate.name in WEIGHTLESS else 1e-12, 1.0)
+    if gate.loss and gate.loss not in LOSSES:
+        raise BadInput(f"policy: {where}.loss is {gate.loss!r}", f"one of {', '.join(LOSSES)}")
+    if gate.name == "accuracy-superior":
+        within(f"{where}.margin", gate.margin or 0.0, -0.5, 0.0)
+        return
     rate = gate.name not in (*RATIOS, *DIFFERENCES)
     least, most = (1e-9, 1 - 1e-9) if rate else (0.0, 100.0 if gate.name in RATIOS else 0.5)
     for key in ("tolerance", "margin"):
@@ -74,5 +88,7 @@ def _check_gate(gate: Gate) -> None:
             f"policy: {where}.margin is {margin:g}",
             f"harm below the tolerance is allowed, so at least {gate.tolerance:g}",
         )
+    if "largest" in gate.limits:
+        within(f"{where}.largest", gate.limits["largest"], 1e-6, 1e3)
     for key, value in gate.limits.items():
         within(f"{where}.{key}", value, 0.0, 1.0 if key in SHARES else 1e9)

@@ -151,7 +151,8 @@ def _gate(name: str, table: Mapping[str, Any], metric: str) -> Gate:
     limits = {
         key: float(value)
         for key, value in table.items()
-        if key not in ("metric", "blocking", "weight", "tolerance", "margin")
+        if key not in ("metric", "loss", "blocking", "weight", "tolerance", "margin")
     }
     weight = float(table["weight"]) if "weight" in table else 0.0
-    return Gate(name, metric, table["blocking"], weight, **claims, limits=limits)
+    loss = table.get("loss", "")
+    return Gate(name, metric, table["blocking"], weight, **claims, limits=limits, loss=loss)

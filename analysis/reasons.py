@@ -16,6 +16,9 @@ PROVEN = {
     "frozen-p99": "p99",
     "latency-mean": "mean latency",
     "p95-ratio": "p95",
+    "accuracy-superior": "a better accuracy",
+    "loss-paired": "losses",
+    "disagreement": "equal answers",
     "coverage": "coverage",
 }
 RECORD_GATES = ("coverage", "sample-integrity")

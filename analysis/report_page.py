@@ -194,6 +194,12 @@ def gate_table(verdict: Verdict, policy: JudgePolicy | None) -> Html:
 def _limit(finding: Finding, policy: JudgePolicy | None) -> str:
     """What proves harm, and below what safety is proven."""
     tolerance, margin = finding.tolerance, finding.margin
+    if finding.name == "accuracy-superior":
+        return f"better by more than {points(-(margin or 0.0))} points"
+    if finding.name == "loss-paired":
+        return f"harm beyond {tolerance:+.3g}, safe within {margin:+.3g}"
+    if tolerance is None and margin is not None:
+        return f"safe below {percent(margin)}"
     if tolerance is None:
         return "see why" if policy is None else _record_limit(policy.gates[finding.name])
     if finding.name in RATIOS:
@@ -221,12 +227,16 @@ def _estimate(finding: Finding) -> str:
     estimate = finding.estimate
     if estimate.value is None:
         return "none"
-    words, unit = {"share": (percent, ""), "ratio": (points, " %")}.get(
+    words, unit = {"share": (percent, ""), "ratio": (points, " %"), "loss": (_loss, "")}.get(
         finding.unit, (points, " points")
     )
     if estimate.low is None or estimate.high is None:
         return f"{words(estimate.value)}{unit}"
     return f"{words(estimate.value)}{unit} ({words(estimate.low)} to {words(estimate.high)})"
+
+
+def _loss(value: float) -> str:
+    return f"{value:+.3g}"
 
 
 def _classical(pairs: Pairs, policy: JudgePolicy, in_time: np.ndarray) -> Html:

@@ -16,6 +16,9 @@ PAIRED = {
     "latency-thresholds": "latency, any threshold",
     "latency-mean": "latency on average",
     "p95-ratio": "p95 against p95",
+    "accuracy-superior": "accuracy, better",
+    "loss-paired": "loss of answers",
+    "disagreement": "different answers",
     "accuracy-paired": "accuracy",
 }
 LATE = {
@@ -64,6 +67,8 @@ def now(gate: Gate, unit: str, beside: Beside) -> str:
         return f"{_time(candidate)}, champion {_time(baseline)}"
     if value is None:
         return "no data yet"
+    if unit == "loss":
+        return f"{value:+.3f}" if low is None else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
     if unit != "share":
         text = f"{_points(value)} {'%' if unit == 'ratio' else 'pp'}"
         return text if low is None else f"{text} ({_points(low)} to {_points(high)})"

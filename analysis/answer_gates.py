@@ -1,0 +1,139 @@
+"""Answers beyond right and wrong: better than the baseline, smaller losses, the same answers.
+
+`disagreement` needs no label: where both sides answer the same, both are right or both are wrong,
+so accuracy cannot have fallen by more than the share of different answers.
+"""
+
+import numpy as np
+
+from analysis import losses, paired, payoffs, rates
+from analysis.accuracy_gates import accuracies, labelled_sides, labels_words, unlabelled_words
+from analysis.bets import Floats, follow
+from analysis.blocks import counts_at, follow_blocks, looks_of
+from analysis.course import (
+    INTERVAL_LEVEL,
+    Course,
+    Judged,
+    Record,
+    Words,
+    course,
+    paired_estimate,
+    rate_estimate,
+)
+from analysis.error_gates import interval_percent, interval_points
+from analysis.findings import Estimate
+from analysis.pairs import NOT_SENT
+from analysis.policy import Gate
+from analysis.words import count, percent, points, share
+
+
+def answer_courses(record: Record) -> list[Course]:
+    """Superiority, losses, and the certificate without labels."""
+    gates = record.policy.gates
+    return [
+        _superior(record, gates["accuracy-superior"]),
+        _loss(record, gates["loss-paired"]),
+        _disagreement(record, gates["disagreement"]),
+    ]
+
+
+def _superior(record: Record, gate: Gate) -> Course:
+    """Not only no worse: right more often. Bets on wrong answers, told as right ones."""
+    sides = labelled_sides(record)
+    least = -(gate.margin or 0.0)
+    safety = follow(paired.safety_bets(-least), sides.safety(), record.policy.alpha_promote)
+    judged = Judged(None, safety, paired_estimate(sides), None).mirrored(0.0)
+    candidate, baseline = accuracies(record, sides)
+    against = f"accuracy {candidate} against {baseline}"
+    words = Words(
+        metric="share of right answers, candidate minus baseline",
+        unit="difference of shares",
+        now=f"{against} of the {record.baseline} ({interval_points(judged.estimate)}, to beat "
+        f"{points(least)}) in {labels_words(record)}",
+        brief=unlabelled_words(record) or against,
+        found="",
+        held="not proven to be better",
+    )
+    return course(record, gate, record.labels, judged, words)
+
+
+def _loss(record: Record, gate: Gate) -> Course:
+    pairs, m = record.pairs, len(record.labels.at_us)
+    lost = losses.differences(pairs, record.in_time, gate)[:m]
+    looks = looks_of(m)
+    tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
+    lower, upper = (
+        counts_at(kinds, payoffs.KINDS, looks) for kinds in (payoffs.down(lost), payoffs.up(lost))
+    )
+    alpha, level = record.policy.alpha_promote, record.policy.rollback_level(gate)
+    safety = follow_blocks(payoffs.safety_bets(margin), upper, looks, m, alpha)
+    harm = (
+        follow_blocks(payoffs.harm_bets(tolerance), lower, looks, m, level) if level > 0 else None
+    )
+    estimate = _mean_estimate(lost)
+    both = losses.mean_losses(pairs, record.in_time, gate)
+    name = losses.name_of(gate)
+    brief = f"{name} {both[0]:.3g} against {both[1]:.3g}" if both else f"no {name} known"
+    words = Words(
+        metric=f"mean {name}, candidate minus baseline",
+        unit="loss",
+        now=f"{brief} of the {record.baseline} ({_interval(estimate)}, margin {margin:+.3g}) in "
+        f"{labels_words(record)}",
+        brief=unlabelled_words(record) or brief,
+        found="",
+        held=losses.why_not(pairs, gate) or ("" if harm else "not proven to be within the margin"),
+    )
+    return course(record, gate, record.labels, Judged(harm, safety, estimate, None), words)
+
+
+def _mean_estimate(lost: Floats) -> Estimate:
+    """The mean over the pairs known; the interval allows for the others."""
+    n, known = len(lost), ~np.isnan(lost)
+    if not known.any():
+        return Estimate(None, None, None, n)
+    lower, upper = (
+        np.bincount(kinds, minlength=payoffs.KINDS).astype(np.float64)
+        for kinds in (payoffs.down(lost), payoffs.up(lost))
+    )
+    low, high = payoffs.interval(lower, upper, INTERVAL_LEVEL)
+    return Estimate(float(lost[known].mean()), low, high, n)
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return "no estimate"
+    return f"{estimate.value:+.3g}, {estimate.low:+.3g} to {estimate.high:+.3g}"
+
+
+def _disagreement(record: Record, gate: Gate) -> Course:
+    """A missing answer is the same as none; copies never sent count as different."""
+    pairs, margin = record.pairs, gate.margin or 0.0
+    # NaN equals nothing, so that a record without predictions never certifies anything.
+    different = pairs.candidate_prediction != pairs.baseline_prediction
+    known = different & (pairs.outcome != NOT_SENT) & (pairs.baseline_status > 0)
+    safety = follow(rates.safety_bets(margin), [different], record.policy.alpha_promote)
+    estimate = rate_estimate(known, different)
+    said = f"{percent(estimate.value or 0.0)} of answers differ"
+    words = Words(
+        metric="share of requests with different answers",
+        unit="share",
+        now=f"{said} ({interval_percent(estimate)}, margin {share(margin)}) in "
+        f"{count(len(pairs))} requests: "
+        + (
+            f"accuracy lost less than {share(margin)} points, whatever the labels say"
+            if len(pairs) and safety.above[-1]
+            else "whether accuracy was lost only labels can tell"
+        ),
+        brief=said,
+        found="",
+        held=_why_no_certificate(record, estimate),
+    )
+    return course(record, gate, record.arrival, Judged(None, safety, estimate, None), words)
+
+
+def _why_no_certificate(record: Record, estimate: Estimate) -> str:
+    if np.isnan(record.pairs.candidate_prediction).all():
+        return "the record holds no predictions"
+    if record.pairs.numbers and (estimate.value or 0.0) > 0.5:
+        return "numbers hardly ever agree to the last digit"
+    return "not certified without labels"
