@@ -10,6 +10,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,14 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_digest() -> str:
+    """SHA-256 over the sources of the judge, so that a verdict can be told from one of other code."""
+    package = Path(str(files("analysis")))
+    sources = sorted([*package.glob("*.py"), *package.glob("*.toml")])
+    named = b"".join(f"{path.name}:{digest_of(path)}\n".encode() for path in sources)
+    return hashlib.sha256(named).hexdigest()
 
 
 def keep(site: Site, rollout: Rollout, pairs: Path, verdict: "Verdict") -> dict[str, str]:
@@ -95,6 +104,7 @@ def _bind(
         "files": {path.name: digest_of(path) for path in sorted(staged.iterdir())},
         "ledger": {"seq": head.seq, "hash": head.hash} if head else None,
         "code_version": code_version,
+        "code_digest": code_digest(),
         "architecture": platform.machine(),
         "made_at": datetime.now(UTC).isoformat(),
     }
@@ -189,11 +199,11 @@ def differences(place: Path, digest: str | None) -> Iterator[str]:
     if not place.name.endswith(found[:12]):
         yield f"{BINDING} was changed: its digest {found[:12]} is not in the folder's name"
     try:
-        files = dict(json.loads(bound.read_bytes())["files"])
+        wanted_files = dict(json.loads(bound.read_bytes())["files"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"{BINDING} cannot be read: {error!r}"
         return
-    for name, wanted in files.items():
+    for name, wanted in wanted_files.items():
         path = place / name
         if name not in (PAIRS, POLICY, VERDICT_FILE, REPORT):
             yield f"{BINDING} names {name[:60]!r}, which is no part of evidence"

@@ -26,8 +26,8 @@ def verify(options: argparse.Namespace) -> Answer:
         wrong += [] if wrong else _recorded(here, place)
         wrong += [] if wrong else _models(here, place)
         ledger = "ledger chain intact, verdict recorded in it"
-    if not wrong:
-        wrong += list(_rejudged(place))
+    same, other = (True, []) if wrong else _rejudged(place)
+    wrong += other
     if wrong:
         raise Refused(
             f"evidence {place} does not hold: {'; '.join(wrong)}",
@@ -35,9 +35,18 @@ def verify(options: argparse.Namespace) -> Answer:
         )
     binding = json.loads((place / evidence.BINDING).read_bytes())
     digest = evidence.digest_of(place / evidence.BINDING)
-    report = {"evidence": str(place), "digest": digest, "verified": True, **binding}
+    report = {
+        "evidence": str(place),
+        "digest": digest,
+        "verified": True,
+        "same_bytes": same,
+        **binding,
+    }
     files = ", ".join(binding["files"])
-    text = f"verified: {files}; verdict recomputed, byte for byte the same\n{ledger}\n{digest}"
+    how = "byte for byte the same"
+    if not same:
+        how = "by other code than it was made with: every outcome is the same"
+    text = f"verified: {files}; verdict recomputed, {how}\n{ledger}\n{digest}"
     return Exit.DONE, report, text
 
 
@@ -51,16 +60,37 @@ def _place(given: Path) -> Path:
     return place
 
 
-def _rejudged(place: Path) -> Iterator[str]:
-    """The verdict follows again from pairs and policy; a first version has no pairs to judge."""
+def _rejudged(place: Path) -> tuple[bool, list[str]]:
+    """Whether judging again gives the same bytes, and what is wrong where it does not.
+
+    Code that was changed since may print and ask more; then the outcomes must be the same. A first
+    version has no pairs to judge.
+    """
     if not (place / evidence.PAIRS).is_file():
-        return
+        return True, []
     from analysis import judge, parse_policy
 
     policy = parse_policy((place / evidence.POLICY).read_text(encoding="utf-8"))
     verdict = judge(place / evidence.PAIRS, policy)
-    if verdict.to_json() + "\n" != (place / evidence.VERDICT_FILE).read_text(encoding="utf-8"):
-        yield f"judging again gives {verdict.verdict}, not the bytes of {evidence.VERDICT_FILE}"
+    kept = (place / evidence.VERDICT_FILE).read_text(encoding="utf-8")
+    if verdict.to_json() + "\n" == kept:
+        return True, []
+    made_with = json.loads((place / evidence.BINDING).read_bytes()).get("code_digest", None)
+    if made_with == evidence.code_digest():
+        name = evidence.VERDICT_FILE
+        return False, [f"judging again gives {verdict.verdict}, not the bytes of {name}"]
+    return False, list(_changed(json.loads(kept), verdict.as_dict()))
+
+
+def _changed(kept: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    """The outcomes that other code gives differently: of the verdict, and of each gate it had."""
+    if (kept["verdict"], kept["decision"]) != (found["verdict"], found["decision"]):
+        yield f"judged again by other code it is {found['verdict']}, kept was {kept['verdict']}"
+    again = {(gate["name"], gate["segment"]): gate["outcome"] for gate in found["gates"]}
+    for gate in kept["gates"]:
+        outcome = again.get((gate["name"], gate["segment"]), "not asked any more")
+        if outcome != gate["outcome"]:
+            yield f"{gate['name']} is {outcome} by other code, kept was {gate['outcome']}"
 
 
 def _models(here: Site, place: Path) -> Iterator[str]:
