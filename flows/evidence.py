@@ -48,7 +48,7 @@ def digest_of(path: Path) -> str:
 
 
 def code_digest() -> str:
-    """SHA-256 over the sources of the judge, so that a verdict can be told from one of other code."""
+    """SHA-256 over the sources of the judge, which tells its verdicts from those of other code."""
     package = Path(str(files("analysis")))
     sources = sorted([*package.glob("*.py"), *package.glob("*.toml")])
     named = b"".join(f"{path.name}:{digest_of(path)}\n".encode() for path in sources)

@@ -1,4 +1,4 @@
-"""Evidence outlives the code it was made with: the bytes of a verdict may change, no outcome may."""
+"""Evidence outlives the code it was made with: bytes of a verdict may change, no outcome may."""
 
 import json
 import shutil
