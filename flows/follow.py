@@ -15,7 +15,7 @@ from flows.refusal import Exit, Refused
 from flows.report import exit_code, lapsed, report
 from flows.site import Site, resume_argv
 from rollout import approval_text
-from rollout.live import line, lines
+from rollout.live import line, lines, pending
 from rollout.state import Phase, Rollout
 
 LINE_EVERY = 5.0
@@ -191,6 +191,7 @@ class Screen:
         self._height = 0
         self._spoken = 0.0
         self._last = ""
+        self._asked = False
 
     def show(self, progress: dict[str, Any] | None, elapsed: timedelta) -> None:
         """Bring the screen up to date."""
@@ -200,7 +201,8 @@ class Screen:
             return
         if self._live:
             self._redraw(lines(progress))
-        elif time.monotonic() - self._spoken > LINE_EVERY:
+        elif time.monotonic() - self._spoken > LINE_EVERY or pending(progress) != self._asked:
+            self._asked = pending(progress)
             self._say(line(progress))
 
     def _say(self, text: str) -> None:

@@ -26,7 +26,7 @@ def _shadow(progress: Mapping[str, Any]) -> list[str]:
         head = f"{'gate':<{LABEL}} {'now':<{NOW}} harm |{'-' * 5}+{'-' * 5}| safe"
         shown += [head.rstrip(), *(_gate(gate) for gate in progress["gates"]), ""]
     shown.append(_expectation(progress))
-    if _pending(progress):
+    if pending(progress):
         asked = approval_text.waiting(progress["approval"])
         shown += ["", asked, *approval_text.how_to(progress["component"])]
     return shown
@@ -45,7 +45,7 @@ def line(progress: Mapping[str, Any]) -> str:
         watch = progress["watch"]
         said = watch_words.reasons(watch["triggers"]) or ["every trigger is quiet"]
         return f"WATCHING, {watch_words.left(watch, progress['stable'])}: {'; '.join(said)}"
-    if _pending(progress):
+    if pending(progress):
         asked = approval_text.waiting(progress["approval"])
         return f"{asked}: {', or '.join(approval_text.how_to(progress['component']))}"
     undecided = [
@@ -131,7 +131,8 @@ def _watch_page(progress: Mapping[str, Any]) -> str:
     )
 
 
-def _pending(progress: Mapping[str, Any]) -> bool:
+def pending(progress: Mapping[str, Any]) -> bool:
+    """A person is waited for."""
     approval = progress["approval"]
     return bool(approval and approval["pending"])
 

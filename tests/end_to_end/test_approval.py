@@ -18,7 +18,7 @@ from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, ended, event
 from cluster.ledger import Row
 from rollout.state import Ending, Phase, Rollout
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(600)]
 
 STABLE, PROVEN, UNPROVEN = "v1.0.0", "v2.0.0", "v4.0.0"
 ASKING = "\n[rollout.approval]\nrequired = true\ntimeout = {timeout}\n"
