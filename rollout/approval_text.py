@@ -76,15 +76,15 @@ def question(rollout: Rollout, verdict: Report | None) -> str:
     if judged is None:
         return "\n".join([*lines, "There is no verdict."])
     lines += [f"**{judged.decision}** after {count(judged.pairs)} pairs: {judged.reason}", ""]
-    gates = verdict["gates"] if verdict else []
-    if gates:
-        lines += ["| gate | outcome | because |", "|---|---|---|"]
-        lines += [
-            f"| {gate['name']}{'' if gate['blocking'] else ' (advisory)'} "
-            f"| {OUTCOMES.get(gate['outcome'], gate['outcome'])} "
-            f"| {str(gate['reason']).replace('|', '/')} |"
-            for gate in gates
-        ]
-        lines.append("")
+    gates = sorted(verdict["gates"] if verdict else [], key=lambda gate: not gate["blocking"])
+    lines += [_gate(gate) for gate in gates]
+    lines += [""] if gates else []
     lines.append(f"Evidence `{judged.evidence}` (`{judged.evidence_digest[:12]}`)")
     return "\n".join(lines)
+
+
+def _gate(gate: Report) -> str:
+    """A line that wraps in the narrow window of a form, where a table would be cut off."""
+    outcome = OUTCOMES.get(gate["outcome"], gate["outcome"])
+    advisory = "" if gate["blocking"] else " (advisory)"
+    return f"- {gate['name']}{advisory}: **{outcome}**, {gate['reason']}"

@@ -224,7 +224,7 @@ def test_a_second_answer_is_told_about_the_first(killed: Killed) -> None:
 def test_prefect_approves_beside_the_verdict(in_prefect: InPrefect) -> None:
     """The form is checked; who filled it in is in the ledger; it is judged once more first."""
     assert f"Promote {MODEL} {PROVEN} over {STABLE}?" in in_prefect.description
-    assert "| accuracy-paired | proven |" in in_prefect.description
+    assert "- accuracy-paired: **proven**, " in in_prefect.description
     assert (in_prefect.nameless, in_prefect.filled, in_prefect.again) == (
         "REJECT",
         "ACCEPT",

@@ -351,8 +351,8 @@ def test_a_cited_verdict_keeps_its_age() -> None:
 
 VERDICT = {
     "gates": [
-        {"name": "errors", "outcome": "PASS", "blocking": True, "reason": "0.1 % | limit 1 %"},
         {"name": "p95", "outcome": "INCONCLUSIVE", "blocking": False, "reason": "12 ms"},
+        {"name": "errors", "outcome": "PASS", "blocking": True, "reason": "0.1 %, limit 1 %"},
     ]
 }
 
@@ -364,7 +364,7 @@ def test_the_question_shows_the_verdict_gate_by_gate() -> None:
     assert shown.startswith("## Promote price v2.0.0 over v1.0.0?\n")
     assert f"Asked by ann; given up at {clock(ASKED.until)}." in shown
     assert "**PROMOTE** after 500 pairs: because of PROMOTE" in shown
-    assert "| errors | proven | 0.1 % / limit 1 % |\n| p95 (advisory) | open | 12 ms |" in shown
+    assert "- errors: **proven**, 0.1 %, limit 1 %\n- p95 (advisory): **open**, 12 ms" in shown
     assert shown.endswith("Evidence `evidence/price-v2.0.0` (`eeeeeeeeeeee`)")
 
 
