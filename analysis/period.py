@@ -75,9 +75,15 @@ def _numbers(values: Sequence[Any]) -> bool:
 def _binned(before: Floats, now: Floats) -> tuple[Floats, Floats]:
     """Counts between the deciles of the earlier sample; a value held often is a bin of its own."""
     edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
-    places = [np.searchsorted(edges, side, side="left") for side in (before, now)]
-    old, new = (np.bincount(place, minlength=len(edges) + 1) for place in places)
-    return old.astype(np.float64), new.astype(np.float64)
+    bins = 2 * len(edges) + 1
+    old, new = (
+        np.bincount(
+            np.searchsorted(edges, side) + np.searchsorted(edges, side, "right"), minlength=bins
+        ).astype(np.float64)
+        for side in (before, now)
+    )
+    filled = old + new > 0
+    return old[filled], new[filled]
 
 
 def _counted(before: Sequence[str], now: Sequence[str]) -> tuple[Floats, Floats]:

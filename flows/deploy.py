@@ -1,5 +1,6 @@
 """`deploy-model`: shadow a version beside the champion until the evidence decides."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flows.aliases import settle_or_owe
@@ -42,7 +43,8 @@ def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[
 
 
 class NothingToDo(Refused):
-    """No rollout is open that nobody is at."""
+    """No rollout is open that nobody is at; `busy` says who is at the others."""
 
-    def __init__(self, name: str | None) -> None:
-        super().__init__(f"no rollout of {name or 'any model'} is open", hint="pincex status")
+    def __init__(self, name: str | None, busy: Sequence[str] = ()) -> None:
+        what = f"no rollout of {name or 'any model'} is open"
+        super().__init__("; ".join(busy) or what, hint="pincex status")

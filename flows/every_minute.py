@@ -23,6 +23,8 @@ KEPT = timedelta(hours=1)
 """How long a run that found nothing stays in Prefect: a day of them would hide all others."""
 
 QUIET, OPEN = "Nothing to do", "Looked"
+SCHEDULED = "auto-scheduled"
+"""How Prefect tags what no person asked for."""
 
 log = logging.getLogger("serving")
 
@@ -33,12 +35,13 @@ def start(site_name: str, deployment: str) -> None:
 
 
 def _run(site_name: str, deployment: str) -> None:
-    here = site(site_name)
+    here, began = site(site_name), datetime.now(UTC)
     buried = False
     while True:
         try:
             if not buried:
                 zombies.bury(here)
+                zombies.bury_unstarted(here, began)
                 buried = True
             take(here, deployment)
         except (PrefectLost, ClusterError) as error:
@@ -48,18 +51,24 @@ def _run(site_name: str, deployment: str) -> None:
 
 
 def take(here: Site, deployment: str) -> None:
-    """Do the newest run that is due; those that were missed before it are not made up for."""
+    """Do what is due: each run that a person asked for, and of the scheduled ones the newest.
+
+    Those that were missed before it are not made up for.
+    """
     due = prefect_api.due(here, deployment)
     if not due:
         return
-    *missed, newest = due
+    scheduled = [run for run in due if SCHEDULED in run["tags"]]
+    missed = [run["id"] for run in scheduled[:-1]]
     if missed:
-        prefect_api.remove(here, {"id": {"any_": [run["id"] for run in missed]}})
+        prefect_api.remove(here, {"id": {"any_": missed}})
     zombies.bury(here)
     found = look(here)
     state, message = (OPEN, "; ".join(found)) if found else (QUIET, "Nothing is open.")
-    prefect_api.enter(here, newest["id"], "COMPLETED", state, message)
-    prefect_api.rename(here, newest["id"], f"resume, {here.name}")
+    for run in due:
+        if run["id"] not in missed:
+            prefect_api.enter(here, run["id"], "COMPLETED", state, message)
+            prefect_api.rename(here, run["id"], f"resume, {here.name}")
     _forget(here, deployment)
 
 

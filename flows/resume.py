@@ -1,5 +1,6 @@
 """`resume`: go on with whatever is open, and make the moves that are still owed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.lock import kept
@@ -21,11 +22,10 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     opened = [
         rollout
         for component in sorted(components)
-        if name in (None, component)
-        and (rollout := here.history(component).open)
-        # Asked for all, what somebody is at is left to them; asked by name, they are named.
-        and (name or here.lock.holder(component, here.region) is None)
+        if name in (None, component) and (rollout := here.history(component).open)
     ]
+    busy = {} if name else _busy(here, opened)
+    opened = [rollout for rollout in opened if rollout.id not in busy]
     ended = [_continue(here, rollout, recorder) for rollout in opened]
     settled = settle_owed(here, name)
     owed = reports.owed(here)
@@ -33,9 +33,19 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     if not ended:
         refuse_foreign_of(here, settled)
     if not ended and not settled and not owed:
-        raise NothingToDo(name)
+        raise NothingToDo(name, [*busy.values()])
     code, report = ended[-1] if ended else (Exit.DONE, {})
     return code, report | {"aliases": settled, "reports": {"owed": owed, "missing": missing}}
+
+
+def _busy(here: Site, opened: Sequence[Rollout]) -> dict[str, str]:
+    """By rollout, who is at it: asked for all, that is left to them."""
+    holders = {one.id: here.lock.holder(one.component, one.region) for one in opened}
+    return {
+        one.id: f"{one.component} is held by {holder.holder} (process {holder.pid})"
+        for one in opened
+        if (holder := holders[one.id]) is not None
+    }
 
 
 def settle_owed(here: Site, name: str | None) -> dict[str, str]:

@@ -35,8 +35,8 @@ def serve_deployments(site_name: str) -> None:
         (resume,) = (one for one in made if one.flow_name == "resume")
         made.remove(resume)
         every_minute.start(site_name, str(resume.apply()))
-    # Pausing asks the server, for ten seconds where `down` ended it first. Schedules go on without
-    # us: what they ask for meanwhile is done once when we are back.
+    # Pausing asks the server, for ten seconds where `down` ended it first. Nothing is lost by
+    # schedules that go on without us: the last resume is done later, and the reports that are due.
     serve(*made, pause_on_shutdown=False, print_starting_message=False)
 
 

@@ -5,6 +5,7 @@ A flow run carries the process that runs it as a tag, so whoever looks later nee
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from cluster.identity import start_mark
@@ -37,6 +38,43 @@ def bury(here: Site, heir: str | None = None) -> list[str]:
     }
     dead = [run for run in prefect_api.runs(here, wanted) if _is_dead(run)]
     return [message for run in dead if (message := _crashed(here, run, heir))]
+
+
+def bury_unstarted(here: Site, before: datetime) -> None:
+    """The same for runs that a serving process prepared, and died with before they said more.
+
+    Those are in their state since `before`, when the calling process began, and no living process
+    has their id in its environment.
+    """
+    wanted = {
+        "tags": {"all_": ["pincex", here.name]},
+        "state": {"type": {"any_": ["PENDING", "RUNNING"]}},
+        "deployment_id": {"is_null_": False},
+    }
+    prepared = [
+        run
+        for run in prefect_api.runs(here, wanted)
+        if _told(run) is None and datetime.fromisoformat(run["state"]["timestamp"]) < before
+    ]
+    living = _run_ids() if prepared else set()
+    for run in prepared:
+        if run["id"] not in living:
+            message = "the process that served the deployments ended before it ran; start it again"
+            prefect_api.enter(here, run["id"], "CRASHED", "Crashed", message)
+
+
+def _run_ids() -> set[str]:
+    """The flow runs that Prefect gave to a living process."""
+    import psutil  # only here: no rollout that is gone on with waits for its import
+
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            found.add(process.environ().get("PREFECT__FLOW_RUN_ID", ""))
+        except (psutil.Error, OSError):
+            # Gone meanwhile, or another user's and so not ours.
+            continue
+    return found
 
 
 def _is_dead(run: Mapping[str, Any]) -> bool:

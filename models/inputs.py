@@ -42,7 +42,8 @@ def past_inputs(
 ) -> Iterator[tuple[float, dict[str, Value]]]:
     """The kept requests of a version between two moments (epoch seconds), in no order."""
     for path in sorted((records / FOLDER).glob(f"{version}-*.jsonl*")):
-        if path.stat().st_mtime < start:
+        wrote = path.name.split(".jsonl")[0].rpartition("-")[0]
+        if wrote != version or path.stat().st_mtime < start:
             continue
         with path.open("rb") as lines:
             for line in lines:

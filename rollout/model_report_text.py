@@ -158,11 +158,19 @@ def _rollout(one: Report) -> str:
 def _alarms(spent: Report) -> str:
     if not spent["judged"] and not spent["watches"]:
         return "none spent: nothing was judged or watched"
-    alphas = " and ".join(percent(alpha) for alpha in spent["alphas"])
-    judged = f"{spent['judged']} judged at {alphas or 'none'}: at most "
-    judged += f"{spent['false_rollbacks_at_most']:.2g} false ROLLBACKs to expect"
-    watched = f"{spent['watches']} watches, {duration(spent['watched_seconds'])}: "
-    return f"{judged}; {watched}at most {spent['watch_alarms']:.2g} false alarms"
+    told = []
+    if spent["judged"]:
+        alphas = " and ".join(percent(alpha) for alpha in spent["alphas"])
+        expected = f"{spent['false_rollbacks_at_most']:.2g} false ROLLBACKs to expect"
+        told.append(f"{spent['judged']} judged at {alphas}: at most {expected}")
+    if spent["watches"]:
+        watched = f"{_watches(spent['watches'])}, {duration(spent['watched_seconds'])}"
+        told.append(f"{watched}: at most {spent['watch_alarms']:.2g} false alarms")
+    return "; ".join(told)
+
+
+def _watches(number: int) -> str:
+    return f"{number} watch" if number == 1 else f"{number} watches"
 
 
 def _method(report: Report) -> list[str]:

@@ -1,0 +1,155 @@
+"""`model-report` as people run it, on a ledger and records alone."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_parts import Cli
+
+from flows import model_report as verb
+from flows.site import site
+from rollout.policy import default_policy_text
+
+V1, V2 = ({"version": f"v{n}.0.0", "digest": str(n) * 64} for n in (1, 2))
+HOUR = 3600
+
+
+@pytest.fixture
+def ledger(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A ledger in which v1.0.0 serves, and no site needed to be up."""
+    cli.home.mkdir(parents=True)
+    monkeypatch.setattr(verb, "require_up", lambda here: None)
+    ledger = site("local").ledger
+    add(ledger, "served", **{"from": None, "to": V1, "verb": "deploy-model",
+                             "evidence_digest": None, "override": None})  # fmt: skip
+    return ledger
+
+
+def add(ledger: Any, kind: str, **data: object) -> None:
+    """A row about the adder."""
+    ledger.append(kind, component="adder", region="local", actor="ana", data=data)
+
+
+def write(path: Path, lines: list[dict[str, Any]]) -> None:
+    """A file of records."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def traffic(home: Path, hours: list[float], answer: float = 1.0) -> None:
+    """A thousand requests at each of these ages, one in fifty failed, most of them labelled."""
+    now = time.time()
+    ages = [hour * HOUR - n / 10 for hour in hours for n in range(1000)]
+    rows = [
+        {"id": f"r-{n}", "at": now - age, "status": 500 if n % 50 == 0 else 200, "ms": 3.0,
+         "prediction": answer + n * 7919 % 1000 / 1e4, "segment": None, "mirrored": False}
+        for n, age in enumerate(ages)
+    ]  # fmt: skip
+    labels = [
+        {"request_id": row["id"], "label": 1.0,
+         "labelled_at": datetime.fromtimestamp(row["at"] + 9, UTC).isoformat()}
+        for n, row in enumerate(rows) if n % 10
+    ]  # fmt: skip
+    write(home / "records/adder/traffic/v1.0.0-1.jsonl", rows)
+    write(home / "records/adder/labels.jsonl", labels)
+    kept = [{"at": row["at"], "inputs": {"a": row["prediction"]}} for row in rows]
+    write(home / "records/adder/inputs/v1.0.0-1.jsonl", kept)
+
+
+def test_a_day_in_numbers(cli: Cli, ledger: Any, tmp_path: Path) -> None:
+    """Requests, errors, accuracy and labels of the day alone; the day before is compared with."""
+    traffic(cli.home, [40, 3, 2])
+    ran = cli("model-report", "adder", "--json")
+
+    assert ran.code == 0
+    report = ran.report
+    assert (report["requests"], report["versions"]) == (2_000, {"v1.0.0": 2_000})
+    assert report["errors"]["estimate"] == pytest.approx(0.02)
+    assert report["accuracy"]["n"] == 1_800
+    assert report["accuracy_outcome"] == "above"
+    assert (report["labels"]["due"], report["labels"]["missing"]) == (2_000, 200)
+    assert report["drift"]["compared"] == "against the window before"
+    assert report["drift"]["predictions"]["size"] == "small"
+    assert [one["name"] for one in report["drift"]["inputs"]] == ["a"]
+    assert report["window"]["measured_from"] == report["window"]["start"]
+    assert any(gap.startswith("labels of 200 of 2,000") for gap in report["missing"])
+
+    said = cli("model-report", "adder", "--report", tmp_path / "r.html")
+    assert said.out.startswith("adder: 2,000 requests in 24 h, 2.00 % errors")
+    assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
+    assert cli("model-report", "adder", "--days", "7", "--json").report["requests"] == 3_000
+
+
+def test_rotated_records_shorten_the_window(cli: Cli, ledger: Any) -> None:
+    """What was dropped is not counted as no traffic: the window begins where the rows do."""
+    traffic(cli.home, [3])
+    file = cli.home / "records/adder/traffic/v1.0.0-1.jsonl"
+    file.rename(f"{file}.1")
+    report = cli("model-report", "adder", "--json").report
+
+    begin = datetime.fromisoformat(report["window"]["measured_from"]).timestamp()
+    assert time.time() - begin == pytest.approx(3 * HOUR, abs=60)
+    assert report["requests"] == 1_000
+    assert report["drift"]["compared"] == "second half against first"
+    assert any("rotated away" in gap for gap in report["missing"])
+
+
+def test_a_model_without_traffic(cli: Cli, ledger: Any) -> None:
+    """Nothing was recorded: that is said, and is no error."""
+    ran = cli("model-report", "adder")
+    assert ran.code == 0
+    assert ran.out.startswith("adder: no request in 24 h")
+    assert "missing: traffic: no request was answered" in ran.out
+
+
+def test_rollouts_disagreement_and_false_alarms(cli: Cli, ledger: Any) -> None:
+    """A shadow that was judged and promoted, its pairs, and the watch that came after."""
+    import polars as pl
+
+    opened = {"verb": "deploy-model", "stable": V1, "candidate": V2, "sample": 1.0, "cap": 1e3,
+              "policy": default_policy_text(), "override": None}  # fmt: skip
+    judged = {"decision": "PROMOTE", "reason": "all proven", "pairs": 400, "decided_at": None,
+              "evidence": "e", "evidence_digest": "e" * 64}  # fmt: skip
+    add(ledger, "rollout-opened", rollout="r-1", **opened)
+    add(ledger, "verdict", rollout="r-1", **judged)
+    add(ledger, "phase", rollout="r-1", phase="WATCHING", override=None, seconds=600.0,
+        past_p95_ms=3.0)  # fmt: skip
+    add(ledger, "rollout-opened", rollout="r-2", **opened)
+    answers = [1.0, 1.0, 1.0, 9.0] * 100
+    pairs = pl.DataFrame(
+        {"arrived_at": [datetime.now(UTC)] * 400, "baseline_prediction": [1.0] * 400,
+         "candidate_prediction": answers}
+    )  # fmt: skip
+    folder = cli.home / "records/adder/r-1"
+    folder.mkdir(parents=True)
+    pairs.write_parquet(folder / "pairs.parquet")
+
+    report = cli("model-report", "adder", "--json").report
+
+    assert [(one["rollout"], one["phase"]) for one in report["rollouts"]] == [
+        ("r-1", "WATCHING"),
+        ("r-2", "SHADOW"),
+    ]
+    (differ,) = report["disagreement"]
+    assert (differ["challenger"], differ["share"]["estimate"]) == ("v2.0.0", 0.25)
+    spent = report["false_alarms"]
+    assert (spent["judged"], spent["false_rollbacks_at_most"]) == (1, 0.05)
+    assert (spent["watches"], spent["watches_unknown"]) == (1, 1)
+
+
+BAD = {
+    "an unknown model": (("nobody",), "Known: adder"),
+    "a window of three days": (("adder", "--days", "3"), "invalid choice"),
+    "a place that takes no file": (("adder", "--report", "/nowhere/r.html"), "cannot be written"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), BAD.values(), ids=BAD.keys())
+def test_bad_input(cli: Cli, ledger: Any, words: tuple[str, ...], said: str) -> None:
+    """Exit code 2, and what would be right."""
+    ran = cli("model-report", *words)
+    assert ran.code == 2
+    assert said in ran.err
