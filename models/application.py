@@ -52,6 +52,7 @@ class Application:
         self._rows = rows
         self._inputs = inputs
         self._labels = labels
+        self._losing = False
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self._pages: dict[str, tuple[str, Callable[[Receive], Awaitable[Answer]]]] = {
             "/labels": ("POST", self._take_labels),
@@ -166,7 +167,14 @@ class Application:
         except OSError as error:
             # The client gets its answer; whoever joins the rows finds a copy without a record.
             self._gauges.rows_lost.inc()
-            log.error("a row was lost: %s", error)
+            # Told once: a line for each would fill the disk that is full already.
+            if not self._losing:
+                log.error("rows are lost from now on: %s", error)
+            self._losing = True
+        else:
+            if self._losing:
+                log.warning("rows are kept again")
+            self._losing = False
 
     async def _take_labels(self, receive: Receive) -> Answer:
         body = await read_body(receive, LARGEST_LABELS)

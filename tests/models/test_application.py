@@ -231,13 +231,16 @@ def test_other_addresses_are_explained(app: App, method: str, path: str, status:
     assert "/predict" in content["error"] or path in content["error"]
 
 
-def test_a_row_that_cannot_be_written_does_not_fail_the_request(app: App, tmp_path: Path) -> None:
-    """It is counted, so that somebody sees it."""
+def test_a_row_that_cannot_be_written_does_not_fail_the_request(
+    app: App, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is counted and the first is told: a line for each would fill a full disk further."""
     (tmp_path / "traffic").mkdir()
     (tmp_path / "traffic" / "v1-1.jsonl").symlink_to("/dev/full")
 
     assert [app.predict(GOOD)[0] for _ in range(3)] == [200, 200, 200]
     assert b"pincex_model_rows_lost_total 3.0" in app.gauges.text()
+    assert caplog.text.count("rows are lost from now on") == 1
 
 
 def test_a_request_that_breaks_off_holds_nobody_back(app: App, tmp_path: Path) -> None:
