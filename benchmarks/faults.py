@@ -45,6 +45,7 @@ class Struck:
     seconds: float
     sent: int
     failed: int
+    kinds: str = ""
 
 
 def strike(here: SmallSite, client: Client, fault: str, verb: Verb) -> Struck:
@@ -78,6 +79,7 @@ def strike(here: SmallSite, client: Client, fault: str, verb: Verb) -> Struck:
         round(time.monotonic() - begun, 1),
         client.sent - sent,
         len(client.failures) - failed,
+        client.failed_since(failed),
     )
 
 

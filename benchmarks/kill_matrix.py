@@ -27,7 +27,7 @@ from benchmarks.kills import agree
 from benchmarks.probed import probed_python
 from benchmarks.small_client import Client
 from benchmarks.small_site import POLICY, ROOT, SmallSite, eventually, small_site
-from benchmarks.step_plan import Point, Seen, Steps, killings, points
+from benchmarks.step_plan import Killing, Point, Seen, Steps, killings, points
 
 # One server per version: none of them is killed here, and a start of one takes seconds.
 WATCHED = f"{POLICY}\n[rollout]\nreplicas = 1\n\n[rollout.watch]\nseconds = 3\n"
@@ -55,6 +55,7 @@ class Row:
     sent: int
     failed: int
     doubled: int
+    kinds: str = ""
     error: str = ""
 
 
@@ -104,6 +105,7 @@ class Matrix:
             self.client.sent - sent,
             len(self.client.failures) - failed,
             self.client.doubled,
+            self.client.failed_since(failed),
         )
 
     def _over(
@@ -179,15 +181,11 @@ def done(rows: Sequence[Row]) -> set[tuple[str, Point]]:
     return {(row.verb, Point(row.process, row.step, row.side)) for row in rows if not row.error}
 
 
-def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
-    """What is still to be killed: what a rollout rests on first, the verbs in turn.
-
-    Steps that two ways of one verb share are killed once; a promotion prepares a rollback.
-    """
-    known = done(results.rows())
+def distinct(results: Results, verbs: Sequence[Verb]) -> dict[str, list[Killing]]:
+    """The steps of each verb; those that two ways of one verb share stand with the first."""
     covered: set[tuple[str, str, str]] = set()
-    cells: list[tuple[int, int, int, Verb, Point]] = []
-    for place, verb in enumerate(verbs):
+    found = {}
+    for verb in verbs:
         ways = verb.name if verb.verb in ("up", "down") else verb.verb
         own = [
             kill
@@ -195,7 +193,19 @@ def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
             if (ways, kill.seen.process, kill.seen.step) not in covered
         ]
         covered |= {(ways, kill.seen.process, kill.seen.step) for kill in own}
-        left = [point for point in points(own) if (verb.name, point) not in known]
+        found[verb.name] = own
+    return found
+
+
+def todo(results: Results, verbs: Sequence[Verb]) -> list[tuple[Verb, Point]]:
+    """What is still to be killed: what a rollout rests on first, the verbs in turn.
+
+    A promotion prepares the rollback after it.
+    """
+    known, steps = done(results.rows()), distinct(results, verbs)
+    cells: list[tuple[int, int, int, Verb, Point]] = []
+    for place, verb in enumerate(verbs):
+        left = [point for point in points(steps[verb.name]) if (verb.name, point) not in known]
         for number, point in enumerate(sorted(left, key=_weight)):
             cells.append((_weight(point), number, place, verb, point))
     return [cell[3:] for cell in sorted(cells, key=lambda cell: cell[:3])]
@@ -245,7 +255,7 @@ def _row(board: Matrix, verb: Verb, point: Point, turn: int) -> Row:
         return Row(
             verb.name, point.process, point.step, point.side, True, "", "NOT SETTLED", 0.0,
             board.client.sent - sent, len(board.client.failures) - failed,
-            board.client.doubled, error=str(error)[:2000],
+            board.client.doubled, board.client.failed_since(failed), error=str(error)[:2000],
         )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_matrix import Results, Row
+from benchmarks.kill_matrix import Results, Row, distinct
 from benchmarks.kill_verbs import VERBS, Verb
-from benchmarks.step_plan import Killing, Point, killings
+from benchmarks.step_plan import Killing, Point
 
 HEAD = """# Kill matrix
 
@@ -43,9 +43,10 @@ def page(results: Results) -> str:
     rows = _newest(results.rows())
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     kept = [HEAD.format(rate=120), f"{datetime.now(UTC):%Y-%m-%d}, {machine}.\n"]
-    kept += [*_summary(results, rows), ""]
+    steps = distinct(results, VERBS)
+    kept += [*_summary(steps, rows), ""]
     for verb in VERBS:
-        kept += _section(verb, _own(results, verb), rows)
+        kept += _section(verb, steps[verb.name], rows)
     return "\n".join(kept).rstrip() + "\n"
 
 
@@ -53,21 +54,7 @@ def _newest(rows: Sequence[Row]) -> dict[tuple[str, Point], Row]:
     return {(row.verb, Point(row.process, row.step, row.side)): row for row in rows}
 
 
-def _own(results: Results, verb: Verb) -> list[Killing]:
-    """The steps of a verb that no way before it in the list has shown already."""
-    if verb.verb in ("up", "down"):
-        return killings(results.trace(verb) or [])
-    before = {
-        (kill.seen.process, kill.seen.step)
-        for other in VERBS[: VERBS.index(verb)]
-        if other.verb == verb.verb
-        for kill in killings(results.trace(other) or [])
-    }
-    found = killings(results.trace(verb) or [])
-    return [kill for kill in found if (kill.seen.process, kill.seen.step) not in before]
-
-
-def _summary(results: Results, rows: dict[tuple[str, Point], Row]) -> Iterator[str]:
+def _summary(steps: dict[str, list[Killing]], rows: dict[tuple[str, Point], Row]) -> Iterator[str]:
     yield "| verb | distinct steps | kills | settled | not reached | longest, s | sent | failed |"
     yield "|---|---|---|---|---|---|---|---|"
     for verb in VERBS:
@@ -76,14 +63,11 @@ def _summary(results: Results, rows: dict[tuple[str, Point], Row]) -> Iterator[s
         missed = sum(not row.killed for row in own)
         longest = max((row.seconds for row in own if row.killed), default=0.0)
         sent, failed = sum(row.sent for row in own), sum(row.failed for row in own)
-        steps = len(_own(results, verb))
-        yield (
-            f"| {verb.name} | {steps} | {len(own)} | {settled} | {missed} | {longest:.0f} |"
-            f" {sent:,} | {failed} |"
-        )
+        counts = f"{len(steps[verb.name])} | {len(own)} | {settled} | {missed}"
+        yield f"| {verb.name} | {counts} | {longest:.0f} | {sent:,} | {failed} |"
     every = rows.values()
     yield (
-        f"| together | {sum(len(_own(results, verb)) for verb in VERBS)} | {len(rows)} |"
+        f"| together | {sum(map(len, steps.values()))} | {len(rows)} |"
         f" {sum(not row.error for row in every)} | {sum(not row.killed for row in every)} |"
         f" {max((row.seconds for row in every), default=0.0):.0f} |"
         f" {sum(row.sent for row in every):,} | {sum(row.failed for row in every)} |"

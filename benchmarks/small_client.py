@@ -54,6 +54,11 @@ class Client(threading.Thread):
         """The thread: an event loop of its own."""
         asyncio.run(self._run())
 
+    def failed_since(self, count: int) -> str:
+        """What failed after the first `count` failures, by kind, in words."""
+        kinds = Counter(failure.kind for failure in self.failures[count:])
+        return ", ".join(f"{number} x {kind}" for kind, number in sorted(kinds.items()))
+
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
         async with aiohttp.ClientSession(timeout=timeout) as session:
