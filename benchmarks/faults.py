@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.fault_kinds import FAULTS, can_mount, small_disk
-from benchmarks.kill_matrix import WATCHED, say
+from benchmarks.kill_matrix import RATE, WATCHED, say
 from benchmarks.kill_stages import prove
 from benchmarks.kill_verbs import VERBS, Verb
 from benchmarks.kills import agree
@@ -111,7 +111,7 @@ def struck_site(directory: Path) -> Iterator[tuple[SmallSite, Client]]:
             stack.enter_context(small_disk(place, MEGABYTES))
         python = str(probed_python(directory / "probed"))
         here = stack.enter_context(small_site(place, WATCHED, python))
-        client = stack.enter_context(here.load())
+        client = stack.enter_context(here.load(RATE))
         prove(here)
         yield here, client
     os.environ.pop("PINCEX_CLOCK")

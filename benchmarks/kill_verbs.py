@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, returned
+from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, prove, returned
 from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
@@ -52,7 +52,18 @@ def _deploy(version: str) -> Callable[[SmallSite], Words]:
 
 def _promote(here: SmallSite) -> Words:
     _cleared(here)
+    if not _proven(here):
+        prove(here)
+        _cleared(here)
     return PROMOTE
+
+
+def _proven(here: SmallSite) -> bool:
+    """Whether v2.0.0 still has its PASS against what serves."""
+    history = here.history()
+    candidates = [rollout.candidate for rollout in history.rollouts]
+    good = next(revision for revision in candidates if revision.version == GOOD)
+    return history.champion is not None and bool(history.passed(history.champion.revision, good))
 
 
 def _promote_open(here: SmallSite) -> Words:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROBES = ("clock_probe", "step_probe")
+PARTS = ("step_doors",)
 
 
 def probed_python(directory: Path) -> Path:
@@ -26,6 +27,6 @@ def probed_python(directory: Path) -> Path:
     (packages / "b_packages.pth").write_text(
         f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
     )
-    for name in PROBES:
+    for name in (*PROBES, *PARTS):
         (packages / f"{name}.py").symlink_to(HERE / f"{name}.py")
     return python
