@@ -19,7 +19,9 @@ from rollout.state import Verb
 STABLE, GOOD, ALIKE, BAD, FAILING = "v1.0.0", "v2.0.0", "v7.0.0", "v5.0.0", "v3.0.0"
 LOADED = 60.0
 JITTER = 0.05
-LONG_WATCH = f"{POLICY}\n[rollout.watch]\nseconds = 300\n"
+# A machine with other things to do is no reason to undo.
+PATIENT = f"{POLICY}\n[rollout.live_rules.response_time]\nfloor_ms = 5000\n"
+LONG_WATCH = f"{PATIENT}\n[rollout.watch]\nseconds = 300\n"
 UNWATCHED = f"{POLICY}\n[rollout.watch]\nseconds = 0\n"
 OVERRIDE = ("--override", "a race")
 

@@ -5,6 +5,7 @@ import random
 import re
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ def _foreign(here: SmallSite) -> list[str]:
     named = f"alias champion points to {ALIKE}, the ledger says {version}"
     with contextlib.suppress(AssertionError):
         eventually(lambda: not aliases.owed(here.site), SETTLED, "nothing is owed")
-    found = differences(here.site, MODEL)
+    found = compared(here)
     wrong = [text for text in found if not text.startswith(named)]
     here.pincex("resume", MODEL, "--keep-serving")
     return wrong
@@ -87,9 +88,10 @@ def _foreign(here: SmallSite) -> list[str]:
 
 def disagreements(here: SmallSite) -> list[str]:
     """What does not agree once nothing moves any more; a promotion may still be watched."""
-    with contextlib.suppress(AssertionError):
-        eventually(lambda: not _unsettled(here), SETTLED, "the site comes to rest")
-    return _unsettled(here)
+    begun = time.monotonic()
+    while (found := _unsettled(here)) and time.monotonic() - begun < SETTLED:
+        time.sleep(0.1)
+    return found
 
 
 def _unsettled(here: SmallSite) -> list[str]:
@@ -124,6 +126,17 @@ def _unsettled(here: SmallSite) -> list[str]:
         found.append(f"still up: {up - kept}")
     site.ledger.verify()
     return found
+
+
+def compared(here: SmallSite) -> list[str]:
+    """What differs, asked again while MLflow is too busy to answer in the patience of `status`."""
+    begun = time.monotonic()
+    while True:
+        found = list(differences(here.site, MODEL))
+        busy = any(text.startswith("MLflow does not answer") for text in found)
+        if not busy or time.monotonic() - begun > SETTLED:
+            return found
+        time.sleep(0.1)
 
 
 def rows(full: bool) -> list[dict[str, Any]]:

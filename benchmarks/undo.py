@@ -29,6 +29,8 @@ from rollout.state import Ending, Phase
 
 FORKS = multiprocessing.get_context("forkserver")
 ALONE = "\n[rollout]\nreplicas = 1\n"
+# The harm here is errors and wrong forecasts; a machine with other things to do is no reason.
+PATIENT = "\n[rollout.live_rules.response_time]\nfloor_ms = 5000\n"
 STABLE, TURNING = "v1.0.0", "v6.0.0"
 QUIET = 2.0
 PATIENCE = 60.0
@@ -64,7 +66,7 @@ def rows(full: bool) -> list[dict[str, Any]]:
         # Forked before there is a thread.
         FORKS.set_forkserver_preload(["flows.promote", "flows.watch", "models.past"])
         FORKS.Process(target=str).start()
-        with small_site(directory, f"{POLICY}{ALONE}") as here, here.load() as client:
+        with small_site(directory, f"{POLICY}{ALONE}{PATIENT}") as here, here.load() as client:
             made = here.pincex("register-model", MODEL, TURNING, str(directory / "turning"))
             assert made.code == 0, made
             found = {

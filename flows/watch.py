@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Thread
 from time import monotonic
 
 import numpy as np
@@ -54,6 +55,7 @@ class Watcher:
     readings: list[Reading] = field(default_factory=list)
     _checks: dict[int, list[bool]] = field(default_factory=dict)
     _checked: float = float("-inf")
+    _asking: Thread | None = None
 
     def look(self, now: datetime) -> Watched:
         """Read what is new and ask every trigger."""
@@ -73,10 +75,19 @@ class Watcher:
         return [*self._rules(live), *self._detectors(live)]
 
     def _check_health(self) -> None:
-        """Ask each server, no more often than the policy says; a server keeps its own record."""
-        if monotonic() < self._checked + self.policy.live_rules.health.every:
+        """Ask each server, no more often than the policy says, beside the looks.
+
+        A server that hangs takes its time to say so; the errors of the others cannot wait for it.
+        """
+        asking = self._asking is not None and self._asking.is_alive()
+        if asking or monotonic() < self._checked + self.policy.live_rules.health.every:
             return
         self._checked = monotonic()
+        self._asking = Thread(target=self._ask_servers, daemon=True)
+        self._asking.start()
+
+    def _ask_servers(self) -> None:
+        """One check of each server, which keeps its own record."""
         try:
             ports = self.site.traffic.endpoints(self.component, self.version)
         except NotFound:
@@ -87,7 +98,7 @@ class Watcher:
 
     def _health(self) -> Reading:
         rule = self.policy.live_rules.health
-        checks = list(self._checks.values())
+        checks = [list(made) for made in list(self._checks.values())]
         return failed_in_a_row(HEALTH, checks, rule.failed_checks, rule.every)
 
     def _rules(self, live: Live) -> list[Reading]:

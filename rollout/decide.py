@@ -23,7 +23,7 @@ from rollout.policy import Policy
 from rollout.state import Answer, Decision, Ending, Judged, Phase, Revision, Rollout
 from rollout.words import clock, duration
 
-LOOK_EVERY = 0.5
+LOOK_EVERY = 0.2
 """Seconds between two looks of a watch: an undo begins that long after the evidence suffices."""
 ASK_EVERY = 1.0
 """Seconds between two looks for the answer of a person."""

@@ -28,6 +28,7 @@ CLOSED = "rollout-closed"
 ALIASES = "aliases"
 ASKED, APPROVED, REFUSED = "approval-asked", "approved", "refused"
 LAPSED = "approval-lapsed"
+MOVING_ALIASES = (OPENED, PHASE, SERVED, CLOSED)
 
 
 class Row(Protocol):
@@ -124,9 +125,11 @@ class History:
 def fold(rows: Iterable[Row]) -> History:
     """Replay the rows of one component and region, oldest first."""
     history = History()
+    meant: Mapping[str, str] = {}
     for row in rows:
-        before, history = expected_aliases(history), _after(history, row)
-        if (meant := expected_aliases(history)) != before:
+        history = _after(history, row)
+        if row.kind in MOVING_ALIASES and (now := expected_aliases(history)) != meant:
+            meant = now
             history = replace(history, meant_aliases=(*history.meant_aliases, meant))
     return history
 

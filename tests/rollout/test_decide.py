@@ -26,7 +26,7 @@ from rollout.state import Ending, Phase, Verb
 
 HARM, INTERRUPTED = "errors 9.1 %", "the watch had begun to undo when its process ended"
 FIRING, QUIET = Watched(HARM, ("accuracy",)), Watched(None, ())
-HELD = Hold(0.5, "watched")
+HELD = Hold(0.2, "watched")
 
 
 def watching(age: float = 60.0, of: Any = None, **changes: Any) -> Facts:
@@ -145,7 +145,7 @@ WATCHING = {
     ),
     "the time is up and the candidate is gone": (
         watching(600.0, ready=V1_READY),
-        Hold(0.5, "v2.0.0 is not ready"),
+        Hold(0.2, "v2.0.0 is not ready"),
     ),
     "the time was up when nobody looked": (
         watching(9000.0, watched=None),
