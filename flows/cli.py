@@ -178,9 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def answer(given: Sequence[str]) -> tuple[int, Report, str]:
     """Run one verb: its exit code, its report and its text; errors are raised."""
     options = parser().parse_args(given)
-    check(options)
     options.json = "--json" in given
     options.site = getattr(options, "site", os.environ.get("PINCEX_SITE", "local"))
+    check(options)
     module, name = VERBS[options.verb][0].split(":")
     verb: Verb = getattr(importlib.import_module(module), name)
     return verb(options)

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from flows.refusal import bad_input
+from flows.site import site
 from models.names import model_name, release_name
 
 PATHS = ("pairs", "policy", "report", "file", "evidence", "source")
@@ -19,6 +20,8 @@ def check(options: argparse.Namespace) -> None:
             raise bad_input("-- stands where a value belongs", f"pincex {options.verb} --help")
         if isinstance(value, str):
             _check_text(key, value)
+    if "site" in given:
+        site(given["site"])
     if "name" in given:
         model_name(given["name"])
     if "version" in given:

@@ -45,7 +45,8 @@ def read(here: Site, component: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        progress: dict[str, Any] = json.loads(path.read_text())
+        progress = json.loads(path.read_bytes())
     except ValueError:
+        # Not synced, so a crash of the machine may leave half of it; the next look writes it anew.
         return None
-    return progress
+    return progress if isinstance(progress, dict) else None

@@ -7,8 +7,8 @@ from typing import Any
 
 from cluster.errors import ClusterError
 
-CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
-"""User and password of a URL, which no message repeats."""
+CREDENTIALS = re.compile(r"(?<=:/)(/*)[^/\s'\"]*@")
+"""User and password of a URL, which no message repeats; as a path it has lost one slash."""
 
 
 class Exit(IntEnum):
@@ -32,8 +32,8 @@ class Refused(Exception):
         code: Exit = Exit.FAILED,
         changed: str = "Nothing was changed.",
     ) -> None:
-        self.message = CREDENTIALS.sub("://", message)
-        self.hint = CREDENTIALS.sub("://", hint)
+        self.message = CREDENTIALS.sub(r"\1", message)
+        self.hint = CREDENTIALS.sub(r"\1", hint)
         super().__init__(self.message)
         self.code = code
         self.changed = changed

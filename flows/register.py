@@ -20,7 +20,7 @@ def register_model(options: argparse.Namespace) -> Answer:
     """Record a version with its SHA-256 manifest; again with the same files it changes nothing."""
     here = site(options.site)
     source: Path | str = options.source
-    if "://" not in options.source and not options.source.startswith(("runs:", "models:")):
+    if not options.source.startswith(("runs:/", "models:/")):
         source = Path(options.source).resolve()
         if not source.is_dir():
             raise bad_input(f"there is no directory {source}", "name an MLflow model directory")

@@ -7,6 +7,9 @@ import orjson
 
 from models.loading import Feature
 
+LARGEST_FLOAT = 3.4e38
+"""Of 32 bits; a larger one would reach the model as infinity."""
+
 
 class BadBody(Exception):
     """A request nobody can answer; `status` is its HTTP status."""
@@ -50,6 +53,8 @@ def _value(feature: Feature, given: dict[str, object]) -> float | str | bool:
         raise BadBody(422, f'feature "{feature.name}" must be a {feature.column_type}')
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise BadBody(422, f'feature "{feature.name}" must be a finite number')
+    if feature.column_type == "float" and abs(value) > LARGEST_FLOAT:
+        raise BadBody(422, f'feature "{feature.name}" must fit into 32 bits')
     if feature.column_type in ("long", "integer"):
         return _whole(feature, value)
     return value

@@ -19,11 +19,7 @@ def kept_evidence(home: Path, digest: str = "0" * 64) -> Path:
     """A verdict on a dozen pairs, recorded in the ledger as a rollout does it; its folder."""
     from analysis import judge
 
-    site = Site("local", Home(home))
-    home.mkdir()
-    site.home.create()
-    (home / "live").mkdir()
-    rollout = _opened(site, digest)
+    site, rollout = open_shadow(home, digest)
     pairs = home / "given.parquet"
     pairs.write_bytes(parquet(rows()))
     verdict = judge(pairs, parse(rollout.policy_text).judging)
@@ -35,9 +31,14 @@ def kept_evidence(home: Path, digest: str = "0" * 64) -> Path:
     return Path(place["evidence"])
 
 
-def _opened(site: Site, digest: str) -> Rollout:
+def open_shadow(home: Path, digest: str = "0" * 64) -> tuple[Site, Rollout]:
+    """A new site whose ledger has an open shadow."""
+    site = Site("local", Home(home))
+    home.mkdir()
+    site.home.create()
+    (home / "live").mkdir()
     stable, candidate = Revision("v1.0.0", digest), Revision("v2.0.0", digest)
-    return open_rollout(site, MODEL, Verb.DEPLOY, stable, candidate, POLICY, 1.0, 100.0)
+    return site, open_rollout(site, MODEL, Verb.DEPLOY, stable, candidate, POLICY, 1.0, 100.0)
 
 
 def flips(path: Path, step: int = 1, begin: int = 0, end: int | None = None) -> Iterator[int]:
