@@ -172,7 +172,7 @@ PLANTED = (
     ),
     Planted(
         "accuracy-paired",
-        "a wrong answer on both sides is the candidate's",
+        "the candidate is judged by the baseline's answer",
         "sides.py",
         "candidate = in_time & sent & ~_right(pairs.candidate_prediction, pairs, rule)",
         "candidate = in_time & sent & ~_right(pairs.baseline_prediction, pairs, rule)",
