@@ -63,6 +63,15 @@ class Tally:
             self.delays.append(float("inf"))
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """False alarms of a judge on one null, and whether its hosts are steady."""
+
+    hits: int
+    records: int
+    steady: bool
+
+
 def rows(full: bool) -> Iterator[Row]:
     """Every scenario, or one of each kind, each half as long."""
     if full:
@@ -78,8 +87,8 @@ def rows(full: bool) -> Iterator[Row]:
 def board(
     nulls: tuple[World, ...], harms: tuple[World, ...], reps: Callable[[World, bool], int]
 ) -> Iterator[Row]:
-    """The table, then each judge's worst null, then the fastest of those that keep 5 %."""
-    kept: dict[str, list[tuple[int, int]]] = {}
+    """The table, then each judge's worst nulls, then the fastest of those that keep 5 %."""
+    kept: dict[str, list[Kept]] = {}
     speed: dict[str, dict[str, float]] = {}
     for seed, world in enumerate((*nulls, *harms)):
         null = world in nulls
@@ -87,11 +96,13 @@ def board(
         for name, tally in tallies.items():
             yield _row(world, name, tally, null)
             if null:
-                hits = sum(np.isfinite(tally.delays or []))
-                kept.setdefault(name, []).append((int(hits), tally.records))
-            else:
+                hits = int(np.isfinite(tally.delays or []).sum())
+                kept.setdefault(name, []).append(Kept(hits, tally.records, world.drift is None))
+            elif np.isfinite(tally.delays or []).any():
                 speed.setdefault(world.name, {})[name] = _mean(tally, world)
-    yield from _summary(kept, speed)
+    yield from _levels(kept)
+    for world in harms:
+        yield _fastest(world, kept, speed.get(world.name, {}))
 
 
 def _reps(world: World, null: bool) -> int:
@@ -202,31 +213,40 @@ def _bound(pairs: Pairs, world: World, policy: JudgePolicy) -> float:
     return least
 
 
-def _summary(
-    kept: dict[str, list[tuple[int, int]]], speed: dict[str, dict[str, float]]
-) -> Iterator[Row]:
-    """Who keeps 5 % on every null, and how the keepers compare where something is wrong."""
-    keepers = []
+def _levels(kept: dict[str, list[Kept]]) -> Iterator[Row]:
+    """Each judge on its worst null, where the hosts are steady and on all."""
     for name, found in kept.items():
-        hits, n = max(found, key=lambda pair: pair[0] / pair[1])
-        beyond = any(-_lower_miss(h, m) > ALPHA for h, m in found)
-        keepers += [] if beyond else [name]
+        worst = {
+            steady: max((k.hits / k.records for k in found if k.steady or not steady), default=0.0)
+            for steady in (True, False)
+        }
         yield {
             "judge": name,
-            "worst null: false alarms": hits / n,
-            "at most": wilson_upper(hits, n),
-            "keeps 5 % on every null": "no" if beyond else "yes, as far as seen",
-        }
-    for scenario, means in speed.items():
-        fastest = sorted((means[name], name) for name in keepers)
-        yield {
-            "scenario": scenario,
-            "fastest of those that keep 5 %": fastest[0][1] if fastest else "none",
-            "mean, pairs": fastest[0][0] if fastest else float("inf"),
-            "next": f"{fastest[1][1]}: {fastest[1][0]:,.0f}" if len(fastest) > 1 else "-",
+            "worst null, steady hosts": worst[True],
+            "keeps 5 %": _keeps(found, steady=True),
+            "worst null": worst[False],
+            "keeps 5 % on every null": _keeps(found, steady=False),
         }
 
 
-def _lower_miss(hits: int, n: int) -> float:
-    """Minus the lower end of Wilson's interval: one minus the upper end of the other share."""
-    return wilson_upper(n - hits, n) - 1
+def _keeps(found: list[Kept], *, steady: bool) -> str:
+    """No null is shown to be over 5 %: Wilson's lower end is one minus the others' upper end."""
+    judged = [k for k in found if k.steady or not steady]
+    over = any(1 - wilson_upper(k.records - k.hits, k.records) > ALPHA for k in judged)
+    return "no" if over else "as far as seen"
+
+
+def _fastest(world: World, kept: dict[str, list[Kept]], means: dict[str, float]) -> Row:
+    """Strict beside those that keep 5 % on steady hosts, default beside those that do on all."""
+    row: Row = {"scenario": world.name}
+    for column, other in (("strict", "PinCEX, default"), ("default", "PinCEX, strict")):
+        steady = column == "strict"
+        found = sorted(
+            (mean, name)
+            for name, mean in means.items()
+            if name != other and _keeps(kept.get(name, []), steady=steady) != "no"
+        )
+        told = [f"{name}, {mean:,.0f} pairs" for mean, name in found]
+        row[f"{column}: fastest that keeps 5 %"] = told[0] if told else "nobody finds it"
+        row[f"{column}: next"] = told[1] if len(told) > 1 else "-"
+    return row
