@@ -9,6 +9,7 @@ import pytest
 
 from analysis import default_policy
 from benchmarks.judges import claims, planted, scoreboard
+from benchmarks.judges.trials import TRIALS
 from benchmarks.judges.worlds import HARMS, NULLS
 
 GATES = set(default_policy().gates)
@@ -21,7 +22,7 @@ def test_every_gate_does_what_it_claims() -> None:
 
 def test_no_gate_is_left_out() -> None:
     """A new gate comes with claims, and with an error in its formula that they notice."""
-    assert {claim.gate for trial in claims.TRIALS for claim in trial.claims} == GATES
+    assert {claim.gate for trial in TRIALS for claim in trial.claims} == GATES
     assert {error.gate for error in planted.PLANTED} == GATES
 
 
