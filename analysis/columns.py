@@ -126,10 +126,12 @@ def segments(series: pl.Series) -> pl.Series:
     return series.cast(pl.String)
 
 
-def answers(columns: list[pl.Series], strictness: Strictness) -> tuple[list[Floats], bool]:
-    """Predictions and labels as numbers (NaN for null), and whether they are numbers at all.
+def answers(
+    columns: list[pl.Series], strictness: Strictness
+) -> tuple[list[Floats], tuple[str, ...] | None]:
+    """Predictions and labels as numbers (NaN for null); the texts of the codes if they are texts.
 
-    Texts become codes that are equal where the texts are.
+    Texts become codes from 1 on that are equal where the texts are.
     """
     wanted = "a number, a string or null, the same in predictions and labels"
     columns = [c.cast(pl.Float64) if c.dtype == pl.Boolean else c for c in columns]
@@ -144,9 +146,10 @@ def answers(columns: list[pl.Series], strictness: Strictness) -> tuple[list[Floa
     if "text" in kinds.values():
         texts = pl.concat([column.cast(pl.String) for column in columns])
         coded = texts.rank("dense").cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        return np.split(coded, len(columns)), False
+        names = texts.drop_nulls().unique().sort().to_list()
+        return np.split(coded, len(columns)), tuple(names)
     clean = [without_nan(c, strictness, wanted).cast(pl.Float64) for c in columns]
-    return [c.fill_null(float("nan")).to_numpy() for c in clean], True
+    return [c.fill_null(float("nan")).to_numpy() for c in clean], None
 
 
 def _typed(column: pl.Series) -> bool:

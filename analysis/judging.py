@@ -28,6 +28,7 @@ from analysis.policy_file import default_policy, read_policy
 from analysis.read import Source, read_pairs
 from analysis.reasons import reason_of
 from analysis.record_gates import answered_share, record_courses
+from analysis.shift import shift_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
@@ -67,6 +68,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         ratio_course(record),
         *accuracy_courses(record),
         *answer_courses(record),
+        shift_course(record),
         *record_courses(record),
     ]
     failures = [course.failed for course in courses if course.failed]

@@ -40,7 +40,10 @@ ANSWERED, TIMEOUT, NOT_SENT = range(len(OUTCOMES))
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Validated columns in arrival order; null is status 0, NaN or NO_TIME."""
+    """Validated columns in arrival order; null is status 0, NaN or NO_TIME.
+
+    Texts are codes from 1 on, which `classes` names.
+    """
 
     arrived_us: Integers
     baseline_status: Codes
@@ -53,6 +56,7 @@ class Pairs:
     label: Floats
     labelled_us: Integers
     numbers: bool
+    classes: tuple[str, ...]
     segment: pl.Series
     metadata: Metadata
     watermark_us: int
@@ -85,7 +89,7 @@ def pairs_from_frame(
     about = metadata_of(metadata)
     labelled = columns.times(frame["labelled_at"])
     _check_label_times(arrived, labelled)
-    answers, numbers = columns.answers([frame[name] for name in ANSWERS], strictness)
+    answers, classes = columns.answers([frame[name] for name in ANSWERS], strictness)
     candidate = columns.statuses(frame["candidate_status"], strictness)
     arrays: dict[str, Any] = {
         "baseline_status": columns.statuses(frame["baseline_status"], strictness),
@@ -99,13 +103,16 @@ def pairs_from_frame(
     segment = columns.segments(frame["segment"])
     written = [pl.Series(name, values) for name, values in arrays.items()]
     written += [
-        pl.Series(name, values, nan_to_null=True) if numbers else frame[name].cast(pl.String)
+        pl.Series(name, values, nan_to_null=True)
+        if classes is None
+        else frame[name].cast(pl.String)
         for name, values in zip(ANSWERS, answers, strict=True)
     ]
     arrays |= dict(zip(ANSWERS, answers, strict=True))
     return Pairs(
         **arrays,
-        numbers=numbers,
+        numbers=classes is None,
+        classes=classes or (),
         segment=segment,
         metadata=about,
         watermark_us=_watermark(about, arrived, labelled),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LATE = ("errors-late-paired", "errors-late-absolute", "gross-frozen-p95")
+# Told, and never decided.
+ADVISORY = ("prediction-shift",)
 HARM_ONLY = (*LATE, "latency-thresholds")
 PAIRED = ("errors-paired", "accuracy-paired")
 FROZEN = ("frozen-p95", "frozen-p99")

@@ -2,6 +2,7 @@
 
 from analysis.errors import BadInput
 from analysis.policy import (
+    ADVISORY,
     DIFFERENCES,
     HARM_ONLY,
     LOSSES,
@@ -12,7 +13,7 @@ from analysis.policy import (
     JudgePolicy,
 )
 
-SHARES = ("min_answered", "max_not_sent", "max_unusable")
+SHARES = ("min_answered", "max_not_sent", "max_unusable", "max_off", "max_unlabelled")
 MOST = 1e12
 """No count, tolerance or time of a policy means more."""
 
@@ -69,6 +70,10 @@ def _check_gate(gate: Gate) -> None:
             f"policy: {where}.blocking is true",
             "this gate can only prove harm, so a promotion would wait for ever",
         )
+    if gate.name in ADVISORY and gate.blocking:
+        raise BadInput(
+            f"policy: {where}.blocking is true", "this gate is told, and never proves anything safe"
+        )
     if gate.tolerance is not None:
         within(f"{where}.weight", gate.weight, 0.0 if gate.name in WEIGHTLESS else 1e-12, 1.0)
     if gate.loss and gate.loss not in LOSSES:
@@ -88,6 +93,8 @@ def _check_gate(gate: Gate) -> None:
             f"policy: {where}.margin is {margin:g}",
             f"harm below the tolerance is allowed, so at least {gate.tolerance:g}",
         )
+    if "level" in gate.limits:
+        within(f"{where}.level", gate.limits["level"], 1e-12, 0.5)
     if "largest" in gate.limits:
         within(f"{where}.largest", gate.limits["largest"], 1e-6, 1e3)
     for key, value in gate.limits.items():

@@ -21,7 +21,6 @@ PROVEN = {
     "disagreement": "equal answers",
     "coverage": "coverage",
 }
-RECORD_GATES = ("coverage", "sample-integrity")
 
 
 def reason_of(
@@ -57,8 +56,8 @@ def _undecided(findings: Sequence[Finding], record: Record, stood: Look | None) 
     if n < least:
         return f"{count(n)} pairs, at least {count(least)} are needed"
     waiting = [f for f in findings if f.blocking and f.outcome is not Outcome.PASS]
-    gaps = [f.reason for f in waiting if f.name in RECORD_GATES]
-    undecided = list(dict.fromkeys(f.brief for f in waiting if f.name not in RECORD_GATES))
+    gaps = [f.reason for f in waiting if f.about == "record"]
+    undecided = list(dict.fromkeys(f.brief for f in waiting if f.about != "record"))
     open_ = f"{sentence(undecided)}: neither harm nor safety proven" if undecided else ""
     once = f"PROMOTE stood at pair {count(stood.pair)} and no longer does" if stood else ""
     return sentence([*gaps, record.guard.trouble(), open_, once])

@@ -5,15 +5,21 @@ import numpy as np
 from analysis.bets import Flags, Integers
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
+from analysis.label_gates import unlabelled_course
 from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate
 from analysis.words import count, percent
 
 
 def record_courses(record: Record) -> list[Course]:
-    """Coverage and sample integrity."""
+    """Coverage, sample integrity, rows of both arms, labels that never came."""
     gates = record.policy.gates
-    return [_coverage(record, gates["coverage"]), _integrity(record, gates["sample-integrity"])]
+    return [
+        _coverage(record, gates["coverage"]),
+        _integrity(record, gates["sample-integrity"]),
+        _ratio(record, gates["sample-ratio"]),
+        unlabelled_course(record, gates["unlabelled-share"]),
+    ]
 
 
 def answered_share(record: Record) -> float | None:
@@ -74,6 +80,30 @@ def _integrity(record: Record, gate: Gate) -> Course:
         held="the record has gaps" if len(pairs) else "no rows",
     )
     return _standing(record, gate, np.asarray(standing), words, Estimate(total, None, None, n))
+
+
+def _ratio(record: Record, gate: Gate) -> Course:
+    """Rows of the candidate, answered or timed out, for each row of the baseline.
+
+    Every request is to have both, so that a ratio off 1 is a fault of the record and no chance.
+    """
+    pairs, most = record.pairs, gate.limits["max_off"]
+    own: Integers = (pairs.outcome != NOT_SENT).cumsum() + pairs.metadata.orphans
+    other: Integers = (pairs.baseline_status > 0).cumsum()
+    standing = (np.abs(own - other) <= most * other) & (other > 0)
+    rows = (int(own[-1]), int(other[-1])) if len(pairs) else (0, 0)
+    ratio = rows[0] / rows[1] if rows[1] else None
+    brief = f"{count(rows[0])} rows of the candidate for {count(rows[1])} of the {record.baseline}"
+    words = Words(
+        metric="rows of the candidate for each row of the baseline, less 1",
+        unit="ratio",
+        now=f"{brief} (at most {percent(most)} off)",
+        brief=brief,
+        found="",
+        held="one side misses rows" if rows[1] else f"no rows of the {record.baseline}",
+    )
+    estimate = Estimate(None if ratio is None else ratio - 1, None, None, len(pairs))
+    return _standing(record, gate, np.asarray(standing), words, estimate)
 
 
 def _standing(

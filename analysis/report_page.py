@@ -220,7 +220,10 @@ def _record_limit(gate: Gate) -> str:
     """The limits of the gates about the record itself."""
     if gate.name == "coverage":
         return f"at least {percent(gate.limits['min_answered'])} answered"
-    return f"at most {percent(gate.limits['max_unusable'])}"
+    if "level" in gate.limits:
+        return f"false reports in {percent(gate.limits['level'])} of rollouts"
+    most = next(value for name, value in gate.limits.items() if name.startswith("max_"))
+    return f"at most {percent(most)}{' off' if 'max_off' in gate.limits else ''}"
 
 
 def _estimate(finding: Finding) -> str:

@@ -45,8 +45,13 @@ class ThresholdBets:
 
 def discordant_at(arms: Arms, thresholds: Floats, looks: Integers, start: int) -> Floats:
     """Counts of b, then of c, for each threshold at each look since `start`."""
-    candidate = np.searchsorted(thresholds, arms.candidate, side="left")
-    baseline = np.searchsorted(thresholds, arms.baseline, side="left")
+    return crossed(arms.candidate, arms.baseline, thresholds, looks, start)
+
+
+def crossed(own: Floats, other: Floats, thresholds: Floats, looks: Integers, start: int) -> Floats:
+    """The same for any two values of each pair: over a threshold on one side alone."""
+    candidate = np.searchsorted(thresholds, own, side="left")
+    baseline = np.searchsorted(thresholds, other, side="left")
     over_candidate, over_baseline, over_both = (
         _over(counts_at(passed, len(thresholds) + 1, looks, start))
         for passed in (candidate, baseline, np.minimum(candidate, baseline))

@@ -188,7 +188,7 @@ def _report(options: argparse.Namespace, policy: Policy, basis: Basis) -> dict[s
     blocking = [
         g.name
         for g in policy.judging.gates.values()
-        if g.blocking and g.name not in told and g.name not in ("coverage", "sample-integrity")
+        if g.blocking and g.name not in told and g.metric != "record"
     ]
     unknown = [f"{name} (no record of it)" for name in blocking]
     if delay is None:

@@ -19,6 +19,9 @@ PAIRED = {
     "accuracy-superior": "accuracy, better",
     "loss-paired": "loss of answers",
     "disagreement": "different answers",
+    "prediction-shift": "predictions shifted",
+    "sample-ratio": "rows of both sides",
+    "unlabelled-share": "labels missing",
     "accuracy-paired": "accuracy",
 }
 LATE = {
