@@ -52,6 +52,11 @@ class Finding:
     unit: str
 
     @property
+    def label(self) -> str:
+        """The gate, with its segment where it is about one."""
+        return self.name if self.segment is None else f"{self.name} in {self.segment}"
+
+    @property
     def log_e_harm(self) -> float | None:
         """Log evidence for harm at the end."""
         return self.harm.log_e if self.harm else None

@@ -24,7 +24,7 @@ def forecast(verdict: Verdict, seconds_so_far: float) -> tuple[Forecast, ...]:
     """A forecast for each undecided gate; labelled pairs count for the accuracy gates."""
     return tuple(
         _forecast(finding.name, finding.harm, finding.safety, finding.estimate.n, seconds_so_far)
-        for finding in verdict.findings
+        for finding in verdict.pooled
         if finding.outcome is Outcome.INCONCLUSIVE and (finding.harm or finding.safety)
     )
 

@@ -28,6 +28,7 @@ from analysis.policy_file import default_policy, read_policy
 from analysis.read import Source, read_pairs
 from analysis.reasons import reason_of
 from analysis.record_gates import answered_share, record_courses
+from analysis.segment_gates import segment_courses
 from analysis.shift import shift_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
@@ -70,6 +71,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         *answer_courses(record),
         shift_course(record),
         *record_courses(record),
+        *segment_courses(record),
     ]
     failures = [course.failed for course in courses if course.failed]
     stood, stands = _promotion(record, courses)

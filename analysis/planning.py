@@ -113,7 +113,7 @@ def seen_in(verdict: Verdict) -> dict[str, Seen]:
     """What the gates of an earlier record counted."""
     return {
         finding.name: Seen(finding.harm.counts, finding.safety.counts)
-        for finding in verdict.findings
+        for finding in verdict.pooled
         if finding.name in PLANNED and finding.harm and finding.safety
     }
 

@@ -20,8 +20,9 @@ LOSSES = ("log", "brier")
 class Gate:
     """One rule before promotion: its claims, its share of the rollback budget, its own limits.
 
-    `metric` is what it is about, `loss` which loss of an answer, if any. Blocking means that a
-    promotion waits for its PASS; any gate with a weight may prove harm.
+    `metric` is what it is about, `loss` which loss of an answer, if any, `segments` whether it
+    judges each segment, too, or which. Blocking means that a promotion waits for its PASS; any gate
+    with a weight may prove harm.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Gate:
     margin: float | None
     limits: Mapping[str, float]
     loss: str = ""
+    segments: bool | tuple[str, ...] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class JudgePolicy:
     alpha_rollback: float
     alpha_promote: float
     min_pairs: int
+    segments: float
     timeout: float
     label_window: float
     horizon: float

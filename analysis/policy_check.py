@@ -38,10 +38,11 @@ def check(policy: JudgePolicy) -> None:
     _check_drift(policy.drift)
     for gate in policy.gates.values():
         _check_gate(gate)
-    total = sum(gate.weight for gate in policy.gates.values())
+    within("[budgets] segments", policy.segments, 1e-12, 1.0)
+    total = sum(gate.weight for gate in policy.gates.values()) + policy.segments
     if total > 1 + 1e-9:
         raise BadInput(
-            f"policy: the weights of the gates add up to {total:g}",
+            f"policy: the weights of the gates add up to {total:g}, with that of segments",
             "they share out alpha_rollback, so at most 1",
         )
     if not any(gate.blocking for gate in policy.gates.values()):

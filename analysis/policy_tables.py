@@ -31,6 +31,7 @@ def policy_from_tables(
         alpha_rollback=budgets["alpha_rollback"],
         alpha_promote=budgets["alpha_promote"],
         min_pairs=budgets["min_pairs"],
+        segments=budgets["segments"],
         timeout=time["timeout"],
         label_window=time["label_window"],
         horizon=time["horizon"],
@@ -64,7 +65,10 @@ def _merged(
     given = tables.get(name, {})
     for key, value in given.items():
         _known(key, (*default[name], *optional), f"key in [{name}]")
-        _typed(f"[{name}] {key}", value, default[name].get(key, 0.0))
+        if key == "segments" and isinstance(value, list):
+            _names(f"[{name}] {key}", value)
+        else:
+            _typed(f"[{name}] {key}", value, default[name].get(key, 0.0))
     return {**default[name], **given}
 
 
@@ -82,6 +86,15 @@ def _typed(where: str, value: object, like: object) -> None:
         fits, wanted = isinstance(value, str), "text"
     if not fits:
         raise BadInput(f"policy: {where} is {value!r}", f"it must be {wanted}")
+
+
+def _names(where: str, value: list[object]) -> None:
+    """A list of segments: texts, each once, at least one."""
+    texts = [one for one in value if isinstance(one, str) and one]
+    if not texts or len(set(texts)) != len(value):
+        raise BadInput(
+            f"policy: {where} is {value!r}", "it must be true, false or a list of different names"
+        )
 
 
 def _drift(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Drift:
@@ -151,8 +164,20 @@ def _gate(name: str, table: Mapping[str, Any], metric: str) -> Gate:
     limits = {
         key: float(value)
         for key, value in table.items()
-        if key not in ("metric", "loss", "blocking", "weight", "tolerance", "margin")
+        if key not in ("metric", "loss", "segments", "blocking", "weight", "tolerance", "margin")
     }
     weight = float(table["weight"]) if "weight" in table else 0.0
     loss = table.get("loss", "")
-    return Gate(name, metric, table["blocking"], weight, **claims, limits=limits, loss=loss)
+    segments = table.get("segments", False)
+    if isinstance(segments, list):
+        segments = tuple(segments)
+    return Gate(
+        name,
+        metric,
+        table["blocking"],
+        weight,
+        **claims,
+        limits=limits,
+        loss=loss,
+        segments=segments,
+    )

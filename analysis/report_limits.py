@@ -10,6 +10,7 @@ from analysis.findings import Finding, Outcome
 from analysis.forecasts import forecast
 from analysis.pairs import Pairs
 from analysis.policy import HARM_ONLY, JudgePolicy
+from analysis.report_segments import uncertified
 from analysis.verdict import Verdict
 from analysis.words import count, percent
 
@@ -28,19 +29,15 @@ def not_certified(verdict: Verdict, pairs: Pairs, policy: JudgePolicy) -> list[s
     """What nobody should read into this verdict, in plain words."""
     told = [
         f"{finding.name}: {finding.reason}."
-        for finding in verdict.findings
+        for finding in verdict.pooled
         if finding.outcome is not Outcome.PASS and finding.name not in HARM_ONLY
     ]
-    late = [f.name for f in verdict.findings if f.name in HARM_ONLY and not f.decided_at]
+    late = [f.name for f in verdict.pooled if f.name in HARM_ONLY and not f.decided_at]
     if late:
         told.append(
             f"{', '.join(late)} can only find harm: that they found none certifies nothing."
         )
-    told.append(
-        "No segment by itself: a segment can be harmed while the whole is not."
-        if pairs.segment.drop_nulls().n_unique() > 1
-        else "No segment: the record names none."
-    )
+    told += uncertified(verdict, pairs)
     if policy.drift.kind == "none":
         reason = policy.drift.reason.rstrip(".")
         told.append(f"Other hosts: hosts are taken not to drift, because {reason}.")
@@ -63,7 +60,7 @@ def not_certified(verdict: Verdict, pairs: Pairs, policy: JudgePolicy) -> list[s
 def would_have_changed(verdict: Verdict, pairs: Pairs) -> list[str]:
     """How many other answers would have turned the verdict, gate by gate."""
     if verdict.verdict == Outcome.PASS:
-        proven = [f for f in verdict.findings if f.blocking and f.safety]
+        proven = [f for f in verdict.pooled if f.blocking and f.safety]
         return [text for f in proven if (text := _unproven(f))] or ["No gate was close."]
     if verdict.verdict == Outcome.FAIL:
         failed = [f for f in verdict.findings if f.outcome is Outcome.FAIL]
@@ -99,7 +96,7 @@ def _unproven(finding: Finding) -> str:
         return ""
     more = _first(lambda k: not held(k), most)
     if more is None:
-        return f"{finding.name}: nothing in these pairs."
+        return f"{finding.label}: nothing in these pairs."
     share = percent((bad + more) / max(finding.estimate.n, 1))
     return (
         f"{finding.name}: {count(more)} more {WHAT[finding.name]} ({count(bad + more)} instead of "
@@ -112,13 +109,13 @@ def _unharmed(finding: Finding) -> str:
     trace = finding.harm
     if trace is None or finding.name not in WHAT or trace.log_e < trace.threshold:
         at = f" at pair {count(finding.decided_at.pair)}" if finding.decided_at else ""
-        return f"{finding.name}: harm was proven{at} and latches; later pairs do not take it back."
+        return f"{finding.label}: harm was proven{at} and latches; later pairs do not take it back."
     bad = trace.counts[0]
     fewer = _first(lambda k: _log_e(trace, bad - k) < trace.threshold, bad)
     if fewer is None:
-        return f"{finding.name}: nothing in these pairs."
+        return f"{finding.label}: nothing in these pairs."
     return (
-        f"{finding.name}: {count(fewer)} fewer {WHAT[finding.name]} ({count(bad - fewer)} instead "
+        f"{finding.label}: {count(fewer)} fewer {WHAT[finding.name]} ({count(bad - fewer)} instead "
         f"of {count(bad)}) would have left harm unproven at the end."
     )
 

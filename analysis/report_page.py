@@ -35,6 +35,7 @@ from analysis.report_latency import latencies, latency_parts
 from analysis.report_limits import not_certified, would_have_changed
 from analysis.report_predictions import prediction_parts
 from analysis.report_record import record_parts
+from analysis.report_segments import segment_parts
 from analysis.verdict import Verdict
 from analysis.words import count, percent, points, seconds_words
 
@@ -56,8 +57,8 @@ def whole_page(
     in_time = label_clock(pairs, policy.label_window)[1]
     times = times_of(pairs, policy)
     limit = policy.gates["p95-limit"].limits["limit_ms"]
-    told = [f for f in verdict.findings if f.name not in LATE]
-    late = [f for f in verdict.findings if f.name in LATE]
+    told = [f for f in verdict.pooled if f.name not in LATE]
+    late = [f for f in verdict.pooled if f.name in LATE]
     sections = [
         _head(verdict, pairs, about),
         section("Gates", [gate_table(verdict, policy)]),
@@ -76,6 +77,7 @@ def whole_page(
         ),
         section("Latency", latency_parts(latencies(pairs, policy), names, limit)),
         section("Predictions", prediction_parts(pairs, policy.accuracy, in_time)),
+        section("Segments, gate by gate", segment_parts(verdict)),
         section("Record", record_parts(pairs, policy, in_time)),
         section("What was not certified", [bullets(not_certified(verdict, pairs, policy))]),
         section("What would have changed it", [bullets(would_have_changed(verdict, pairs))]),
@@ -93,12 +95,12 @@ def notebook_view(verdict: Verdict) -> str:
     """The verdict without its pairs: sentence, gates, and the evidence look by look."""
     from analysis.report_html import STYLE
 
-    told = [f for f in verdict.findings if f.name not in LATE]
+    told = [f for f in verdict.pooled if f.name not in LATE]
     parts = [
         Html(f"<style>{STYLE}</style>"),
         _sentence(verdict, None),
         gate_table(verdict, None),
-        forest(verdict.findings),
+        forest(verdict.pooled),
         folded("evidence, look by look", grid(courses(told, counted(told), "looks"))),
     ]
     return tag("div", joined(parts), "pincex")
@@ -138,7 +140,7 @@ def headline(verdict: Verdict, begin_us: int | None) -> str:
             f"blocking gates proven, after {after}."
         )
     if verdict.verdict == Outcome.FAIL:
-        failed = [f.name for f in verdict.findings if f.outcome is Outcome.FAIL]
+        failed = [f.label for f in verdict.findings if f.outcome is Outcome.FAIL]
         return f"{candidate} must not be promoted: {', '.join(failed)} harmed, after {after}."
     return (
         f"{candidate} is neither proven safe nor proven harmful: {proven} of {len(blocking)} "
@@ -165,7 +167,7 @@ def _head(verdict: Verdict, pairs: Pairs, about: About) -> Html:
         ("policy digest", tag("code", verdict.policy_digest)),
     ]
     facts = table(("what", "value"), rows, "facts")
-    return joined([_sentence(verdict, begin_us), beside(facts, forest(verdict.findings))])
+    return joined([_sentence(verdict, begin_us), beside(facts, forest(verdict.pooled))])
 
 
 def _time(at_us: int) -> str:
@@ -186,7 +188,7 @@ def gate_table(verdict: Verdict, policy: JudgePolicy | None) -> Html:
             f"pair {count(f.decided_at.pair)}" if f.decided_at else "open",
             f.reason,
         )
-        for f in verdict.findings
+        for f in verdict.pooled
     ]
     return table(head, rows)
 

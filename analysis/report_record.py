@@ -85,7 +85,7 @@ def _labels(pairs: Pairs, in_time: Flags) -> str:
 
 
 def _segments(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
-    """A row for each of the largest segments; no gate is judged per segment."""
+    """A row for each of the largest segments."""
     frame = _by_row(pairs, policy, in_time)
     found = frame.group_by("segment").agg(
         pl.len().alias("n"),
@@ -112,7 +112,7 @@ def _segments(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
     ]
     head = ("segment", "pairs", "apart", "errors, points", "right, against", "p95, against")
     rest = found.height - MOST_SEGMENTS
-    note = "Estimates without intervals, candidate first: no gate judges a segment by itself."
+    note = "Estimates without intervals, candidate first."
     more = f" {count(rest)} smaller segments are not shown." if rest > 0 else ""
     return [table(head, rows), paragraph(note + more, "faint")]
 

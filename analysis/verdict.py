@@ -48,9 +48,21 @@ class Verdict:
 
         return pd.DataFrame([finding.as_dict() for finding in self.findings])
 
-    def finding(self, name: str) -> Finding:
-        """The finding of the gate with this name."""
-        return {finding.name: finding for finding in self.findings}[name]
+    def finding(self, name: str, segment: str | None = None) -> Finding:
+        """The finding of the gate with this name, over all pairs or in one segment."""
+        return {(finding.name, finding.segment): finding for finding in self.findings}[
+            (name, segment)
+        ]
+
+    @property
+    def pooled(self) -> tuple[Finding, ...]:
+        """The findings over all pairs."""
+        return tuple(finding for finding in self.findings if finding.segment is None)
+
+    @property
+    def by_segment(self) -> tuple[Finding, ...]:
+        """The findings of single segments."""
+        return tuple(finding for finding in self.findings if finding.segment is not None)
 
     def as_dict(self) -> dict[str, object]:
         """The JSON object of the design, section 9."""

@@ -48,7 +48,7 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "label_delay": delay,
         "labels_refused": sight.shadow.labels_refused if sight.shadow else 0,
         "looks": sight.looks,
-        "gates": [_gate(found, beside) for found in verdict.findings] if verdict else [],
+        "gates": [_gate(found, beside) for found in verdict.pooled] if verdict else [],
         "decision": str(decision) if decision else None,
         "reason": reason,
         "expected": expected,

@@ -1,6 +1,6 @@
 """A verdict as text for a terminal, from the object that ``--json`` prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollout.words import count
@@ -15,11 +15,25 @@ def text_of(verdict: Mapping[str, Any]) -> str:
         f"{count(verdict['pairs'])} pairs, {_coverage(verdict['coverage'])}, {verdict['looks']}",
         "",
     ]
-    for gate in verdict["gates"]:
+    pooled = [gate for gate in verdict["gates"] if gate["segment"] is None]
+    segments = [gate for gate in verdict["gates"] if gate["segment"] is not None]
+    for gate in (*pooled, *(gate for gate in segments if gate["outcome"] == "FAIL")):
         kind = "" if gate["blocking"] else " (advisory)"
         lines.append(f"{gate['outcome']:<13} {gate['name']}{kind}: {gate['reason']}")
+    if segments:
+        lines.append(_segments(segments))
     lines += ["", _revisions(verdict["revisions"])]
     return "\n".join(lines)
+
+
+def _segments(gates: Sequence[Mapping[str, Any]]) -> str:
+    """How many segments stand certified, gate by gate; the report and --json name them."""
+    told = []
+    for name in dict.fromkeys(gate["name"] for gate in gates):
+        own = [gate for gate in gates if gate["name"] == name]
+        passed = sum(gate["outcome"] == "PASS" for gate in own)
+        told.append(f"{name} {passed} of {len(own)}")
+    return f"segments certified: {', '.join(told)}"
 
 
 def _coverage(fraction: float | None) -> str:

@@ -34,7 +34,7 @@ UNITS = {
     "copies/s": 1.0, "requests/s": 1.0, "blocks": 1.0, "processes": 1.0, "minutes": 1.0,
     "checks": 1.0,
 }  # fmt: skip
-COLUMNS = ("metric", "tolerance", "margin", "weight", "blocking")
+COLUMNS = ("metric", "tolerance", "margin", "weight", "segments", "blocking")
 
 
 def section(text: str, title: str) -> str:

@@ -6,7 +6,13 @@ import pytest
 
 from rollout.judged import text_of
 
-GATE = {"outcome": "PASS", "name": "p95-limit", "blocking": True, "reason": "0.3 % over 100 ms"}
+GATE = {
+    "outcome": "PASS",
+    "name": "p95-limit",
+    "segment": None,
+    "blocking": True,
+    "reason": "0.3 % over 100 ms",
+}
 VERDICT = {
     "verdict": "INCONCLUSIVE",
     "decision": "INCONCLUSIVE",
@@ -51,3 +57,15 @@ def test_unknown_revisions_are_said(revisions: Any, said: str) -> None:
 def test_unknown_coverage_is_said() -> None:
     """Nothing was answered or sent: no share is made up."""
     assert "coverage unknown" in text_of({**VERDICT, "coverage": None})
+
+
+def test_segments_are_counted_and_only_the_harmed_are_shown() -> None:
+    """Forty certified segments are one line; one that is harmed is a line of its own."""
+    certified = {**GATE, "name": "errors-paired", "segment": "spot"}
+    harmed = {**certified, "outcome": "FAIL", "segment": "swap", "reason": "segment swap: errors"}
+
+    text = text_of({**VERDICT, "gates": [GATE, certified, harmed]})
+
+    assert "FAIL          errors-paired: segment swap: errors" in text
+    assert "spot" not in text
+    assert "segments certified: errors-paired 1 of 2" in text
