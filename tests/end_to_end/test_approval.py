@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, ended, eventually
+from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, ended, eventually, small_site
 from cluster.ledger import Row
 from rollout.state import Ending, Phase, Rollout
 
@@ -98,12 +98,12 @@ def outcome(site: Site, command: subprocess.Popen[str], begun: float) -> Outcome
 
 
 @pytest.fixture(scope="module")
-def site(here: SmallSite) -> Iterator[Site]:
-    """The site under requests from outside, none of which may fail; its policy is put back."""
-    with here.load() as client:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of its own under requests from outside, none of which may fail."""
+    directory = tmp_path_factory.mktemp("approval")
+    with small_site(directory, UNWATCHED) as here, here.load() as client:
         yield Site(here)
         assert client.failures == []
-    here.hold_to(UNWATCHED)
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,7 @@ from benchmarks.small_client import Client
 from benchmarks.small_site import SmallSite
 from rollout.state import Phase
 
-pytestmark = [
-    pytest.mark.site,
-    pytest.mark.timeout(400),
-    pytest.mark.xdist_group("story"),
-]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
 ALL = [*PHASES, *STEPS]
 CHOSEN = ALL if os.environ.get("PINCEX_KILLS") == "all" else SHORT

@@ -11,11 +11,7 @@ from story_parts import Story
 from benchmarks.small_site import MODEL
 from flows.cli import main
 
-pytestmark = [
-    pytest.mark.site,
-    pytest.mark.timeout(400),
-    pytest.mark.xdist_group("story"),
-]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
 STEPS = {
     "promote too early": (4, "v1.0.0"),
