@@ -3,6 +3,7 @@
 `application.toml` does not exist yet; site files are what a site reads from its own home.
 """
 
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -31,7 +32,7 @@ CASES = {
     "site files": 600,
     "notes of what runs": 300,
     "HTTP requests": 3_000,
-    "processes": 60,
+    "processes": 40,
 }
 SHORT = 20
 SEED = 20261125
@@ -43,7 +44,8 @@ def rows(full: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="pincex-fuzz-") as directory:
         here = Path(directory)
         bench = with_pairs(Bench(here / "bench"))
-        table = [
+        table = [_row("HTTP requests", _http(here, CASES["HTTP requests"] // share))]
+        table += [
             _row(name, tried(cases, CASES[name] // share, bench.check))
             for name, cases in SURFACES.items()
         ]
@@ -54,7 +56,6 @@ def rows(full: bool) -> list[dict[str, Any]]:
                 bench.check_process,
             )
             table.append(_row(f"{name}, nonsense in a process of its own", few))
-        table.append(_row("HTTP requests", _http(here, CASES["HTTP requests"] // share)))
     return table
 
 
@@ -100,7 +101,7 @@ def _http(directory: Path, number: int) -> Counter[str]:
 
 
 def _row(surface: str, counts: Counter[str]) -> dict[str, Any]:
-    return {
+    row = {
         "surface": surface,
         "cases": f"{counts['cases']:,}",
         "of these certain nonsense": f"{counts['nonsense']:,}",
@@ -109,3 +110,5 @@ def _row(surface: str, counts: Counter[str]) -> dict[str, Any]:
         "changed state on exit 2 or 4xx": counts[CHANGED],
         "other broken promises": counts[CONTRACT],
     }
+    print(row, file=sys.stderr, flush=True)
+    return row

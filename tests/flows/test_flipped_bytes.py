@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 from cli_parts import Cli
-from evidence_parts import flips, kept_evidence
+from evidence_parts import MODEL, flips, kept_evidence
 
+from benchmarks.fuzz_http import EXAMPLE
 from cluster.errors import ClusterError
 from cluster.ledger import Ledger
 from cluster.local.home import Home
+from demo.forecasters import Ewma
+from demo.train import save
 from flows import evidence
+from models import manifest
+from models.errors import Damaged
 
 FILES = {
-    "verdict.json": 2,
+    "verdict.json": 1,
     "policy.toml": 1,
-    "pairs.parquet": 2,
+    "pairs.parquet": 1,
     "evidence.json": 1,
     "report.html": 499,
 }
@@ -28,11 +33,18 @@ COMMAND_EVERY = 120
 HEAD_OF_ROW = 16
 
 
+MODEL_FILES = {"MLmodel": 1, "model.pkl": 1, "requirements.txt": 1, "manifest.json": 1}
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a site with evidence."""
+    """The home of a site with evidence, and its copy of the candidate."""
     home = tmp_path_factory.mktemp("evidence") / "home"
-    kept_evidence(home)
+    model = save(Ewma(), home.with_name("model"), EXAMPLE)
+    files = manifest.manifest_of(model)
+    (model / manifest.MANIFEST_NAME).write_bytes(manifest.canonical(files))
+    kept_evidence(home, manifest.digest(files))
+    shutil.copytree(model, home / "models" / MODEL / "v2.0.0")
     return home
 
 
@@ -53,6 +65,21 @@ def test_a_flipped_byte_of_evidence(cli: Cli, place: Path, name: str, step: int)
             ran = cli("verify", place, "--json")
             assert ran.code == 1, f"byte {at}"
             assert f"{name} was changed" in ran.report["error"], f"byte {at}"
+    assert cli("verify", place).code == 0
+
+
+@pytest.mark.parametrize(("name", "step"), MODEL_FILES.items(), ids=MODEL_FILES.keys())
+def test_a_flipped_byte_of_a_model(cli: Cli, place: Path, name: str, step: int) -> None:
+    """The file is named by whoever loads the model, and by `verify` of a verdict on it."""
+    model = cli.home / "models" / MODEL / "v2.0.0"
+    binding = json.loads((place / evidence.BINDING).read_bytes())
+    for number, at in enumerate(flips(model / name, step)):
+        with pytest.raises(Damaged, match=f"^{name} "):
+            manifest.verify_digest(model, binding["candidate"]["digest"])
+        if number % COMMAND_EVERY == 0:
+            ran = cli("verify", place, "--json")
+            assert ran.code == 1, f"byte {at}"
+            assert f"v2.0.0: {name} " in ran.report["error"], f"byte {at}"
     assert cli("verify", place).code == 0
 
 
