@@ -7,6 +7,7 @@ import uuid
 from math import inf
 from typing import Any
 
+from cluster.local.leftovers import sweep_leftovers
 from cluster.local.processes import ProcessSpec, running
 from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
@@ -129,7 +130,8 @@ def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Ans
 
 
 def sweep(here: Site) -> None:
-    """Forget flow processes that ended; the newest of their logs are kept."""
+    """Forget flow processes that ended, and what they left; the newest of their logs are kept."""
+    sweep_leftovers(here.home)
     for role in here.home.roles(here.home.run):
         if role.startswith(FLOW_ROLE) and running(here.home, role) is None:
             here.home.run_file(role).unlink(missing_ok=True)
