@@ -91,4 +91,4 @@ def site(name: str) -> Site:
     """The site of that name; state lives under ``$PINCEX_HOME``, default ``.pincex``."""
     if name != "local":
         raise bad_input(f"there is no site {name!r}. Known: local", "pincex --site local status")
-    return Site(name, Home(Path(os.environ.get("PINCEX_HOME", ".pincex")).resolve()))
+    return Site(name, Home(Path(os.environ.get("PINCEX_HOME") or ".pincex").resolve()))

@@ -163,3 +163,20 @@ def test_a_model_the_ledger_does_not_know(cli: Cli) -> None:
     for words in (("resume", "other"), ("resume", "--keep-serving")):
         assert cli(*words, "--json").code == 2
     assert not (cli.home / "processes" / "mlflow.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [("", "/.pincex"), (LONG, "File name too long"), ("pairs.jsonl", "Not a directory")],
+    ids=["empty", "too long", "a file"],
+)
+def test_a_home_that_is_none(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, home: str, said: str
+) -> None:
+    """An empty one is not the working directory; the others are named."""
+    Path("pairs.jsonl").write_bytes(GOOD_JSONL)
+    monkeypatch.setenv("PINCEX_HOME", home)
+    ran = cli("status", "--json")
+
+    assert ran.code == 1
+    assert said in ran.report["error"]
