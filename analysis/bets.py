@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-CHUNK = 65_536
+CHUNK = 8_192
 SHOWN = 240
 """Looks of which a trace keeps the evidence, so that its course can be drawn."""
 
@@ -47,6 +47,15 @@ class Bets:
     def path(self, counts: Floats) -> Floats:
         """Log wealth of the mixture at each look."""
         return self.mixture(self.log_wealth(counts))
+
+    def between(self, before: Sequence[float], after: Floats) -> tuple[float, float]:
+        """Log wealth is never below the first, nor above the second, on any way between counts."""
+        ends = np.stack([np.asarray(before, dtype=np.float64), after])[:, :, None] * self.gains
+        whole = self.log_weights + np.stack(
+            [ends.min(axis=0).sum(axis=0), ends.max(axis=0).sum(axis=0)]
+        )
+        least, most = np.logaddexp.reduce(whole, axis=1)
+        return float(least), float(most)
 
     def mixture(self, log_wealth: Floats) -> Floats:
         """Log of the weighted sum over bets, for an array of bets x looks."""
@@ -116,7 +125,9 @@ def follow(bets: Bets, events: Sequence[Flags], level: float, start: int = 0) ->
         seen = np.arange(begin - start + 1, stop - start + 1, dtype=np.float64)
         running = [kind[begin:stop].cumsum() + n for kind, n in zip(events, carried, strict=True)]
         counts = np.stack([*running, seen - np.sum(running, axis=0)])
-        above[begin:stop] = bets.mixture(bets.log_wealth(counts)) >= threshold
+        least, most = bets.between([*carried, begin - start - sum(carried)], counts[:, -1])
+        if most >= threshold:
+            above[begin:stop] = least >= threshold or bets.path(counts) >= threshold
         carried = [int(total[-1]) for total in running]
     final = (*carried, max(looks - start, 0) - sum(carried))
     return Trace(bets, final, bets.log_e(final), threshold, above, _drawn(bets, events, start))

@@ -21,8 +21,7 @@ LOWER = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
 UPPER = np.array([0.1, 0.3, 0.8, 2.0])
 ALONE = 0.1
 SPREAD = 0.3
-PER_OCTAVE = 256
-CHUNK = 64
+CHUNK = 32
 CENTRAL = 7
 MOST_SHOWN = 48
 
@@ -46,11 +45,11 @@ GAINS = np.log1p(
 
 
 def bins(ms: Floats) -> Integers:
-    """The bin of each latency, 1/256 of an octave wide; 0 is the lowest, infinity the highest.
+    """The bin of each latency, 1/128 of an octave wide; 0 is the lowest, infinity the highest.
 
     Taken from the bits of a float, so that it is the same on every machine.
     """
-    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 15
+    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
     return np.asarray(bits, dtype=np.int64)
 
 
@@ -110,24 +109,27 @@ def _over(passed: Floats) -> Floats:
 
 def _proven(over: Floats, looks: Integers, threshold: float) -> Flags:
     """At which looks the evidence suffices: first around the p95s, in full where it does there."""
-    proven = np.zeros(len(looks), dtype=np.bool_)
-    for at, n in enumerate(looks.tolist()):
-        own, other = (np.searchsorted(-over[side, :, at], -Q * n) for side in (0, 1))
-        central = np.linspace(own, other, CENTRAL).round().astype(np.int64)
-        near = over[:, np.clip(central, 0, over.shape[1] - 1), at]
-        proven[at] = _least(near, n) >= threshold and _all_proven(over[:, :, at], n, threshold)
+    n = looks.astype(np.float64)
+    own, other = (over[:2] > Q * n).sum(axis=1)
+    way = own + np.linspace(0, 1, CENTRAL)[:, None] * (other - own)
+    central = np.clip(way.round().astype(np.int64), 0, over.shape[1] - 1)
+    near = np.take_along_axis(over, central[None], axis=1)
+    proven: Flags = _mixture(_wealth(near, n)).min(axis=0) >= threshold
+    proven[proven] = _all_proven(over[:, :, proven], n[proven], threshold)
     return proven
 
 
-def _all_proven(over: Floats, n: float, threshold: float) -> bool:
-    """Whether no bin is below the threshold; the best bet alone settles most of them."""
-    wealth = _wealth(_distinct(over), n)
-    doubtful = wealth[(wealth + LOG_WEIGHTS).max(axis=1) < threshold]
-    return not len(doubtful) or float(_mixture(doubtful).min()) >= threshold
+def _all_proven(over: Floats, n: Floats, threshold: float) -> Flags:
+    """Where no bin is below the threshold; the best bet alone settles most of them."""
+    wealth = _wealth(over, n)
+    doubtful = (wealth + LOG_WEIGHTS).max(axis=-1) < threshold
+    below = np.zeros(doubtful.shape, dtype=np.bool_)
+    below[doubtful] = _mixture(wealth[doubtful]) < threshold
+    return np.asarray(~below.any(axis=0))
 
 
 def _least(over: Floats, n: float) -> float:
-    return float(_mixture(_wealth(_distinct(over), n)).min())
+    return float(_mixture(_wealth(_distinct(over), np.float64(n))).min())
 
 
 def _distinct(over: Floats) -> Floats:
@@ -136,14 +138,14 @@ def _distinct(over: Floats) -> Floats:
     return over[:, np.concatenate([np.ones(1, dtype=np.bool_), changed])]
 
 
-def _wealth(over: Floats, n: float) -> Floats:
-    """Log wealth of each bet at each bin, from pairs over it: of y, of x, of both."""
+def _wealth(over: Floats, n: Floats | np.float64) -> Floats:
+    """Log wealth of each bet, last, from pairs over each bin: of y, of x, of both."""
     own, other, both = over
-    cells = np.stack([both, own - both, other - both, n - own - other + both], axis=1)
+    cells = np.stack([both, own - both, other - both, n - own - other + both], axis=-1)
     return np.asarray(cells @ GAINS)
 
 
 def _mixture(wealth: Floats) -> Floats:
     weighted = wealth + LOG_WEIGHTS
-    peak = weighted.max(axis=1, keepdims=True)
-    return np.asarray(peak[:, 0] + np.log(np.exp(weighted - peak).sum(axis=1)))
+    peak = weighted.max(axis=-1, keepdims=True)
+    return np.asarray(peak[..., 0] + np.log(np.exp(weighted - peak).sum(axis=-1)))
