@@ -11,6 +11,7 @@ import numpy as np
 from analysis import default_policy, paired, rates
 from analysis.bets import Bets
 from analysis.error_gates import late_rate_bets
+from benchmarks import latencies
 from benchmarks.calibration import (
     Probabilities,
     crossings,
@@ -141,7 +142,7 @@ CASES = (
 
 def rows(full: bool) -> list[Row]:
     """Every figure of this room."""
-    return [*_gates(full), *_late(full), *_drift(full)]
+    return [*_gates(full), *latencies.rows(full), *_late(full), *_drift(full)]
 
 
 def _gates(full: bool) -> Iterator[Row]:

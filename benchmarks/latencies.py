@@ -3,14 +3,14 @@
 Both sides are lognormal with a part that a request shares; looks are taken every `every` pairs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import log
 
 import numpy as np
 
-from analysis import paired, payoffs, thresholds
-from analysis.bets import Trace, follow
+from analysis import default_policy, payoffs, thresholds
+from analysis.bets import Trace
 from analysis.blocks import counts_at, follow_blocks
 from analysis.latency_arms import Arms, log_ratio
 from analysis.quantile_bets import Q, follow_quantiles
@@ -131,7 +131,28 @@ def _least_growth(arms: Arms) -> float:
     return float(min(growth))
 
 
-def mcnemar(arms: Arms, limit_ms: float, level: float) -> Trace:
-    """A single threshold, looked at after every pair: what a frozen quantile sees."""
-    over = (arms.candidate > limit_ms, arms.baseline > limit_ms)
-    return follow(paired.harm_bets(0.0), [over[0] & ~over[1], over[1] & ~over[0]], level)
+def rows(full: bool) -> Iterator[dict[str, object]]:
+    """Level at .05 on equal latencies, and delay at each gate's own level beside its bound."""
+    reps = 5_000 if full else 100
+    for gate, judge in JUDGES.items():
+        null = spoken(judge, "equal", 20_480 if full else 10_240, reps, 81)
+        level = 0.05 * default_policy().gates[gate].weight
+        for change in CHANGES:
+            if change.startswith(("equal", "faster")) or (gate == "p95-ratio" and "3 %" in change):
+                continue
+            bound = reference(gate, change, level, 82)
+            every = max(10, round(bound / 20))
+            n = round(20 * bound) if full else round(4 * bound)
+            found = spoken(judge, change, n, 300 if full else 20, 83, every, level)
+            yield {
+                "gate": gate,
+                "claim": "harm",
+                "alpha": 0.05,
+                "level on equal latencies": null.share,
+                "at most": null.upper,
+                "truth": change,
+                "bound, pairs": bound,
+                "mean delay, pairs": found.mean,
+                "delay / bound": found.mean / bound,
+                "undetected": 1 - found.share,
+            }

@@ -53,6 +53,18 @@ floor_ms = 400.0
 [gates.gross-frozen-p95]
 floor_ms = 400.0
 
+[gates.frozen-p99]
+floor_ms = 400.0
+
+[gates.latency-thresholds]
+floor_ms = 400.0
+
+[gates.latency-mean]
+floor_ms = 400.0
+
+[gates.p95-ratio]
+floor_ms = 400.0
+
 [gates.accuracy-paired]
 margin = 0.05
 

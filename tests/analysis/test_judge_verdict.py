@@ -336,10 +336,12 @@ def test_each_gate_is_held_to_its_share_of_the_budget() -> None:
     """Harm at alpha_rollback times the weight, safety at alpha_promote whole."""
     rules = policy("[budgets]\nalpha_rollback = 0.02\nalpha_promote = 0.03\n")
 
-    for finding in judge(HEALTHY, rules).findings:
-        weight = rules.gates[finding.name].weight
+    for finding in judge(HEALTHY, rules).pooled:
+        level = 0.02 * rules.gates[finding.name].weight
+        # What is told and undoes nothing has a level of its own.
+        level = rules.gates[finding.name].limits.get("level", level)
         if finding.harm:
-            assert finding.harm.threshold == pytest.approx(-math.log(0.02 * weight))
+            assert finding.harm.threshold == pytest.approx(-math.log(level))
         if finding.safety:
             assert finding.safety.threshold == pytest.approx(-math.log(0.03))
 
