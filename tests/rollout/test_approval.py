@@ -99,7 +99,7 @@ SHADOW = {
     ),
     "approved, the registry does not answer": (
         approved(),
-        Hold(0.5, "approved by bob; to be judged once more"),
+        Hold(LOOK_EVERY, "approved by bob; to be judged once more"),
     ),
     "approved, still proven": (approved(**seen(Decision.PROMOTE)), Conclude(None)),
     "approved, harm by now": (approved(**seen(Decision.ROLLBACK)), Conclude(None)),
