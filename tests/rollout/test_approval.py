@@ -12,7 +12,7 @@ from shadow_cases import LOOK, ONLY_V1, V2_READY
 from test_decide_always import any_facts, gains
 
 from rollout import approval_text
-from rollout.decide import asked_until, decide
+from rollout.decide import LOOK_EVERY, asked_until, decide
 from rollout.facts import (
     Action,
     Ask,
