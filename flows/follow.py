@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cluster.local.processes import Running, recorded
-from cluster.local.upkeep import KEEPER, ensure_keeper
+from cluster.local.processes import Running
+from cluster.local.upkeep import revive_keeper
 from flows.progress_file import read
 from flows.refusal import Exit, Refused
 from flows.report import exit_code, lapsed, report
@@ -163,15 +163,14 @@ def _given_up(last: Rollout, since: datetime) -> bool:
 
 def _kept_going(here: Site, name: str) -> dict[str, Any] | None:
     """The keeper resumes what has no process; a dead one is restarted, a stopped site is not."""
-    if recorded(here.home, KEEPER) is None:
-        return {
-            "exit": int(Exit.HELD),
-            "error": "the site was stopped while the rollout was open",
-            "hint": f"pincex resume {name}",
-            "changed": "The rollout stays open.",
-        }
-    ensure_keeper(here.home, resume_argv(here))
-    return None
+    if revive_keeper(here.home, resume_argv(here)):
+        return None
+    return {
+        "exit": int(Exit.HELD),
+        "error": "the site was stopped while the rollout was open",
+        "hint": f"pincex resume {name}",
+        "changed": "The rollout stays open.",
+    }
 
 
 def _died(here: Site) -> dict[str, Any]:

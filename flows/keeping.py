@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cluster.errors import ClusterError
-from cluster.local.processes import recorded
-from cluster.local.upkeep import KEEPER, ensure_keeper
+from cluster.local.upkeep import revive_keeper
 from flows.site import Site, resume_argv
 
 EVERY = 0.5
@@ -28,9 +27,8 @@ def keeping(here: Site) -> Iterator[None]:
 def _keep(ended: threading.Event, here: Site) -> None:
     while not ended.wait(EVERY):
         try:
-            if recorded(here.home, KEEPER) is None:
+            if not revive_keeper(here.home, resume_argv(here)):
                 return
-            ensure_keeper(here.home, resume_argv(here))
         except ClusterError:
             # The next round tries again; what waits for the keeper has a deadline of its own.
             continue

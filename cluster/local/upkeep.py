@@ -15,6 +15,7 @@ from cluster.local.spawn import spawn_detached
 
 KEEPER = "keeper"
 START_SECONDS, OTHER_KEEPER_SECONDS = 10.0, 1.0
+DOWN_SECONDS = 60.0
 
 
 def ensure_keeper(home: Home, resume: Sequence[str] = ()) -> Running:
@@ -31,6 +32,23 @@ def ensure_keeper(home: Home, resume: Sequence[str] = ()) -> Running:
         return found
     with exclusive(home.path / "site.lock", patience=START_SECONDS):
         return _alive(home) or _start(home)
+
+
+def revive_keeper(home: Home, resume: Sequence[str]) -> bool:
+    """Start the keeper again where it died; False, and nothing is started, once the site is down.
+
+    For whoever only goes on with something: only `up`, and what needs the site, may start it.
+    """
+    if _alive(home) is not None:
+        return True
+    # `down` holds this until it has forgotten the keeper that it ended.
+    with exclusive(home.path / "site.lock", patience=DOWN_SECONDS):
+        if not home.run_file(KEEPER).exists():
+            return False
+        _say(home, tuple(resume))
+        if _alive(home) is None:
+            _start(home)
+        return True
 
 
 def _say(home: Home, resume: tuple[str, ...]) -> None:

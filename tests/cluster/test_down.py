@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from local_parts import LocalSite, eventually, kill_role, sleeper
@@ -13,7 +14,7 @@ from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, processes, running, want, wanted
 from cluster.local.scan import members
 from cluster.local.spawn import launch, spawn
-from cluster.local.upkeep import KEEPER, ensure_keeper
+from cluster.local.upkeep import KEEPER, ensure_keeper, revive_keeper
 
 
 def test_down_ends_everything_and_says_what(site: LocalSite) -> None:
@@ -39,6 +40,29 @@ def test_up_after_down_serves_as_before(site: LocalSite) -> None:
     eventually(lambda: again.traffic.ready_hosts("price", "v1"))
 
     assert again.ask()[2]["name"] == "v1"
+
+
+def test_nobody_who_goes_on_brings_back_a_site_that_goes_down(home: Home) -> None:
+    """A follower that misses the keeper while `down` is at work finds the site down, and leaves it.
+
+    Where the keeper died and the site is up, the same call starts it again.
+    """
+    ensure_keeper(home)
+    kill_role(home, KEEPER)
+    assert revive_keeper(home, ())
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), exit()));"
+        "print('ready', flush=True); time.sleep(1000)"
+    )
+    launch(home, ProcessSpec("flow:price", (sys.executable, "-c", stubborn), cwd="/"))
+    eventually(lambda: "ready" in home.log_file("flow:price").read_text())
+    with ThreadPoolExecutor(1) as beside:
+        ending = beside.submit(down, home)
+        eventually(lambda: running(home, KEEPER) is None)
+
+        assert not revive_keeper(home, ())
+        assert ending.result() == ["flow:price", "keeper"]
+    assert members(home) == []
 
 
 def test_down_without_a_keeper(home: Home) -> None:
