@@ -16,7 +16,9 @@ from flows.promote import promote_model
 from flows.site import Site
 from rollout.state import Verb
 
-STABLE, GOOD, ALIKE, BAD, FAILING = "v1.0.0", "v2.0.0", "v7.0.0", "v5.0.0", "v3.0.0"
+STABLE, GOOD, BAD, FAILING = "v1.0.0", "v2.0.0", "v5.0.0", "v3.0.0"
+# Like v2.0.0, and never judged: their promotions are held to the policy of the moment.
+ALIKE, OTHER = "v7.0.0", "v8.0.0"
 LOADED = 60.0
 JITTER = 0.05
 # A machine with other things to do is no reason to undo.
@@ -124,28 +126,25 @@ def deep(here: SmallSite) -> None:
 def on_stable(here: SmallSite) -> None:
     """v1.0.0 serves, v2.0.0 did before, and promotions are watched for long."""
     rest(here)
-    while serving(here) != STABLE or len(here.history().champions) < 2:
-        promote(here, GOOD if serving(here) == STABLE else STABLE)
+    if [one.revision.version for one in here.history().champions[-2:]] != [GOOD, STABLE]:
+        for version in (GOOD, STABLE):
+            if serving(here) != version:
+                promote(here, version)
     here.hold_to(LONG_WATCH)
-
-
-def with_alike(here: SmallSite) -> None:
-    """There is a version like v2.0.0, so that none of the promotions is undone."""
-    on_stable(here)
-    _register_alike(here)
+    _register(here)
 
 
 def deep_with_alike(here: SmallSite) -> None:
     """There is one to move an alias to."""
     deep(here)
-    _register_alike(here)
+    _register(here)
 
 
-def _register_alike(here: SmallSite) -> None:
-    if ALIKE in [version.release for version in here.site.registry.versions(MODEL)]:
-        return
-    made = here.pincex("register-model", MODEL, ALIKE, str(here.directory / "models" / GOOD))
-    assert made.code == 0, made
+def _register(here: SmallSite) -> None:
+    known = {version.release for version in here.site.registry.versions(MODEL)}
+    for release in {ALIKE, OTHER} - known:
+        made = here.pincex("register-model", MODEL, release, str(here.directory / "models" / GOOD))
+        assert made.code == 0, made
 
 
 def orphaned(here: SmallSite) -> Callable[[], None]:
@@ -153,7 +152,7 @@ def orphaned(here: SmallSite) -> Callable[[], None]:
     on_stable(here)
     lease = here.site.lock.acquire(MODEL, here.site.region, "a process that dies", LOADED)
     site: Site = here.site
-    stable, candidate = revision(site, MODEL, STABLE), revision(site, MODEL, GOOD)
+    stable, candidate = revision(site, MODEL, STABLE), revision(site, MODEL, ALIKE)
     open_rollout(
         site, MODEL, Verb.PROMOTE, stable, candidate, LONG_WATCH, 1.0, 1.0, override="a race"
     )
@@ -173,7 +172,7 @@ def _codes(*pairs: tuple[int, int]) -> frozenset[tuple[int, int]]:
 
 ROLL_BACK: Words = ("rollback-model", MODEL)
 REGISTER: Words = ("register-model", MODEL, "{release}", "{models}/v2.0.0")
-PROMOTE: Words = ("promote-model", MODEL, GOOD, *OVERRIDE)
+PROMOTE: Words = ("promote-model", MODEL, ALIKE, *OVERRIDE)
 EITHER = _codes((0, 1), (1, 0))
 UNDONE = {"won": _codes((1, 0)), "both": _codes((0, 0))}
 RACES = {
@@ -181,9 +180,9 @@ RACES = {
     "promote, promote": Race("promote, promote", on_stable, PROMOTE, PROMOTE, EITHER),
     "promote, promote another": Race(
         "promote, promote another",
-        with_alike,
+        on_stable,
         PROMOTE,
-        ("promote-model", MODEL, ALIKE, *OVERRIDE),
+        ("promote-model", MODEL, OTHER, *OVERRIDE),
         EITHER,
     ),
     **{
