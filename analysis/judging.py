@@ -33,7 +33,7 @@ from analysis.shift import shift_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
-LOOKS = "after every pair, every label and every second of arrival"
+LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
 
 
 def judge(
