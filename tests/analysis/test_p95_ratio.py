@@ -9,7 +9,7 @@ from pair_tables import pairs, policy
 
 from analysis import Outcome, judge
 from analysis.blocks import EVERY, looks_of
-from analysis.quantile_bets import GAINS, LOG_WEIGHTS, Q, bins, follow_quantiles
+from analysis.quantile_bets import GAINS, LOG_WEIGHTS, Q, _all_proven, bins, follow_quantiles
 from benchmarks.latencies import P95_MS, by_ratio, drawn, reference, spoken
 
 BARE = "[gates.p95-ratio]\nfloor = 0\nfloor_ms = 0\n"
@@ -69,6 +69,25 @@ def test_the_evidence_is_the_least_over_all_bins(change: str) -> None:
     assert trace.drawn.log_e == pytest.approx(told)
     assert (trace.above[looks - 1] == (np.array(told) >= trace.threshold)).all()
     assert trace.bets.log_e(trace.counts) == pytest.approx(told[-1])
+
+
+def test_the_full_scan_asks_every_bin() -> None:
+    """A single bin below the threshold, wherever it lies, leaves the whole unproven."""
+    arms = drawn(1_500, "x1.2", np.random.default_rng(69))
+    own, other = bins(arms.candidate), bins(arms.baseline)
+    least = min(own.min(), other.min()) - 1
+    width = max(own.max(), other.max()) - least + 2
+    edges = np.arange(least, least + width)[:, None]
+    u, v = own > edges, other >= edges
+    over = np.stack([u.sum(axis=1), v.sum(axis=1), (u & v).sum(axis=1)]).astype(float)[:, :, None]
+    cells = np.stack([over[2], over[0] - over[2], over[1] - over[2]], axis=-1)[:, 0]
+    whole = np.concatenate([cells, 1_500 - cells.sum(axis=1, keepdims=True)], axis=1) @ GAINS
+    evidence = np.logaddexp.reduce(LOG_WEIGHTS + whole, axis=1)
+
+    for level in np.quantile(evidence, [0.0, 0.001, 0.01, 0.1, 0.5]):
+        for threshold in (level - 1e-6, level + 1e-6):
+            found = _all_proven(over, np.array([1_500.0]), threshold)[0]
+            assert found == (evidence.min() >= threshold)
 
 
 @settings(max_examples=15, deadline=None)

@@ -74,6 +74,7 @@ def test_a_shift_has_no_unit_and_no_side(seed: int, scale: float) -> None:
     counts = np.random.default_rng(seed).integers(0, 90, 198).astype(float)
 
     assert evidence[0] == evidence[1]
+    assert ShiftBets().log_e(np.zeros(198)) == pytest.approx(0.0)
     assert ShiftBets().log_e(counts) == pytest.approx(ShiftBets().log_e(np.roll(counts, 99)))
 
 
@@ -87,6 +88,7 @@ def test_a_shift_between_classes_names_the_class() -> None:
     moved = judge(predicted(candidate, baseline), policy(SHORT))
 
     assert not shifted(same)
+    assert same.finding("prediction-shift").log_e_harm == pytest.approx(0.0)
     assert shifted(moved)
     said = moved.finding("prediction-shift").reason
     assert ": sell -" in said or ": other classes +" in said

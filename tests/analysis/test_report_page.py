@@ -99,7 +99,7 @@ def test_a_page_holds_what_a_reader_needs() -> None:
     """Sentence, word, digests, who, both revisions, the seven parts, the command and the policy."""
     text = made(HEALTHY, About(who="ana", where="site local", rollout="r-1"))
     verdict = judge(read_pairs(HEALTHY, METADATA), policy())
-    assert "v2.1.0 is safe to promote: no gate was harmed, 7 of 7 blocking gates proven" in text
+    assert "v2.1.0 is safe to promote: no gate was harmed, 8 of 8 blocking gates proven" in text
     for told in (
         verdict.pairs_digest, verdict.policy_digest, "ana", "r-1", "v2.0.0", "pincex verify",
         "best constant", "persistence", "effective pairs", "McNemar", "Mann-Whitney",
@@ -143,7 +143,7 @@ def test_the_notebook_view_shows_the_gates_without_the_pairs() -> None:
     """A verdict shows itself with its plots, and prints itself in a line."""
     verdict = judge(HEALTHY, policy())
     shown = verdict._repr_html_()
-    told = [f for f in verdict.findings if f.harm and f.name not in LATE]
+    told = [f for f in verdict.pooled if f.harm and f.name not in LATE]
     assert shown.count("<svg") == 1 + sum(len(f.harm.drawn.looks) > 1 for f in told if f.harm)
     assert "<script" not in shown
     assert repr(verdict).startswith("Verdict(PASS, PROMOTE, 6,000 pairs: ")
