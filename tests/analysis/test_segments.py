@@ -193,6 +193,15 @@ def test_the_step_down_names_more_than_its_first_level_would() -> None:
     assert more > 0
 
 
+def test_fair_segments_beside_a_bad_one_keep_the_level() -> None:
+    """What the bad one hands on is its share and no more."""
+    rng = np.random.default_rng(76)
+
+    wrong = sum(len(named(streams(6, 300, 1, rng), [1 / 6] * 6, 0.05)) > 1 for _ in range(60))
+
+    assert wrong <= 6
+
+
 def test_one_bad_stream_of_160_costs_at_most_two_and_a_half_times_a_single_one() -> None:
     """Where the policy names them all, in discordant pairs until it is found."""
     rng = np.random.default_rng(75)
