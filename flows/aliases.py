@@ -62,6 +62,12 @@ def owed(site: Site, component: str | None = None) -> list[Errand]:
     ]
 
 
+def unsettled(site: Site, component: str) -> bool:
+    """Whether the aliases were last written for another state of the ledger than this one."""
+    history = site.history(component)
+    return expected_aliases(history) != dict(history.settled_aliases or {})
+
+
 def settle(site: Site, component: str, *, actor: str, overrule: bool = False) -> list[Foreign]:
     """Write the aliases the ledger expects and read them back; foreign ones stop it.
 

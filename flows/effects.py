@@ -174,7 +174,8 @@ def _lapse(site: Site, rollout: Rollout, reason: str) -> None:
 
 
 def close(site: Site, rollout: Rollout, ending: Ending, reason: str) -> None:
-    """The last row of a rollout."""
+    """The last row of a rollout; that the aliases follow is owed before nobody goes on with it."""
+    owe(site, rollout.component)
     site.ledger.append(
         CLOSED,
         component=rollout.component,

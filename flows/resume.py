@@ -18,16 +18,13 @@ from rollout.state import Rollout, Verb
 
 def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """The open rollout of `name`, or of every model; then the alias moves that are owed."""
-    components = {row.component for row in here.ledger.rows(region=here.region)}
-    opened = [
-        rollout
-        for component in sorted(components)
-        if name in (None, component) and (rollout := here.history(component).open)
-    ]
+    known = {row.component for row in here.ledger.rows(region=here.region)}
+    components = sorted(component for component in known if name in (None, component))
+    opened = [rollout for component in components if (rollout := here.history(component).open)]
     busy = {} if name else _busy(here, opened)
-    opened = [rollout for rollout in opened if rollout.id not in busy]
-    ended = [_continue(here, rollout, recorder) for rollout in opened]
-    settled = settle_owed(here, name)
+    ended = [_continue(here, rollout, recorder) for rollout in opened if rollout.id not in busy]
+    held = {rollout.component for rollout in opened if rollout.id in busy}
+    settled = settle_owed(here, [one for one in components if one not in held], asked=name)
     owed = reports.owed(here)
     missing = reports.hand_over(here)
     if not ended:
@@ -48,14 +45,17 @@ def _busy(here: Site, opened: Sequence[Rollout]) -> dict[str, str]:
     }
 
 
-def settle_owed(here: Site, name: str | None) -> dict[str, str]:
-    """The alias moves that could not be made when they were due, or that a person took back."""
-    components = {str(errand.payload["component"]) for errand in aliases.owed(here, name)}
-    if name is not None and here.history(name).champion and aliases.behind(here, name):
-        components.add(name)
+def settle_owed(here: Site, components: list[str], asked: str | None) -> dict[str, str]:
+    """The alias moves that nobody lived to make or to owe, or that a person took back.
+
+    The registry is looked at for the model that was asked for alone.
+    """
     return {
         component: aliases.settle_or_owe(here, component, actor=actor())
-        for component in sorted(components)
+        for component in components
+        if aliases.owed(here, component)
+        or aliases.unsettled(here, component)
+        or (component == asked and here.history(asked).champion and aliases.behind(here, asked))
     }
 
 

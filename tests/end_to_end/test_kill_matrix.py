@@ -18,13 +18,13 @@ ROUTE = (
     "rename to envoy/xds/rds/routes.json < cluster.local.xds.write"
     " < cluster.local.traffic.set_route < flows.effects._shift"
 )
-SERVED = (
-    "commit insert rows served < cluster.ledger.append < flows.effects.served"
+CLOSED = (
+    "commit insert rows rollout-closed < cluster.ledger.append < flows.effects.close"
     " < flows.effects._promote"
 )
 KILLS = {
     "promote-model": Point("flow", ROUTE, "after"),
-    "rollback-model": Point("command", SERVED, "before"),
+    "rollback-model": Point("command", CLOSED, "after"),
 }
 
 
@@ -97,7 +97,7 @@ def test_a_verb_reports_its_steps_and_survives_a_kill_at_each(board: Matrix) -> 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", KILLS)
 def test_a_step_of_a_rollout_is_killed(board: Matrix, name: str) -> None:
-    """Just after traffic moved, and just before what serves is recorded."""
+    """Just after traffic moved; and just after the last row, with the aliases still to follow."""
     row = board.kill(BY_NAME[name], KILLS[name], 0)
 
     assert (row.killed, row.failed, row.doubled) == (True, 0, 0)
