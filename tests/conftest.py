@@ -1,12 +1,20 @@
-"""Two workers share the tests by file, or by the site that several files live on."""
+"""Two workers share the tests by file, because the site or server of a file is started once."""
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# These live on one site, whose story is long.
+STORY = ("test_faults", "test_kill_matrix", "test_kills", "test_story", "test_torn_files")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays together, because its site or its server is started once; so does the story."""
-    for item in items:
-        assert isinstance(item, pytest.Function)
-        shared = "story" if "story" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(shared))
+class ByFile(LoadScopeScheduling):
+    """A file goes to one worker, and so do all files of the story."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "story" if file.endswith(tuple(f"/{name}.py" for name in STORY)) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """The marks of xdist's own groups are lost under this pytest."""
+    return ByFile(config, log)
