@@ -8,7 +8,8 @@ from analysis import Verdict
 from analysis.findings import Finding
 from analysis.judging import judge_pairs
 from benchmarks.hosts import START_US
-from benchmarks.judges.trials import TRIALS, Claim, Rare, Said, Trial
+from benchmarks.judges.bounds import Claim, Rare, Said, Trial
+from benchmarks.judges.trials import TRIALS
 
 Row = dict[str, object]
 
@@ -74,7 +75,9 @@ def _row(claim: str, seen: str, holds: bool) -> Row:
 
 
 def _stood(finding: Finding, side: str) -> bool:
-    """Whether a gate failed, or ever stood proven safe."""
+    """Whether a gate failed, or ever stood proven safe; a shift is told and fails nothing."""
+    if side == "harm" and finding.name == "prediction-shift":
+        return finding.harm is not None and finding.harm.first() is not None
     if side == "harm":
         return finding.outcome.value == "FAIL"
     return finding.safety is not None and finding.safety.first() is not None

@@ -1,112 +1,28 @@
-"""What every gate claims, and the worlds in which it is tried; one world serves many gates.
+"""What every gate claims, and the worlds in which it is tried; one world serves many gates."""
 
-A valid gate needs its bound on average, log(1/level)/KL, so a mean below it is as much an error
-of a formula as one far above it; at the boundary of its null a gate crosses as rarely as its level
-says. The level is computed here anew, from the budget and the weight that the policy states.
-"""
-
-from dataclasses import dataclass
-from math import log
-
-import numpy as np
-from scipy.special import ndtr
-
-from analysis import JudgePolicy, parse_policy
-from benchmarks.calibration import information
-from benchmarks.hosts import frozen_truth
-from benchmarks.judges.worlds import P95, SPREAD, Drift, World
-
-ALPHA = 0.05
-PAST_MS = 40.0 * P95
-POLICY = parse_policy(
-    f"""
-    [drift]
-    kind = "none"
-    reason = "simulated"
-    [latency]
-    baseline_p95_ms = {PAST_MS}
-    """
+from benchmarks.judges.bounds import (
+    FLOOR,
+    GUARDED,
+    POLICY,
+    SLOW,
+    SLOW_MS,
+    Paced,
+    Rare,
+    Said,
+    Trial,
+    any_threshold,
+    both,
+    frozen,
+    harm,
+    late,
+    on_average,
+    over,
+    safety,
+    shifted,
+    tail,
 )
-GUARDED = parse_policy(f"[latency]\nbaseline_p95_ms = {PAST_MS}\n")
-FLOOR = 1 + 10 / PAST_MS
-"""The ratio at which the floor of 10 ms is reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class Paced:
-    """A claim about pace: mean pairs until harm or safety, in bounds.
-
-    The least is below 1 by what chance does to the mean of a dozen records.
-    """
-
-    gate: str
-    side: str
-    bound: float
-    most: float
-    least: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Rare:
-    """A claim about level: how many of the records may cross, by chance alone, at the boundary."""
-
-    gate: str
-    side: str
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A claim about an outcome that every record has."""
-
-    gate: str
-    outcome: str
-
-
-Claim = Paced | Rare | Said
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A world, the policy it is judged by, how often, and what must come out."""
-
-    world: World
-    policy: JudgePolicy
-    reps: int
-    claims: tuple[Claim, ...]
-
-
-def _harm(gate: str, truth: tuple[float, ...], tolerance: float = 0.0) -> float:
-    return log(1 / (ALPHA * POLICY.gates[gate].weight)) / information(truth, tolerance)
-
-
-def _safety(truth: tuple[float, ...], margin: float) -> float:
-    """The mirror image: b and c, bad and good swapped."""
-    if len(truth) == 2:
-        return log(1 / ALPHA) / information((truth[1], truth[0]), 1 - margin)
-    return log(1 / ALPHA) / information((truth[1], truth[0], truth[2]), -margin)
-
-
-def _late(gate: str, truth: tuple[float, ...], tolerance: float = 0.0) -> float:
-    """Lorden's value: one more log for the unknown onset among the seconds of the horizon."""
-    level = ALPHA * POLICY.gates[gate].weight / POLICY.horizon
-    return log(1 / level) / information(truth, tolerance)
-
-
-def _both(candidate: float, baseline: float) -> tuple[float, float, float]:
-    """Kinds of pairs where the sides fail independently."""
-    b, c = candidate * (1 - baseline), baseline * (1 - candidate)
-    return b, c, 1 - b - c
-
-
-def _over(median_ms: float, limit_ms: float) -> tuple[float, float]:
-    over = float(1 - ndtr(np.log(limit_ms / median_ms) / SPREAD))
-    return over, 1 - over
-
-
-def _frozen(ratio: float, harm_ratio: float) -> tuple[float, ...]:
-    return tuple(frozen_truth(ratio, harm_ratio, 200_000, 1, 5)[0])
-
+from benchmarks.judges.worlds import P95, Drift, World
+from benchmarks.latencies import reference
 
 HARMED = World(
     "everything is worse",
@@ -132,7 +48,14 @@ EDGE = World(
     median_ms=40.0,
     wrong=(0.025, 0.025, 0.125),
 )
-LIMIT = World("p95 of both 100 ms", rate=100.0, minutes=2, median_ms=100 / P95, errors=(0.0, 0.0))
+LIMIT = World(
+    "p95 of both 100 ms",
+    rate=100.0,
+    minutes=2,
+    median_ms=100 / P95,
+    errors=(0.0, 0.0),
+    wrong=(0.045, 0.025, 0.1),
+)
 MARGIN = World(
     "every margin is just missed",
     rate=100.0,
@@ -141,7 +64,13 @@ MARGIN = World(
     ratio=1.25,
     wrong=(0.035, 0.025, 0.115),
 )
-GROSS = World("p95 half as much again", rate=100.0, minutes=2, ratio=1.5)
+GROSS = World(
+    "p95 half as much again",
+    rate=100.0,
+    minutes=2,
+    ratio=1.5,
+    wrong=(0.02, 0.03, 0.075),
+)
 LATE = World(
     "harm begins in the second minute",
     rate=100.0,
@@ -155,9 +84,41 @@ DRIFTING = World(
     rate=20.0,
     minutes=10,
     drift=Drift(0.2, 0.8),
+    wrong=(0.005, 0.005, 0.09),
 )
-BROKEN = World("copies are lost", rate=50.0, minutes=1, timeouts=0.03, unusable=0.01)
+BROKEN = World("copies are lost", rate=50.0, minutes=1, timeouts=0.03, unusable=0.03)
 UNSENT = World("copies are not sent", rate=50.0, minutes=1, not_sent=0.005)
+ONE_SIDED = World("many copies are not sent", rate=50.0, minutes=1, not_sent=0.03)
+TIMED_OUT = World("copies time out", rate=50.0, minutes=1, timeouts=0.03)
+SOME_LABELS = World("2 % never labelled", rate=50.0, minutes=2, unlabelled=0.02)
+FEW_LABELS = World("8 % never labelled", rate=50.0, minutes=2, unlabelled=0.08)
+WRONG_UNLABELLED = World(
+    "a third of the wrong never labelled",
+    rate=50.0,
+    minutes=2,
+    texts=True,
+    unlabelled_wrong=0.33,
+)
+
+
+def _slow(name: str, ratio: float) -> World:
+    """Where 10 % more decide, and hardly an answer differs."""
+    return World(
+        name,
+        rate=100.0,
+        minutes=3,
+        median_ms=SLOW_MS,
+        ratio=ratio,
+        wrong=(0.0005, 0.0005, 0.09),
+    )
+
+
+ALLOWED = _slow("just as slow as is allowed", 1.1)
+SLOWER = _slow("2 % slower than is allowed", 1.1 * 1.02)
+SLOWER_YET = _slow("5 % slower than is allowed", 1.1 * 1.05)
+WITHIN = _slow("5 % within the margin", 1.25 / 1.05)
+JUST_MISSED = _slow("latency just misses its margin", 1.25)
+RATIO_LEVEL = 0.05 * POLICY.gates["p95-ratio"].weight
 
 TRIALS = (
     Trial(
@@ -165,12 +126,13 @@ TRIALS = (
         POLICY,
         12,
         (
-            Paced("errors-paired", "harm", _harm("errors-paired", _both(0.1, 0.001)), 1.7),
-            Paced("errors-absolute", "harm", _harm("errors-absolute", (0.1, 0.9), 0.05), 1.7),
-            Paced("p95-limit", "harm", _harm("p95-limit", _over(80.0, 100.0), 0.05), 1.75),
-            Paced("frozen-p95", "harm", _harm("frozen-p95", _frozen(2.0, FLOOR)), 1.75),
-            Paced("accuracy-absolute", "harm", _harm("accuracy-absolute", (0.22, 0.78), 0.15), 1.7),
-            Paced("accuracy-paired", "harm", _harm("accuracy-paired", (0.12, 0.02, 0.86)), 1.7),
+            Paced("errors-paired", "harm", harm("errors-paired", both(0.1, 0.001)), 1.7),
+            Paced("errors-absolute", "harm", harm("errors-absolute", (0.1, 0.9), 0.05), 1.7),
+            Paced("p95-limit", "harm", harm("p95-limit", over(80.0, 100.0), 0.05), 1.75),
+            Paced("frozen-p95", "harm", harm("frozen-p95", frozen(2.0, FLOOR)), 1.75),
+            Paced("accuracy-absolute", "harm", harm("accuracy-absolute", (0.22, 0.78), 0.15), 1.7),
+            Paced("accuracy-paired", "harm", harm("accuracy-paired", (0.12, 0.02, 0.86)), 1.7),
+            Said("prediction-shift", "INCONCLUSIVE"),
         ),
     ),
     Trial(
@@ -178,17 +140,23 @@ TRIALS = (
         POLICY,
         10,
         (
-            Paced("errors-paired", "safety", _safety(_both(0.00005, 0.0005), 0.001), 1.7),
-            Paced("errors-absolute", "safety", _safety((0.00005, 0.99995), 0.001), 1.7),
-            Paced("p95-limit", "safety", _safety(_over(40.0, 100.0), 0.05), 1.7),
-            Paced("frozen-p95", "safety", _safety(_frozen(1.0, 1.25), 0.0), 1.7),
-            Paced("accuracy-absolute", "safety", _safety((0.05, 0.95), 0.15), 1.7),
-            Paced("accuracy-paired", "safety", _safety((0.01, 0.03, 0.96), 0.01), 1.7),
+            Paced("errors-paired", "safety", safety(both(0.00005, 0.0005), 0.001), 1.7),
+            Paced("errors-absolute", "safety", safety((0.00005, 0.99995), 0.001), 1.7),
+            Paced("p95-limit", "safety", safety(over(40.0, 100.0), 0.05), 1.7),
+            Paced("frozen-p95", "safety", safety(frozen(1.0, 1.25), 0.0), 1.7),
+            Paced("accuracy-absolute", "safety", safety((0.05, 0.95), 0.15), 1.7),
+            Paced("accuracy-paired", "safety", safety((0.01, 0.03, 0.96), 0.01), 1.7),
             Rare("errors-late-paired", "harm", 1),
             Rare("errors-late-absolute", "harm", 1),
             Rare("gross-frozen-p95", "harm", 1),
             Said("coverage", "PASS"),
             Said("sample-integrity", "PASS"),
+            Said("sample-ratio", "PASS"),
+            Said("unlabelled-share", "PASS"),
+            Said("latency-mean", "PASS"),
+            Paced("frozen-p99", "safety", safety(tail(1.0, 1.25), 0.0), 1.7),
+            Paced("accuracy-superior", "safety", safety((0.01, 0.03, 0.96), -0.01), 1.7),
+            Paced("prediction-shift", "harm", shifted(0.01, 0.03), 1.7),
         ),
     ),
     Trial(
@@ -205,9 +173,21 @@ TRIALS = (
             Rare("accuracy-absolute", "harm", 1),
             Rare("accuracy-absolute", "safety", 2),
             Rare("accuracy-paired", "harm", 1),
+            Rare("loss-paired", "harm", 1),
+            Paced("loss-paired", "safety", safety((0.025, 0.025, 0.95), 0.01), 1.9),
+            Rare("prediction-shift", "harm", 2),
         ),
     ),
-    Trial(LIMIT, POLICY, 8, (Rare("p95-limit", "harm", 1), Rare("p95-limit", "safety", 2))),
+    Trial(
+        LIMIT,
+        POLICY,
+        8,
+        (
+            Rare("p95-limit", "harm", 1),
+            Rare("p95-limit", "safety", 2),
+            Paced("loss-paired", "harm", harm("loss-paired", (0.045, 0.025, 0.93)), 1.9),
+        ),
+    ),
     Trial(
         MARGIN,
         POLICY,
@@ -216,32 +196,96 @@ TRIALS = (
             Rare("errors-paired", "safety", 2),
             Rare("frozen-p95", "safety", 2),
             Rare("accuracy-paired", "safety", 2),
+            Rare("loss-paired", "safety", 2),
+            Paced("prediction-shift", "harm", shifted(0.035, 0.025), 2.0),
         ),
     ),
-    Trial(GROSS, POLICY, 6, (Rare("gross-frozen-p95", "harm", 1),)),
+    Trial(
+        GROSS,
+        POLICY,
+        6,
+        (Rare("gross-frozen-p95", "harm", 1), Rare("accuracy-superior", "safety", 2)),
+    ),
     Trial(
         LATE,
         POLICY,
         8,
         (
             Paced(
-                "errors-late-paired", "harm", _late("errors-late-paired", _both(0.12, 0.001)), 2.0
+                "errors-late-paired", "harm", late("errors-late-paired", both(0.12, 0.001)), 2.0
             ),
             Paced(
                 "errors-late-absolute",
                 "harm",
-                _late("errors-late-absolute", (0.12, 0.88), 0.05),
+                late("errors-late-absolute", (0.12, 0.88), 0.05),
                 2.0,
             ),
-            Paced("gross-frozen-p95", "harm", _late("gross-frozen-p95", _frozen(2.0, 1.5)), 2.5),
+            Paced("gross-frozen-p95", "harm", late("gross-frozen-p95", frozen(2.0, 1.5)), 2.5),
         ),
     ),
-    Trial(DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0),)),
+    Trial(
+        DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0), Rare("disagreement", "safety", 1))
+    ),
+    Trial(
+        ALLOWED,
+        SLOW,
+        8,
+        (
+            Rare("frozen-p99", "harm", 1),
+            Rare("latency-thresholds", "harm", 1),
+            Rare("latency-mean", "harm", 1),
+            Rare("p95-ratio", "harm", 1),
+            Paced("disagreement", "safety", safety((0.001, 0.999), 0.01), 1.7),
+        ),
+    ),
+    Trial(
+        SLOWER,
+        SLOW,
+        6,
+        (
+            Paced("latency-thresholds", "harm", any_threshold(1.02), 2.0),
+            Paced("latency-mean", "harm", on_average(1.02), 2.0),
+        ),
+    ),
+    Trial(
+        SLOWER_YET,
+        SLOW,
+        6,
+        (
+            Paced("p95-ratio", "harm", reference("p95-ratio", "x1.05", RATIO_LEVEL, 5, 100_000), 2.2),
+            Paced("frozen-p99", "harm", harm("frozen-p99", tail(1.05, 1.0)), 2.0),
+        ),
+    ),
+    Trial(
+        WITHIN,
+        SLOW,
+        6,
+        (Paced("p95-ratio", "safety", reference("p95-ratio", "x1.05", 0.05, 5, 100_000), 2.2),),
+    ),
+    Trial(
+        JUST_MISSED,
+        SLOW,
+        8,
+        (
+            Rare("frozen-p99", "safety", 2),
+            Rare("latency-mean", "safety", 2),
+            Rare("p95-ratio", "safety", 2),
+        ),
+    ),
     Trial(
         BROKEN,
         POLICY,
         1,
-        (Said("coverage", "INCONCLUSIVE"), Said("sample-integrity", "INCONCLUSIVE")),
+        (
+            Said("coverage", "INCONCLUSIVE"),
+            Said("sample-integrity", "INCONCLUSIVE"),
+            Said("sample-ratio", "INCONCLUSIVE"),
+        ),
     ),
-    Trial(UNSENT, POLICY, 1, (Said("coverage", "INCONCLUSIVE"),)),
+    Trial(UNSENT, POLICY, 1, (Said("coverage", "INCONCLUSIVE"), Said("sample-ratio", "PASS"))),
+    Trial(ONE_SIDED, POLICY, 1, (Said("sample-ratio", "INCONCLUSIVE"),)),
+    Trial(TIMED_OUT, POLICY, 1, (Said("sample-ratio", "PASS"),)),
+    Trial(SOME_LABELS, POLICY, 1, (Said("unlabelled-share", "PASS"),)),
+    Trial(FEW_LABELS, POLICY, 1, (Said("unlabelled-share", "INCONCLUSIVE"),)),
+    Trial(WRONG_UNLABELLED, POLICY, 1, (Said("unlabelled-share", "INCONCLUSIVE"),)),
 )

@@ -46,7 +46,8 @@ class World:
 
     `wrong` is the share wrong on the candidate alone, on the baseline alone, on both; `onset` the
     second at which `errors` turn into `errors_after` and `ratio` begins to hold; `slow` the share
-    of requests made slower and its factor, a negative share being that of the slowest.
+    of requests made slower and its factor, a negative share being that of the slowest;
+    `unlabelled_wrong` the share without a label of what the candidate answers wrongly.
     """
 
     name: str
@@ -61,6 +62,8 @@ class World:
     median_ms: float = 40.0
     wrong: tuple[float, float, float] = (0.025, 0.025, 0.075)
     unlabelled: float = 0.0
+    unlabelled_wrong: float = 0.0
+    texts: bool = False
     drift: Drift | None = None
     load: float = 0.0
     timeouts: float = 0.0
@@ -97,7 +100,8 @@ class World:
             candidate_prediction=np.where(answered, candidate, np.nan),
             label=label,
             labelled_us=np.where(np.isnan(label), NO_TIME, arrived + LABEL_DELAY_US),
-            numbers=True,
+            numbers=not self.texts,
+            classes=("right", "wrong") if self.texts else (),
             segment=pl.Series("segment", [None] * n, dtype=pl.String),
             metadata=metadata_of({}),
             watermark_us=START_US + int(end * 1e6),
@@ -139,10 +143,13 @@ class World:
         candidate = kind < only_candidate
         baseline = (kind >= only_candidate) & (kind < only_candidate + only_baseline)
         together = kind >= 1 - both
-        label = np.where(rng.random(n) < self.unlabelled, np.nan, RIGHT)
+        lost = rng.random(n)
+        missing = lost < np.where(candidate | together, self.unlabelled_wrong, 0.0)
+        label = np.where(missing | (lost < self.unlabelled), np.nan, RIGHT)
+        wrong = 2.0 if self.texts else WRONG
         return (
-            np.where(baseline | together, WRONG, RIGHT),
-            np.where(candidate | together, WRONG, RIGHT),
+            np.where(baseline | together, wrong, RIGHT),
+            np.where(candidate | together, wrong, RIGHT),
             label,
         )
 
@@ -151,6 +158,7 @@ SLOWEST = {0.03: 1.8808, 0.05: 1.6449}
 """Normal quantiles above which the slowest shares lie; a negative share of `slow` means these."""
 P95 = float(np.exp(1.6449 * SPREAD))
 """The p95 of latency over its median."""
+P99 = float(np.exp(2.3263 * SPREAD))
 
 NULLS = (
     World("independent"),
