@@ -15,6 +15,7 @@ from analysis import JudgePolicy, parse_policy
 from benchmarks.calibration import information
 from benchmarks.hosts import COMMON, OWN, frozen_truth
 from benchmarks.judges.worlds import P95, P99, SPREAD, World
+from benchmarks.latencies import reference
 
 ALPHA = 0.05
 REFERENCE = 1_000
@@ -49,8 +50,8 @@ def _steady(median_ms: float) -> JudgePolicy:
 POLICY = _steady(40.0)
 SLOW = _steady(SLOW_MS)
 GUARDED = parse_policy(f"[latency]\nbaseline_p95_ms = {PAST_MS}\n")
-FLOOR = 1 + 10 / PAST_MS
-"""The ratio at which the floor of 10 ms is reached."""
+FLOOR, FLOOR_P99 = 1 + 10 / PAST_MS, 1 + 10 / (40.0 * P99)
+"""The ratios at which the floor of 10 ms is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def frozen(ratio: float, harm_ratio: float) -> tuple[float, ...]:
 
 
 def tail(ratio: float, harm_ratio: float, normal: float = 2.3263) -> tuple[float, float, float]:
-    """Kinds of pairs over a quantile of the baseline, by default its p99; a shared part as usual."""
+    """Kinds of pairs over a quantile of the baseline, by default its p99."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     share, limit = weights / weights.sum(), normal * SPREAD
     baseline = ndtr((COMMON * nodes - limit) / OWN)
@@ -153,6 +154,11 @@ def on_average(ratio: float) -> float:
     stakes = np.linspace(0.005, 0.995, 199)[:, None]
     best = (np.log1p(stakes * payoff) @ (weights / weights.sum())).max()
     return log(1 / (ALPHA * POLICY.gates["latency-mean"].weight)) / float(best)
+
+
+def ratio_bound(level: float) -> float:
+    """The best bet on p95s 5 % apart, at the bin where even that grows least."""
+    return reference("p95-ratio", "x1.05", level, 5, 100_000)
 
 
 def shifted(b: float, c: float) -> float:

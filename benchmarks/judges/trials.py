@@ -1,7 +1,9 @@
 """What every gate claims, and the worlds in which it is tried; one world serves many gates."""
 
 from benchmarks.judges.bounds import (
+    ALPHA,
     FLOOR,
+    FLOOR_P99,
     GUARDED,
     POLICY,
     SLOW,
@@ -17,12 +19,12 @@ from benchmarks.judges.bounds import (
     late,
     on_average,
     over,
+    ratio_bound,
     safety,
     shifted,
     tail,
 )
 from benchmarks.judges.worlds import P95, Drift, World
-from benchmarks.latencies import reference
 
 HARMED = World(
     "everything is worse",
@@ -118,7 +120,7 @@ SLOWER = _slow("2 % slower than is allowed", 1.1 * 1.02)
 SLOWER_YET = _slow("5 % slower than is allowed", 1.1 * 1.05)
 WITHIN = _slow("5 % within the margin", 1.25 / 1.05)
 JUST_MISSED = _slow("latency just misses its margin", 1.25)
-RATIO_LEVEL = 0.05 * POLICY.gates["p95-ratio"].weight
+RATIO_LEVEL = ALPHA * POLICY.gates["p95-ratio"].weight
 
 TRIALS = (
     Trial(
@@ -132,6 +134,7 @@ TRIALS = (
             Paced("frozen-p95", "harm", harm("frozen-p95", frozen(2.0, FLOOR)), 1.75),
             Paced("accuracy-absolute", "harm", harm("accuracy-absolute", (0.22, 0.78), 0.15), 1.7),
             Paced("accuracy-paired", "harm", harm("accuracy-paired", (0.12, 0.02, 0.86)), 1.7),
+            Paced("frozen-p99", "harm", harm("frozen-p99", tail(2.0, FLOOR_P99)), 1.75),
             Said("prediction-shift", "INCONCLUSIVE"),
         ),
     ),
@@ -156,7 +159,7 @@ TRIALS = (
             Said("latency-mean", "PASS"),
             Paced("frozen-p99", "safety", safety(tail(1.0, 1.25), 0.0), 1.7),
             Paced("accuracy-superior", "safety", safety((0.01, 0.03, 0.96), -0.01), 1.7),
-            Paced("prediction-shift", "harm", shifted(0.01, 0.03), 1.7),
+            Paced("prediction-shift", "harm", shifted(0.01, 0.03), 2.0),
         ),
     ),
     Trial(
@@ -211,9 +214,7 @@ TRIALS = (
         POLICY,
         8,
         (
-            Paced(
-                "errors-late-paired", "harm", late("errors-late-paired", both(0.12, 0.001)), 2.0
-            ),
+            Paced("errors-late-paired", "harm", late("errors-late-paired", both(0.12, 0.001)), 2.0),
             Paced(
                 "errors-late-absolute",
                 "harm",
@@ -223,9 +224,7 @@ TRIALS = (
             Paced("gross-frozen-p95", "harm", late("gross-frozen-p95", frozen(2.0, 1.5)), 2.5),
         ),
     ),
-    Trial(
-        DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0), Rare("disagreement", "safety", 1))
-    ),
+    Trial(DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0), Rare("disagreement", "safety", 1))),
     Trial(
         ALLOWED,
         SLOW,
@@ -244,24 +243,11 @@ TRIALS = (
         6,
         (
             Paced("latency-thresholds", "harm", any_threshold(1.02), 2.0),
-            Paced("latency-mean", "harm", on_average(1.02), 2.0),
+            Paced("latency-mean", "harm", on_average(1.02), 2.4),
         ),
     ),
-    Trial(
-        SLOWER_YET,
-        SLOW,
-        6,
-        (
-            Paced("p95-ratio", "harm", reference("p95-ratio", "x1.05", RATIO_LEVEL, 5, 100_000), 2.2),
-            Paced("frozen-p99", "harm", harm("frozen-p99", tail(1.05, 1.0)), 2.0),
-        ),
-    ),
-    Trial(
-        WITHIN,
-        SLOW,
-        6,
-        (Paced("p95-ratio", "safety", reference("p95-ratio", "x1.05", 0.05, 5, 100_000), 2.2),),
-    ),
+    Trial(SLOWER_YET, SLOW, 6, (Paced("p95-ratio", "harm", ratio_bound(RATIO_LEVEL), 3.2),)),
+    Trial(WITHIN, SLOW, 6, (Paced("p95-ratio", "safety", ratio_bound(ALPHA), 4.6),)),
     Trial(
         JUST_MISSED,
         SLOW,

@@ -1,0 +1,298 @@
+"""Errors to plant into the formulas of the gates, each of which some claim must notice."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """An error: what it is, the module it is in, the text that it replaces and what by."""
+
+    gate: str
+    what: str
+    module: str
+    old: str
+    new: str
+
+
+PLANTED = (
+    Planted(
+        "errors-paired",
+        "sides swapped",
+        "sides.py",
+        "return candidate & ~baseline, baseline & ~candidate",
+        "return baseline & ~candidate, candidate & ~baseline",
+    ),
+    Planted(
+        "errors-paired",
+        "concordant pairs count as harm",
+        "sides.py",
+        "return candidate & ~baseline, baseline & ~candidate",
+        "return candidate, baseline & ~candidate",
+    ),
+    Planted(
+        "errors-paired",
+        "safety not mirrored",
+        "paired.py",
+        "return gains[[1, 0, 2]]",
+        "return gains",
+    ),
+    Planted(
+        "errors-paired",
+        "no cost of a pair against the margin",
+        "paired.py",
+        "np.log1p(-stakes * delta),",
+        "np.zeros(len(stakes)),",
+    ),
+    Planted(
+        "errors-paired",
+        "weights of the bets not shared out",
+        "bets.py",
+        "return Bets(gains, np.full(number, -log(number)))",
+        "return Bets(gains, np.zeros(number))",
+    ),
+    Planted(
+        "errors-paired",
+        "the whole budget for each gate",
+        "policy.py",
+        "return self.alpha_rollback * gate.weight",
+        "return self.alpha_rollback",
+    ),
+    Planted(
+        "errors-absolute",
+        "likelihood ratio of good pairs forgotten",
+        "rates.py",
+        "np.log((1 - rates) / (1 - limit))",
+        "np.zeros(len(rates))",
+    ),
+    Planted(
+        "errors-absolute",
+        "tolerance and margin swapped",
+        "course.py",
+        "tolerance, margin = limits",
+        "margin, tolerance = limits",
+    ),
+    Planted(
+        "errors-late-paired",
+        "no price of an unknown onset",
+        "late.py",
+        "path = bets.mixture(wealth) - log(int(horizon))",
+        "path = bets.mixture(wealth)",
+    ),
+    Planted(
+        "errors-late-paired",
+        "only one start, at the beginning",
+        "late.py",
+        "where=blocks.starts > 0)",
+        "where=np.arange(len(blocks.starts)) < 1)",
+    ),
+    Planted(
+        "errors-late-absolute",
+        "limit ten times as strict",
+        "error_gates.py",
+        "late_rate_bets(absolute.tolerance or 0.0)",
+        "late_rate_bets(0.1 * (absolute.tolerance or 0.0))",
+    ),
+    Planted(
+        "p95-limit",
+        "half the limit",
+        "sides.py",
+        "late | (known & (pairs.candidate_latency_ms > candidate_ms))",
+        "late | (known & (pairs.candidate_latency_ms > candidate_ms / 2))",
+    ),
+    Planted(
+        "p95-limit",
+        "odds for the harm from below the limit",
+        "rates.py",
+        "return _ratio_bets(_with_odds(limit, ODDS_RATIOS), limit)",
+        "return _ratio_bets(_with_odds(0.8 * limit, ODDS_RATIOS), 0.8 * limit)",
+    ),
+    Planted(
+        "frozen-p95",
+        "no floor",
+        "latency_gates.py",
+        "return max(frozen_ms * (1 + ratio), least)",
+        "return max(frozen_ms, 0.0 * least)",
+    ),
+    Planted(
+        "frozen-p95",
+        "margin doubled",
+        "latency_gates.py",
+        "max(frozen_ms * (1 + margin), least)",
+        "max(frozen_ms * (1 + 2 * margin), least)",
+    ),
+    Planted(
+        "frozen-p95",
+        "the guard is always open",
+        "drift.py",
+        "passed = (number >= needed) & (dispersion <= allowed)",
+        "passed = number >= 1",
+    ),
+    Planted(
+        "gross-frozen-p95",
+        "any difference is gross",
+        "latency_gates.py",
+        'ratio = max(gate.tolerance or 0.0, gate.limits.get("floor", 0.0))',
+        'ratio = gate.limits.get("floor", 0.0)',
+    ),
+    Planted(
+        "accuracy-absolute",
+        "margin against the wrong share",
+        "accuracy_gates.py",
+        "(1 - tolerance, 1 - margin),",
+        "(1 - tolerance, margin),",
+    ),
+    Planted(
+        "accuracy-absolute",
+        "floor taken for the share of wrong answers allowed",
+        "accuracy_gates.py",
+        "(1 - tolerance, 1 - margin),",
+        "(tolerance, 1 - margin),",
+    ),
+    Planted(
+        "accuracy-paired",
+        "margin taken for no margin",
+        "course.py",
+        "safety = follow(paired.safety_bets(claims[1]), sides.safety()",
+        "safety = follow(paired.safety_bets(3 * claims[1]), sides.safety()",
+    ),
+    Planted(
+        "accuracy-paired",
+        "the candidate is judged by the baseline's answer",
+        "sides.py",
+        "candidate = in_time & sent & ~_right(pairs.candidate_prediction, pairs, rule)",
+        "candidate = in_time & sent & ~_right(pairs.baseline_prediction, pairs, rule)",
+    ),
+    Planted(
+        "coverage",
+        "lost copies are answered",
+        "record_gates.py",
+        "answered = (pairs.outcome == ANSWERED).cumsum()",
+        "answered = (pairs.outcome != NOT_SENT).cumsum()",
+    ),
+    Planted(
+        "coverage",
+        "copies never sent do not count",
+        "record_gates.py",
+        "standing = (answered >= least * seen) & (unsent <= most * seen)",
+        "standing = answered >= least * seen",
+    ),
+    Planted(
+        "sample-integrity",
+        "a missing status is no gap",
+        "record_gates.py",
+        "unusable = (pairs.baseline_status == 0) | np.isnan(pairs.baseline_latency_ms)",
+        "unusable = np.isnan(pairs.baseline_latency_ms)",
+    ),
+    Planted(
+        "frozen-p99",
+        "the past p95 taken for the p99",
+        "latency_gates.py",
+        'return _past(record, "p99", P99, record.policy.baseline_p99_ms)',
+        'return _past(record, "p99", P99, record.policy.baseline_p95_ms)',
+    ),
+    Planted(
+        "latency-thresholds",
+        "weights of the thresholds not shared out",
+        "thresholds.py",
+        "np.log(np.exp(wealth - peak).mean(axis=0))",
+        "np.log(np.exp(wealth - peak).sum(axis=0))",
+    ),
+    Planted(
+        "latency-thresholds",
+        "only the floor in milliseconds is allowed",
+        "latency_arms.py",
+        "np.minimum(own / (1 + ratio), own - floor_ms)",
+        "own - floor_ms",
+    ),
+    Planted(
+        "latency-mean",
+        "safety not mirrored",
+        "payoffs.py",
+        "return even(_gains(STAKES / (1 + max(-margin, 0.0)), -margin)[::-1])",
+        "return even(_gains(STAKES / (1 + max(-margin, 0.0)), -margin))",
+    ),
+    Planted(
+        "p95-ratio",
+        "the candidate pays half the price of a pair",
+        "quantile_bets.py",
+        "np.stack([L2 * (u - Q) + L1 * (Q - v)",
+        "np.stack([L2 * (u - Q / 2) + L1 * (Q - v)",
+    ),
+    Planted(
+        "p95-ratio",
+        "safety is harm",
+        "latency_ratio.py",
+        "follow_quantiles(safe.baseline, safe.candidate,",
+        "follow_quantiles(safe.candidate, safe.baseline,",
+    ),
+    Planted(
+        "p95-ratio",
+        "safety without its margin",
+        "latency_ratio.py",
+        "safe = harm_arms(pairs, gate), safety_arms(pairs, gate)",
+        "safe = harm_arms(pairs, gate), bare_arms(pairs)",
+    ),
+    Planted(
+        "accuracy-superior",
+        "better is no worse",
+        "answer_gates.py",
+        "least = -(gate.margin or 0.0)",
+        "least = gate.margin or 0.0",
+    ),
+    Planted(
+        "loss-paired",
+        "the candidate is compared with itself",
+        "losses.py",
+        "lost -= _loss(pairs.baseline_prediction, pairs.label, gate)",
+        "lost -= _loss(pairs.candidate_prediction, pairs.label, gate)",
+    ),
+    Planted(
+        "loss-paired",
+        "no cost of a pair against the margin",
+        "payoffs.py",
+        "np.log1p(stakes * (VALUES[:, None] - delta))",
+        "np.log1p(stakes * VALUES[:, None] + 0.0 * delta)",
+    ),
+    Planted(
+        "disagreement",
+        "margin doubled",
+        "answer_gates.py",
+        "follow(rates.safety_bets(margin), [different]",
+        "follow(rates.safety_bets(2 * margin), [different]",
+    ),
+    Planted(
+        "prediction-shift",
+        "only more is a shift",
+        "shift.py",
+        "np.logaddexp(bets.path(counts), bets.path(swapped)) - log(2)",
+        "bets.path(counts) + 0.0 * bets.path(swapped) - log(1)",
+    ),
+    Planted(
+        "sample-ratio",
+        "only rows too many are off",
+        "record_gates.py",
+        "(np.abs(own - other) <= most * other)",
+        "(own - other <= most * other)",
+    ),
+    Planted(
+        "sample-ratio",
+        "a timeout is no row",
+        "record_gates.py",
+        "own: Integers = (pairs.outcome != NOT_SENT).cumsum()",
+        "own: Integers = (pairs.outcome == ANSWERED).cumsum()",
+    ),
+    Planted(
+        "unlabelled-share",
+        "all classes in one",
+        "label_gates.py",
+        "code = np.nan_to_num(values[:m]) if told else 1",
+        "code = 1",
+    ),
+    Planted(
+        "unlabelled-share",
+        "classes that are too small pass for all",
+        "label_gates.py",
+        "return np.where(n >= least,",
+        "return np.where(n < least,",
+    ),
+)
