@@ -17,7 +17,7 @@ from analysis.judging import judge_pairs
 from analysis.pairs import Pairs
 from analysis.sides import error_sides, over_limit_sides
 from benchmarks.calibration import information, wilson_upper
-from benchmarks.judges.worlds import HARMS, NULLS, P95, WRONG, World
+from benchmarks.judges.worlds import HARMS, NULLS, P95, P99, WRONG, World
 from rivals import PROMOTE, RIVALS, ROLLBACK, evidence_of
 
 Row = dict[str, object]
@@ -29,7 +29,19 @@ STRICT = parse_policy(
     [gates.frozen-p95]
     floor = 0
     floor_ms = 0
+    [gates.frozen-p99]
+    floor = 0
+    floor_ms = 0
     [gates.gross-frozen-p95]
+    floor_ms = 0
+    [gates.latency-thresholds]
+    floor = 0
+    floor_ms = 0
+    [gates.latency-mean]
+    floor = 0
+    floor_ms = 0
+    [gates.p95-ratio]
+    floor = 0
     floor_ms = 0
     """
 )
@@ -121,7 +133,11 @@ def _played(world: World, reps: int, seed: int, null: bool) -> dict[str, Tally]:
             if policy is STRICT and null and rep % 4:
                 continue
             if policy is STRICT:
-                policy = replace(policy, baseline_p95_ms=world.median_ms * P95)
+                policy = replace(
+                    policy,
+                    baseline_p95_ms=world.median_ms * P95,
+                    baseline_p99_ms=world.median_ms * P99,
+                )
             verdict = judge_pairs(pairs, policy, False)
             at = verdict.decided_at
             tallies[name].add(verdict.decision, at.pair if at else None, onset, len(pairs))
@@ -169,7 +185,10 @@ _bounds: dict[tuple[str, str], float] = {}
 
 
 def bound_of(world: World, policy: JudgePolicy) -> float:
-    """log(1/level)/KL of the gate that can know soonest, each at its own level and tolerance."""
+    """log(1/level)/KL of the gate that can know soonest, each at its own level and tolerance.
+
+    Not of those that look at the whole distribution, which may be sooner.
+    """
     key = (world.name, policy.digest)
     if key not in _bounds:
         after = replace(
@@ -186,10 +205,14 @@ def _bound(pairs: Pairs, world: World, policy: JudgePolicy) -> float:
     harm_ms = max(frozen * (1 + floor["floor"]), frozen + floor["floor_ms"])
     limit_ms = gates["p95-limit"].limits["limit_ms"]
     over = over_limit_sides(pairs, harm_ms, frozen).harm()
+    frozen_p99 = world.median_ms * P99
+    floor_p99 = gates["frozen-p99"].limits
+    harm_p99 = max(frozen_p99 * (1 + floor_p99["floor"]), frozen_p99 + floor_p99["floor_ms"])
     wrong = pairs.candidate_prediction == WRONG, pairs.baseline_prediction == WRONG
     paired = {
         "errors-paired": error_sides(pairs, policy.timeout).harm(),
         "frozen-p95": over,
+        "frozen-p99": over_limit_sides(pairs, harm_p99, frozen_p99).harm(),
         "accuracy-paired": (wrong[0] & ~wrong[1], wrong[1] & ~wrong[0]),
     }
     rates = {
