@@ -7,6 +7,7 @@ hundred of them take minutes, not an hour. One server per version, for the same 
 """
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ class Undone:
     client: float
     late_failures: int
     runbook: float
+    load: float
 
 
 def rows(full: bool) -> list[dict[str, Any]]:
@@ -91,6 +93,7 @@ def _row(name: str, several: list[Undone]) -> dict[str, Any]:
         "harm began to traffic moved": spread([one.harm for one in several]),
         "by the runbook's own rule": f"{min(one.runbook for one in several):.0f} s or more",
         "failed later": sum(one.late_failures for one in several),
+        "waiting for a core": f"{max(one.load for one in several):.0f} at most",
     }
 
 
@@ -118,6 +121,7 @@ def _undo(here: SmallSite, client: Client, switch: Path, said: str) -> Undone:
         client=client.latest[TURNING] - sufficed,
         late_failures=sum(failure.at > at + 1 for failure in client.failures),
         runbook=_by_the_runbook(last.policy_text),
+        load=os.getloadavg()[0],
     )
     print(f"{said}: {undone} {last.reason}", file=sys.stderr, flush=True)
     return undone
