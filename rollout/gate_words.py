@@ -1,6 +1,6 @@
 """A gate as the live view names it: what it holds against what, and what is so now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import floor
 from typing import Any
@@ -71,12 +71,20 @@ def now(gate: Gate, unit: str, beside: Beside) -> str:
     if value is None:
         return "no data yet"
     if unit == "loss":
-        return f"{value:+.3f}" if low is None else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+        return f"{value:+.3f}{_between(low, high, '{:+.3f}'.format)}"
     if unit != "share":
-        text = f"{_points(value)} {'%' if unit == 'ratio' else 'pp'}"
-        return text if low is None else f"{text} ({_points(low)} to {_points(high)})"
-    text = f"{_percent(value)} %"
-    return text if low is None else f"{text} ({_percent(low)} to {_percent(high)})"
+        sign = "%" if unit == "ratio" else "pp"
+        return f"{_points(value)} {sign}{_between(low, high, _points)}"
+    return f"{_percent(value)} %{_between(low, high, _percent)}"
+
+
+def _between(low: float | None, high: float | None, words: Callable[[float], str]) -> str:
+    """An interval in brackets, without an end that is not known yet."""
+    if low is not None and high is not None:
+        return f" ({words(low)} to {words(high)})"
+    if low is not None:
+        return f" (from {words(low)})"
+    return f" (up to {words(high)})" if high is not None else ""
 
 
 def _percent(fraction: float) -> str:

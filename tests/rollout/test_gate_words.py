@@ -105,6 +105,20 @@ def test_what_is_so_now(given_gate: dict[str, Any], unit: str, text: str) -> Non
     assert now(given_gate, unit, BESIDE) == text
 
 
+@pytest.mark.parametrize(
+    ("unit", "changes", "text"),
+    [
+        ("ratio", {"high": None}, "+89.1 % (from +87.9)"),
+        (DIFFERENCE, {"low": None}, "+89.1 pp (up to +90.2)"),
+        ("loss", {"low": None, "high": None}, "+0.891"),
+    ],
+    ids=["no upper end yet", "no lower end yet", "neither"],
+)
+def test_an_interval_may_be_open(unit: str, changes: dict[str, None], text: str) -> None:
+    """Few pairs bound a ratio on one side alone; that ends no look."""
+    assert now(gate("p95-ratio", **changes), unit, BESIDE) == text
+
+
 def test_latency_gates_before_anything_was_measured() -> None:
     """Without a measured p95 they say the share, or that there is none."""
     assert now(gate("frozen-p95", estimate=None), DIFFERENCE, UNMEASURED) == "no data yet"
