@@ -65,7 +65,9 @@ def now(gate: Gate, unit: str, beside: Beside) -> str:
     baseline, candidate = beside.baseline_p95_ms, beside.candidate_p95_ms
     value, low, high = gate["estimate"], gate["low"], gate["high"]
     if gate["name"] == "p95-limit" and candidate is not None and high is not None:
-        return f"{_time(candidate)} ({_percent(value)} to {_percent(high)} % over)"
+        # Four digits twice would not fit beside a time.
+        least, most = (share if share == 1 else min(share, 0.999) for share in (value, high))
+        return f"{_time(candidate)} ({_percent(least)} to {_percent(most)} % over)"
     if gate["name"] == "frozen-p95" and candidate is not None and baseline is not None:
         return f"{_time(candidate)}, champion {_time(baseline)}"
     if value is None:

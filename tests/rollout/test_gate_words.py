@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rollout.gate_words import Beside, label, now
@@ -130,6 +130,7 @@ DIFFERENCES = st.floats(-1, 1)
 TIMES = st.floats(0.01, 90_000)
 
 
+@example("p95-limit", 0.9996, 0.0, 0.9996, 999.0)
 @given(st.sampled_from(sorted(PACKAGED)), SHARES, SHARES, SHARES, TIMES)
 def test_shares_fit_their_column(
     name: str, value: float, low: float, high: float, p95: float
