@@ -38,8 +38,13 @@ VERBS = {
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
 
-
 VERSIONED = ("register-model", "deploy-model")
+NOT_BUILT = {
+    *("validate", "backup-config", "restore-config", "deploy", "rollback", "report"),
+    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline", "diagnose"),
+    *("maintenance", "backup-database", "restore-database", "calibrate"),
+}
+"""Verbs of the runbook that are not there yet."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -177,6 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def answer(given: Sequence[str]) -> tuple[int, Report, str]:
     """Run one verb: its exit code, its report and its text; errors are raised."""
+    if given and given[0] in NOT_BUILT:
+        raise bad_input(
+            f"pincex {given[0]} is not built yet", "RUNBOOK.md, Not built yet: what to do till then"
+        )
     options = parser().parse_args(given)
     options.json = "--json" in given
     options.site = getattr(options, "site", os.environ.get("PINCEX_SITE", "local"))

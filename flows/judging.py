@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.comparing import compared, table_of
+from flows.policies import policy_file
 from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
 
@@ -36,18 +37,6 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         write_report(Path(options.report), verdict, pairs, text)
         said += f"\nreport {options.report}"
     return CODES[str(verdict.verdict)], report, said
-
-
-def policy_file(path: Path) -> str:
-    """The text of a policy; what cannot be read is bad input."""
-    if not path.is_file():
-        raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error
-    except OSError as error:
-        raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
 
 
 def _read(options: argparse.Namespace) -> set[Path]:

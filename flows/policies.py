@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from analysis import BadInput
 from flows.refusal import bad_input
 from flows.site import Site
 from rollout.policy import default_policy_text, parse
@@ -12,11 +13,20 @@ def policy_text(here: Site, given: str | None) -> str:
     path = here.home.path / "policy.toml" if given is None else Path(given)
     if given is None and not path.exists():
         return default_policy_text()
+    return policy_file(path)
+
+
+def policy_file(path: Path) -> str:
+    """The text of a policy that can be held to; what cannot is bad input, and names the file."""
     if not path.is_file():
         raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise bad_input(f"{path} cannot be read: {error}", "a policy is UTF-8 TOML") from error
-    parse(text)
+        parse(text)
+    except UnicodeDecodeError as error:
+        raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error
+    except OSError as error:
+        raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
+    except BadInput as error:
+        raise bad_input(f"{path}: {error.message}", error.hint) from error
     return text

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import polars as pl
 
 from analysis import Outcome, judge
+from cluster.local.envoy_words import PATIENCE
 from flows.site import Site
 from models.loading import example
 from rollout.policy import Policy
 from rollout.state import Decision, Rollout
 from rollout.words import count
 
-PATIENCE = 5.0
 GATE = "p95-limit"
 
 

@@ -27,8 +27,9 @@ from models.http import (
 )
 from models.inputs import Inputs
 from models.labels import append_labels, parse_labels
-from models.loading import Feature, Predictor
+from models.loading import Predictor
 from models.rows import Rows, Ticket
+from models.signature import Feature
 
 THREADS = 32
 """A model that sleeps or waits holds a thread, never the loop."""

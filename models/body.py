@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from models.loading import Feature
+from models.signature import Feature
 
 LARGEST_FLOAT = 3.4e38
 """Of 32 bits; a larger one would reach the model as infinity."""

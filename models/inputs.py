@@ -8,8 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from models.loading import Feature
 from models.rows import ROTATE_AT, RowFile
+from models.signature import Feature
 
 FOLDER = "inputs"
 EVERY = 1.0

@@ -12,42 +12,12 @@ from typing import Any
 
 import numpy as np
 import orjson
-import yaml
 
 from models.errors import ModelFailure
-from models.manifest import MODEL_FILE, verify_digest
-
-# MLflow's column types and the numpy types that pass its schema enforcement.
-COLUMN_TYPES = {
-    "double": "float64",
-    "float": "float32",
-    "long": "int64",
-    "integer": "int32",
-    "boolean": "bool",
-    "string": "object",
-}
+from models.manifest import verify_digest
+from models.signature import COLUMN_TYPES, Feature, described, features_of
 
 WARM_UP_ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """An input of a model; `column_type` is MLflow's word."""
-
-    name: str
-    column_type: str
-
-    @property
-    def numeric(self) -> bool:
-        """Whether it takes a number."""
-        return self.column_type not in ("boolean", "string")
-
-    @property
-    def blank(self) -> float | str | bool:
-        """A value to warm up with where the model brings no example."""
-        if self.column_type == "string":
-            return ""
-        return False if self.column_type == "boolean" else 0.0
 
 
 class ModelCode(AbstractContextManager[None]):
@@ -105,7 +75,7 @@ def load_verified(directory: Path, manifest_sha256: str) -> Predictor:
     """Check every file, only then run the model's code, and predict once so that it is warm."""
     verify_digest(directory, manifest_sha256)
     with ModelCode(f"the model in {directory} cannot be loaded"):
-        description = _description(directory)
+        description = described(directory)
         predictor = _load(directory, description)
         _warm(predictor, _example(directory, description, predictor.features))
         return predictor
@@ -126,21 +96,14 @@ def _warm(predictor: Predictor, values: Sequence[float | str | bool]) -> None:
 def example(directory: Path) -> dict[str, float | str | bool]:
     """A request's features for this model: its own example, or blanks where it brings none."""
     with ModelCode(f"the model in {directory} cannot be read"):
-        description = _description(directory)
-        features = _features(description)
+        description = described(directory)
+        features = features_of(description)
         values = _example(directory, description, features)
         return {feature.name: value for feature, value in zip(features, values, strict=True)}
 
 
-def _description(directory: Path) -> Mapping[str, Any]:
-    description = yaml.safe_load((directory / MODEL_FILE).read_text())
-    if not isinstance(description, dict) or not isinstance(description.get("flavors"), dict):
-        raise ModelFailure(f"{MODEL_FILE} in {directory} names no flavors")
-    return description
-
-
 def _load(directory: Path, description: Mapping[str, Any]) -> Predictor:
-    features = _features(description)
+    features = features_of(description)
     flavor = description["flavors"].get("sklearn")
     if flavor is None:
         # Any other flavor goes through MLflow's own loader, which takes seconds to import.
@@ -165,17 +128,6 @@ def _load_sklearn(directory: Path, flavor: Mapping[str, Any]) -> Any:
     # Pickles of either sort are read by pickle; cloudpickle's need its module importable.
     with path.open("rb") as file:
         return importlib.import_module("pickle").load(file)
-
-
-def _features(description: Mapping[str, Any]) -> tuple[Feature, ...]:
-    signature = description.get("signature") or {}
-    columns = orjson.loads(signature.get("inputs") or "[]")
-    features = tuple(Feature(column.get("name", ""), column["type"]) for column in columns)
-    if not features or not all(f.name and f.column_type in COLUMN_TYPES for f in features):
-        raise ModelFailure(
-            f"{MODEL_FILE} has no signature with named columns; save the model with signature="
-        )
-    return features
 
 
 def _example(

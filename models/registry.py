@@ -68,7 +68,11 @@ class Registry:
         """
         model_name(name), release_name(release)
         with self._opened(source) as directory:
+            # Only here, because `status` need not wait for a YAML parser.
+            from models.signature import require_features
+
             manifest = model_manifest(directory)
+            require_features(directory)
             with suppress(Conflict):
                 self.rest.post("registered-models/create", {"name": name})
             if known := self._first(name, release):

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from cluster.local.envoy_words import COPY, MIRRORED, ROUTES_NAME, SHADOW, STATE, TYPE, Json
+from cluster.local.envoy_words import (
+    COPY,
+    MIRRORED,
+    PATIENCE,
+    ROUTES_NAME,
+    SHADOW,
+    STATE,
+    TYPE,
+    Json,
+)
 from cluster.local.route import Mirror, Route, cluster_name, copy_cluster_name, to_json
 
 # Weights are drawn from the same random number modulo 100; a million makes both independent.
@@ -71,7 +80,7 @@ def _action(component: str, route: Route, path: str) -> Json:
     return {
         "weighted_clusters": {"clusters": shares},
         "prefix_rewrite": path,
-        "timeout": "5s",
+        "timeout": f"{PATIENCE:g}s",
         "retry_policy": _retries(),
     }
 

@@ -10,6 +10,8 @@ Json = dict[str, object]
 
 TYPE = "type.googleapis.com/"
 ROUTES_NAME, STAT_PREFIX, STATE = "site", "site", "pincex"
+PATIENCE = 5.0
+"""Seconds a client waits at most for an answer through the proxy."""
 SHADOW, MIRRORED, COPY = "x-pincex-shadow", "x-pincex-mirrored", "x-pincex-copy"
 
 

@@ -39,6 +39,11 @@ REFUSED_WORDS = {
     "a judge of an unknown site": ((*JUDGE, "--site", "moon"), "there is no site 'moon'"),
     "a demo without a rate": (("demo", "--rate", "nan"), "--rate nan is no rate"),
     "a folder that is no model": (("register-model", MODEL, "v2.0.0", "."), "has no MLmodel"),
+    "a verb of the runbook that is not there yet": (("validate", "v2.0.0"), "is not built yet"),
+    "a policy of which a word is wrong": (
+        (*JUDGE, "--policy", "wrong.toml"),
+        "wrong.toml: ",
+    ),
     "a model on the web": (
         ("register-model", MODEL, "v2.0.0", "http://ann:pw@site.invalid/m"),
         "there is no directory",
@@ -51,6 +56,7 @@ def test_words_no_verb_can_use(cli: Cli, words: tuple[str, ...], said: str) -> N
     """Exit code 2, a reason, no site, and every file as it was."""
     Path("pairs.jsonl").write_bytes(GOOD_JSONL)
     Path("policy.toml").write_text("")
+    Path("wrong.toml").write_text("[gates.p96-limit]\nmargin = 0.1\n")
     ran = cli(*words, "--json")
 
     assert ran.code == 2

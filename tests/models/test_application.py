@@ -18,8 +18,9 @@ from models.application import LARGEST_REQUEST, THREADS, Application
 from models.gauges import Gauges
 from models.http import LONGEST_ID
 from models.inputs import Inputs
-from models.loading import Feature, Predictor
+from models.loading import Predictor
 from models.rows import Rows
+from models.signature import Feature
 
 FEATURES = (Feature("a", "double"), Feature("n", "long"), Feature("s", "string"))
 GOOD = {"a": 1.5, "n": 2, "s": "up"}

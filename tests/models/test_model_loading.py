@@ -12,9 +12,10 @@ from model_parts import EXAMPLE, PYTHON, model_folder, site_copy
 
 from demo.features import FEATURES
 from demo.forecasters import Ewma, Floats
-from models.errors import Damaged, ModelFailure
-from models.loading import Feature, Predictor, example, load_verified
+from models.errors import Damaged, Invalid, ModelFailure
+from models.loading import Predictor, example, load_verified
 from models.manifest import MANIFEST_NAME, canonical, digest, manifest_of
+from models.signature import Feature, require_features
 
 KINDS = ("pickle", "cloudpickle", "skops", "cloudpickle named", "pyfunc")
 SAVE = """
@@ -121,6 +122,29 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
 
     with pytest.raises(ModelFailure, match=message):
         load_verified(folder, sealed(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (described(lambda d: d.pop("signature")), "no signature with named columns; save"),
+        (described(lambda d: d.update(signature={"inputs": "{"})), "MLmodel: JSONDecodeError"),
+        (described(lambda d: d.update(signature={"inputs": '[{"name": "x"}]'})), "KeyError"),
+        (described(lambda d: d.update(signature={"inputs": "[7]"})), "AttributeError"),
+        (lambda folder: (folder / "MLmodel").write_text("{: not yaml"), "ParserError"),
+        (lambda folder: (folder / "MLmodel").write_bytes(b"\xff"), "UnicodeDecodeError"),
+    ],
+)
+def test_what_no_server_could_ask_is_not_registered(
+    tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    """The data scientist hears it when registering, not when a shadow fails."""
+    folder = model_folder(tmp_path / "model")
+    require_features(folder)
+    change(folder)
+
+    with pytest.raises(Invalid, match=message):
+        require_features(folder)
 
 
 def test_the_example_of_a_model_is_a_request(tmp_path: Path) -> None:

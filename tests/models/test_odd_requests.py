@@ -3,7 +3,7 @@
 import pytest
 
 from models.body import BadBody, read_features
-from models.loading import Feature
+from models.signature import Feature
 
 
 @pytest.mark.parametrize("number", ["1e300", "-1e300", "3.5e38"])

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from models.inputs import EVERY, Inputs, past_inputs
-from models.loading import Feature
 from models.period import read_period
+from models.signature import Feature
 
 FEATURES = (Feature("a", "double"), Feature("kind", "string"))
 
