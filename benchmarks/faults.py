@@ -68,7 +68,7 @@ def strike(here: SmallSite, client: Client, fault: str, verb: Verb) -> Struck:
         # Where `resume` brought it to its end, the same again is refused as already done.
         assert once_more.code in (*GOOD_ENDS, 1, 2, 4), once_more
     eventually(lambda: verb.settled(here, words), PATIENCE, f"{verb.name} is settled")
-    agree(here, replicas=1)
+    agree(here)
     return Struck(
         fault,
         verb.name,

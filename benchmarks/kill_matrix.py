@@ -79,7 +79,7 @@ class Matrix:
         eventually(lambda: verb.settled(site, words), PATIENCE, f"{verb.name} is settled")
         seconds = time.monotonic() - (killed or begun)
         if verb.live:
-            agree(site, replicas=1)
+            agree(site)
         return Row(
             verb.name,
             point.process,
