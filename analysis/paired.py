@@ -9,8 +9,8 @@ from math import log
 
 import numpy as np
 
-from analysis.bets import Bets, Evidence, Floats, even
-from analysis.rates import last_true
+from analysis.bets import Bets, Evidence, Flags, Floats, even
+from analysis.rates import last_true, lasts_true
 
 STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
 EVEN_STAKES = 2 * np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97]) - 1
@@ -47,23 +47,31 @@ def _mirrored(gains: Floats) -> Floats:
 
 def interval(b: int, c: int, n: int, level: float) -> tuple[float, float]:
     """Confidence sequence for the mean difference: one-sided bets inverted at half the level."""
-    return _low(b, c, n, level / 2), -_low(c, b, n, level / 2)
+    counts = np.array([[b], [c], [n - b - c]], dtype=np.float64)
+    return float(lows(counts, level / 2)[0]), float(highs(counts, level / 2)[0])
 
 
-def _low(b: int, c: int, n: int, level: float) -> float:
-    """The largest delta that the harm bets reject; bets that could lose all are left out."""
+def highs(counts: Floats, level: float) -> Floats:
+    """The mirror image of `lows`."""
+    return -lows(counts[[1, 0, 2]], level)
 
-    def rejected(delta: float) -> bool:
-        stakes = FINE_STAKES[FINE_STAKES * (1 + delta) < 1]
-        if not len(stakes):
-            return False
-        # Bets left out keep their weight, so that fewer bets never gain from it.
-        weights = np.full(len(stakes), -log(len(FINE_STAKES)))
-        return Bets(_gains(stakes, delta), weights).log_e((b, c, n - b - c)) >= log(1 / level)
 
-    if not rejected(-1.0):
-        return -1.0
-    return last_true(rejected, -1.0, 1.0)
+def lows(counts: Floats, level: float) -> Floats:
+    """The largest delta that the harm bets reject, at each of the columns of counts.
+
+    Bets that could lose all are left out and keep their weight, so that fewer never gain from it.
+    """
+
+    def rejected(delta: Floats) -> Flags:
+        usable = FINE_STAKES * (1 + delta[:, None]) < 1
+        stakes = np.where(usable, FINE_STAKES, 0.0)
+        wealth = np.einsum("kl,kls->ls", counts, _gains(stakes, delta[:, None]))
+        wealth[~usable] = -np.inf
+        return np.logaddexp.reduce(wealth, axis=1) >= log(len(FINE_STAKES) / level)
+
+    low = np.full(counts.shape[1], -1.0)
+    found = lasts_true(rejected, low, -low)
+    return np.where(rejected(low), found, low)
 
 
 def smallest_harm(bets: Evidence, c: int, n: int, threshold: float) -> float | None:

@@ -244,8 +244,7 @@ def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, F
     least = finding.harm.drawn.counts[:, kept]
     own = finding.name in FROZEN or finding.safety is None
     most = least if own or finding.safety is None else finding.safety.drawn.counts[:, kept]
-    rows = np.array([_bounds(a, b) for a, b in zip(least.T, most.T, strict=True)])
-    value, low, high = rows.T
+    value, low, high = _bounds(least, most)
     if finding.name == "accuracy-absolute":
         value, low, high = 1 - value, 1 - high, 1 - low
     elif finding.name == "accuracy-paired":
@@ -253,14 +252,18 @@ def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, F
     return times.of(finding, finding.harm)[kept], value, low, high
 
 
-def _bounds(least: Floats, most: Floats) -> tuple[float, float, float]:
-    n = int(least.sum())
+def _bounds(least: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
+    """Estimates and both ends, a column of counts per look."""
+    n = least.sum(axis=0)
     if len(least) == 2:
-        ends = rates.interval_between(int(least[0]), int(most[0]), n, INTERVAL_LEVEL)
-        return float(least[0]) / n, ends[0], ends[1]
-    low = paired.interval(int(least[0]), int(least[1]), n, INTERVAL_LEVEL)[0]
-    high = paired.interval(int(most[0]), int(most[1]), n, INTERVAL_LEVEL)[1]
-    return float(least[0] - most[1]) / n, low, high
+        ends = [
+            rates.interval_between(int(fewest), int(utmost), int(of), INTERVAL_LEVEL)
+            for fewest, utmost, of in zip(least[0], most[0], n, strict=True)
+        ]
+        low, high = np.array(ends).T
+        return least[0] / n, low, high
+    low, high = paired.lows(least, INTERVAL_LEVEL / 2), paired.highs(most, INTERVAL_LEVEL / 2)
+    return (least[0] - most[1]) / n, low, high
 
 
 def _time_axis(axes: Axes, axis: str, last: float) -> None:
