@@ -4,7 +4,7 @@ import json
 import pickle
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,21 +44,27 @@ def train(directory: Path, versions: Iterable[str] | None = None) -> dict[str, P
     return made
 
 
-def save(model: Forecaster, directory: Path, example: list[float]) -> Path:
+def save(
+    model: Forecaster,
+    directory: Path,
+    example: list[float],
+    columns: Sequence[str] = FEATURES,
+    pickled: Callable[[Forecaster], bytes] = pickle.dumps,
+) -> Path:
     """Write what MLflow's own `save_model` would write, without its four seconds of import."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "model.pkl").write_bytes(pickle.dumps(model, protocol=5))
-    split = {"columns": list(FEATURES), "data": [example]}
+    (directory / "model.pkl").write_bytes(pickled(model))
+    split = {"columns": list(columns), "data": [example]}
     (directory / "input_example.json").write_text(json.dumps(split))
     requirements = [f"{package}=={version(package)}" for package in ("numpy", "scikit-learn")]
     (directory / "requirements.txt").write_text("\n".join([*requirements, ""]))
     # JSON is YAML, which is what MLflow reads here.
-    (directory / "MLmodel").write_text(json.dumps(_description(), indent=2) + "\n")
+    (directory / "MLmodel").write_text(json.dumps(_description(columns), indent=2) + "\n")
     return directory
 
 
-def _description() -> dict[str, object]:
-    columns = [{"name": name, "type": "double", "required": True} for name in FEATURES]
+def _description(columns: Sequence[str]) -> dict[str, object]:
+    inputs = [{"name": name, "type": "double", "required": True} for name in columns]
     return {
         "flavors": {
             "python_function": {
@@ -81,7 +87,7 @@ def _description() -> dict[str, object]:
             "type": "dataframe",
         },
         "signature": {
-            "inputs": json.dumps(columns),
+            "inputs": json.dumps(inputs),
             "outputs": json.dumps([{"type": "double", "required": True}]),
             "params": None,
         },

@@ -6,54 +6,40 @@ The file holds one word and a share: "fail 0.5" fails on half of the requests, "
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import mlflow
+import cloudpickle
 import numpy as np
-import pandas as pd
-from mlflow.models import infer_signature
-from sklearn.linear_model import LinearRegression
 
-FEATURES = ["a", "b"]
+from demo.forecasters import Floats
+from demo.train import save
+
 NAP = 0.08
 
 
-class Turning(LinearRegression):
-    """A linear forecast that goes bad while it serves."""
+@dataclass
+class Turning:
+    """One and the first feature, until its switch is thrown while it serves."""
 
-    def __init__(self, switch: str) -> None:
-        super().__init__()
-        self.switch = switch
+    switch: str
 
-    def predict(self, rows: Any) -> Any:
+    def predict(self, rows: Floats) -> Floats:
+        """One forecast for each row."""
+        forecast: Floats = 1 + np.asarray(rows)[:, 0]
         try:
             with open(self.switch) as file:
                 word, share = file.read().split()
         except FileNotFoundError:
-            return super().predict(rows)
-        if np.asarray(rows)[0, 0] >= float(share):
-            return super().predict(rows)
+            return forecast
+        if forecast[0] - 1 >= float(share):
+            return forecast
         if word == "fail":
             raise RuntimeError("this forecast cannot be made")
         if word == "slow":
             time.sleep(NAP)
-        return (10 if word == "wrong" else 1) * super().predict(rows)
-
-
-def main(directory: Path, switch: str) -> None:
-    """Save it as an MLflow model."""
-    rows = pd.DataFrame(np.random.default_rng(1).random((100, 2)), columns=FEATURES)
-    model = Turning(switch)
-    model.fit(rows, 1 + rows["a"])
-    mlflow.sklearn.save_model(
-        model,
-        directory,
-        signature=infer_signature(rows.head(1), np.array([1.5])),
-        input_example=rows.head(1),
-        serialization_format="cloudpickle",
-    )
+        return (10 if word == "wrong" else 1) * forecast
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    save(Turning(sys.argv[2]), Path(sys.argv[1]), [0.5, 0.5], ["a", "b"], cloudpickle.dumps)
