@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 PY := .venv/bin/python
 
-.PHONY: setup demo test test-faults check lock benchmark benchmark-short planted clean
+.PHONY: setup demo test test-long test-faults check lock benchmark benchmark-short planted clean
 
 setup: .venv/.ready
 
@@ -23,11 +23,14 @@ demo: setup
 test: setup
 	@$(PY) -m pytest -n 2
 
+test-long: setup
+	@$(PY) -m pytest -n 2 -m long
+
 # About an hour on two cores; the kill matrix goes on where it was stopped, unless the code changed.
 test-faults: setup
 	@$(PY) -m benchmarks.kill_matrix
 	@$(PY) -m benchmarks.faults
-	@PINCEX_FAULTS=all PINCEX_KILLS=all $(PY) -m pytest tests/end_to_end/test_kills.py \
+	@PINCEX_FAULTS=all PINCEX_KILLS=all $(PY) -m pytest -m site tests/end_to_end/test_kills.py \
 	  tests/end_to_end/test_torn_files.py
 
 check: setup

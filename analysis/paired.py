@@ -31,7 +31,7 @@ def safety_bets(margin: float) -> Bets:
     return even(_mirrored(_gains(STAKES / (1 + max(-margin, 0.0)), -margin)))
 
 
-def _gains(stakes: Floats, delta: float) -> Floats:
+def _gains(stakes: Floats, delta: float | Floats) -> Floats:
     return np.stack(
         [
             np.log1p(stakes * (1 - delta)),
@@ -67,7 +67,7 @@ def lows(counts: Floats, level: float) -> Floats:
         stakes = np.where(usable, FINE_STAKES, 0.0)
         wealth = np.einsum("kl,kls->ls", counts, _gains(stakes, delta[:, None]))
         wealth[~usable] = -np.inf
-        return np.logaddexp.reduce(wealth, axis=1) >= log(len(FINE_STAKES) / level)
+        return np.asarray(np.logaddexp.reduce(wealth, axis=1) >= log(len(FINE_STAKES) / level))
 
     low = np.full(counts.shape[1], -1.0)
     found = lasts_true(rejected, low, -low)

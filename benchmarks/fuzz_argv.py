@@ -16,7 +16,10 @@ from benchmarks.fuzz_words import (
 from flows.cli import VERBS
 
 Words = tuple[str, ...]
-NAMED = ("labels", "deploy-model", "promote-model", "rollback-model", "model-status", "plan")
+NAMED = (
+    *("labels", "deploy-model", "promote-model", "approve", "rollback-model", "model-status"),
+    *("model-report", "plan"),
+)
 WHOLE: dict[str, Words] = {
     "up": (),
     "down": (),
@@ -26,8 +29,10 @@ WHOLE: dict[str, Words] = {
     "labels": (MODEL, "labels.jsonl"),
     "deploy-model": (MODEL, "v2.0.0"),
     "promote-model": (MODEL, "v2.0.0"),
+    "approve": (MODEL,),
     "rollback-model": (MODEL,),
     "model-status": (MODEL,),
+    "model-report": (MODEL,),
     "status": (),
     "judge": ("pairs.jsonl",),
     "plan": (MODEL,),
@@ -51,11 +56,14 @@ FLAGS = {
     "demo": "--keep",
     "deploy-model": "--first",
     "promote-model": "--no-follow",
+    "approve": "--refuse",
     "resume": "--keep-serving",
 }
 VALUED = {
     "promote-model": "--override",
+    "approve": "--reason",
     "rollback-model": "--reason",
+    "model-report": "--days",
     "judge": "--report",
     "deploy-model": "--policy",
     "plan": "--policy",

@@ -97,7 +97,11 @@ class Server:
         self.process.wait(READY_WITHIN)
         if "Traceback" in self.log.read_text(errors="replace"):
             wrong.append(Complaint(TRACEBACK, self.log.read_text(errors="replace")[-3_000:]))
-        for file in self.records.rglob("*.jsonl"):
+        # Beside these lie the sampled inputs, which have a reader and a format of their own.
+        files = list(self.records.glob("*.jsonl"))
+        if len(files) < 2:
+            wrong.append(Complaint(CONTRACT, f"no rows or no labels: {files}"))
+        for file in files:
             wrong += [Complaint(CONTRACT, f"{file}: {line[:200]!r}") for line in _broken(file)]
         return wrong
 

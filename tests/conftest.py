@@ -4,16 +4,17 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 SITES = "tests/end_to_end/"
+OWN_SITE = tuple(f"{SITES}test_{name}.py" for name in ("approval", "secrets", "watch"))
+"""Files of the long run with a site of their own."""
 
 
 class ByFile(LoadScopeScheduling):
-    """A file goes to one worker, and so do all that live on a whole site.
-
-    Two sites at once keep two cores so busy that a start takes a minute.
-    """
+    """A file goes to one worker, and so do all that live on the one site of `make test`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return SITES if nodeid.startswith(SITES) else nodeid.split("::")[0]
+        file = nodeid.split("::")[0]
+        shared = file.startswith(SITES) and file not in OWN_SITE
+        return SITES if shared else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:

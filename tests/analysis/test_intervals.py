@@ -37,9 +37,10 @@ def test_a_difference_stays_inside_its_interval(truth: tuple[float, float]) -> N
 
     def miss(rng: np.random.Generator) -> bool:
         draw = rng.random(4_000)
-        b, c = (draw < truth[0]).cumsum(), (draw > 1 - truth[1]).cumsum()
-        ends = [paired.interval(int(b[n - 1]), int(c[n - 1]), int(n), 0.05) for n in LOOKS]
-        return any(not low <= truth[0] - truth[1] <= high for low, high in ends)
+        b, c = (draw < truth[0]).cumsum()[LOOKS - 1], (draw > 1 - truth[1]).cumsum()[LOOKS - 1]
+        counts = np.stack([b, c, LOOKS - b - c]).astype(float)
+        low, high = paired.lows(counts, 0.025), paired.highs(counts, 0.025)
+        return bool(((truth[0] - truth[1] < low) | (truth[0] - truth[1] > high)).any())
 
     assert missed(miss, reps=60, seed=52) <= 0.05
 
@@ -66,6 +67,16 @@ def test_intervals_hold_the_estimate_and_mirror(n: int) -> None:
         low, high = paired.interval(bad, (n - bad) // 2, n, 0.05)
         assert -1 <= low <= (bad - (n - bad) // 2) / n <= high <= 1
         assert paired.interval((n - bad) // 2, bad, n, 0.05) == pytest.approx((-high, -low))
+
+
+def test_many_intervals_at_once_are_those_of_each_alone() -> None:
+    """A column of counts does not know the others; none, few and many pairs."""
+    counts = np.array([[0, 1, 0, 40, 900], [0, 0, 3, 55, 2], [0, 0, 0, 9_000, 98]], dtype=float)
+    low, high = paired.lows(counts, 0.025), paired.highs(counts, 0.025)
+
+    for each, (b, c, rest) in enumerate(counts.T.astype(int).tolist()):
+        alone = paired.interval(b, c, b + c + rest, 0.05)
+        assert alone == pytest.approx((low[each], high[each]), abs=1e-12)
 
 
 def test_intervals_narrow_with_the_root_of_n() -> None:

@@ -1,5 +1,6 @@
 """One real site for all of these tests; it is proven gone afterwards."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,11 +14,14 @@ from benchmarks.small_site import UNWATCHED, SmallSite, small_site
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSite]:
     """A running site whose champion is v1.0.0 and that knows the small versions.
 
-    Its processes can be asked for their steps; they are not, unless a test asks.
+    Its processes can be asked for their steps; they are not, unless a test asks. What a test calls
+    in its own process counts as that interpreter's, because the keeper starts every process of
+    another one again.
     """
     directory = tmp_path_factory.mktemp("end-to-end")
     python = str(probed_python(directory / "probed"))
-    with small_site(directory, UNWATCHED, python) as site:
+    with pytest.MonkeyPatch.context() as patch, small_site(directory, UNWATCHED, python) as site:
+        patch.setattr(sys, "executable", python)
         yield site
 
 

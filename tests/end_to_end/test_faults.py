@@ -10,7 +10,7 @@ from benchmarks.kill_matrix import WATCHED
 from benchmarks.kill_verbs import VERBS
 from benchmarks.small_client import Client
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -156,6 +156,7 @@ def test_at_rest(hand: Hand, alias: str, to: str, says: str, ledger: str) -> Non
     assert settled(here) == [said]
 
 
+@pytest.mark.long
 def test_during_a_shadow_and_before_its_promotion(hand: Hand) -> None:
     """The shadow goes on to its verdict; with its PASS it waits until somebody settled it."""
     here, moved = hand.here, f"alias champion points to {ALIKE}, the ledger says {STABLE}"
@@ -179,6 +180,7 @@ def test_during_a_shadow_and_before_its_promotion(hand: Hand) -> None:
     assert traffic(here.site, MODEL).weights == {STABLE: 100}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["shift", "WATCHING"], ids=["PROMOTING", "WATCHING"])
 def test_during_a_promotion(hand: Hand, moment: str) -> None:
     """Traffic goes where the promotion leads; what somebody made of the alias is named."""
@@ -195,6 +197,7 @@ def test_during_a_promotion(hand: Hand, moment: str) -> None:
     assert settled(here) == [moved]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("to", [OTHER, "gone"])
 def test_before_a_rollback(hand: Hand, to: str) -> None:
     """An undo waits for no registry: traffic moves, and the command names the alias."""
@@ -230,6 +233,7 @@ def test_what_cannot_be_followed_stays_named(hand: Hand, alias: str, to: str, wh
     assert named(hand.here) == before
 
 
+@pytest.mark.long
 def test_a_followed_alias_is_a_promotion(hand: Hand) -> None:
     """Traffic moves by the front door: recorded with its reason, watched, undone like any other."""
     here = hand.here

@@ -94,6 +94,7 @@ def test_a_verb_reports_its_steps_and_survives_a_kill_at_each(board: Matrix) -> 
 
 
 @pytest.mark.site
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", KILLS)
 def test_a_step_of_a_rollout_is_killed(board: Matrix, name: str) -> None:

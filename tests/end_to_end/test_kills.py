@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
 ALL = [*PHASES, *STEPS]
 CHOSEN = ALL if os.environ.get("PINCEX_KILLS") == "all" else SHORT
+LONG = [pytest.mark.long]
 # What only the proxy's own death may cost: requests of the seconds in which nothing listened.
 COSTLY = {Victim.ENVOY}
 
@@ -40,7 +41,11 @@ def test_the_table_has_every_phase() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "victim"), CHOSEN, ids=[f"{stage.name}: {victim}" for stage, victim in CHOSEN]
+    ("stage", "victim"),
+    [
+        pytest.param(*cell, id=f"{cell[0].name}: {cell[1]}", marks=[] if number < 2 else LONG)
+        for number, cell in enumerate(CHOSEN)
+    ],
 )
 def test_a_killed_process(here: SmallSite, client: Client, stage: Stage, victim: Victim) -> None:
     """One healthy version serves, ledger and alias agree, and a bad version never passes."""

@@ -1,7 +1,6 @@
 """Commands of two people at the same instant: one wins, the other is told, and all of it agrees.
 
-By default twenty pairs, most of them of the quick kind; more with `python -m benchmarks races
---full`.
+Twenty pairs, those of whole rollouts in the long run; more: `python -m benchmarks races --full`.
 """
 
 import random
@@ -44,7 +43,13 @@ def test_there_are_twenty() -> None:
     assert sum(PAIRS.values()) == 20
 
 
-@pytest.mark.parametrize(("name", "count"), PAIRS.items(), ids=PAIRS.keys())
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        pytest.param(name, count, id=name, marks=[pytest.mark.long] if count == 1 else [])
+        for name, count in PAIRS.items()
+    ],
+)
 def test_of_two_commands_at_once(here: SmallSite, client: Client, name: str, count: int) -> None:
     """Traffic, ledger and aliases agree, nobody holds the lock, nothing is owed or left up."""
     chance = random.Random(name)

@@ -49,6 +49,7 @@ def test_the_schedules_are_registered(here: SmallSite) -> None:
     assert days["enum"] == [1, 7]
 
 
+@pytest.mark.long
 def test_a_scheduled_resume_is_done_by_the_serving_process(here: SmallSite) -> None:
     """Prefect makes the run, and it ends within the second, in no process of its own."""
     resume = deployments(here)["resume"]["id"]
@@ -63,6 +64,7 @@ def test_a_scheduled_resume_is_done_by_the_serving_process(here: SmallSite) -> N
     assert run["state"]["message"]
 
 
+@pytest.mark.long
 def test_the_flow_run_of_a_killed_process_becomes_crashed(here: SmallSite) -> None:
     """The keeper's resume goes on with the rollout, and the run says where."""
     started = here.pincex("deploy-model", MODEL, BAD, "--no-follow")

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, small_site
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(300)]
 
 USER, ELSEWHERE = "planted-user", "127.0.0.1:9"
 

@@ -50,7 +50,9 @@ def client(story: Story) -> Iterator[Client]:
         yield running
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5], ids=["empty", "half"])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0.0, id="empty", marks=pytest.mark.long), pytest.param(0.5, id="half")]
+)
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_file_of_a_live_site_is_cut(
     here: SmallSite, client: Client, tmp_path: Path, name: str, share: float

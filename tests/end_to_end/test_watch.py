@@ -19,7 +19,7 @@ from cluster.local.processes import running
 from rollout.history import Served
 from rollout.state import Ending, Phase, Rollout
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(600)]
 
 STABLE, TURNING, OTHER = "v1.0.0", "v6.0.0", "v2.0.0"
 NEVER = 10_000

@@ -16,7 +16,7 @@ DEPLOY = ("deploy-model", "price", "v1.0.0")
 
 BAD_INPUT = {
     "no verb": ((), "the following arguments are required: VERB"),
-    "unknown verb": (("deploy",), "invalid choice: 'deploy'"),
+    "unknown verb": (("depoly",), "invalid choice: 'depoly'"),
     "unknown option": (("status", "--all"), "unrecognized arguments: --all"),
     "missing argument": (("deploy-model", "price"), "required: version"),
     "unknown site": (("status", "--site", "moon"), "there is no site 'moon'. Known: local"),
@@ -30,7 +30,7 @@ BAD_INPUT = {
     "missing policy": ((*DEPLOY, "--policy", "none.toml"), "there is no policy none.toml"),
     "policy is a directory": ((*DEPLOY, "--policy", "."), "there is no policy ."),
     "policy with an unknown key": ((*DEPLOY, "--policy", "bad.toml"), "no key 'max_minutes'"),
-    "policy that is no text": ((*DEPLOY, "--policy", "binary.toml"), "binary.toml cannot be read"),
+    "policy that is no text": ((*DEPLOY, "--policy", "binary.toml"), "binary.toml is not UTF-8"),
     "missing model directory": (
         ("register-model", "price", "v1.0.0", "nowhere"),
         "there is no directory",
