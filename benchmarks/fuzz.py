@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz_argv, fuzz_files, fuzz_http, fuzz_pairs
+from benchmarks import fuzz_argv, fuzz_files, fuzz_http, fuzz_pairs, fuzz_server
 from benchmarks.fuzz_cases import CHANGED, CONTRACT, DONE, TRACEBACK, Bench, Complaint
 
 SURFACES = {
@@ -92,7 +92,7 @@ def tried(
 
 
 def _http(directory: Path, number: int) -> Counter[str]:
-    with fuzz_http.server(directory / "server") as running:
+    with fuzz_server.server(directory / "server") as running:
         counts = tried(fuzz_http.requests(), number, running.check)
         for complaint in running.end():
             counts[complaint.kind] += 1

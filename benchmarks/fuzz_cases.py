@@ -290,14 +290,5 @@ def _fill(home: Home) -> None:
 
 def _answered(number: int, begin: datetime) -> str:
     at = (begin + timedelta(seconds=number / 50)).timestamp()
-    row = {
-        "id": f"r-{number}",
-        "at": at,
-        "status": 200,
-        "ms": 5.0 + number % 7,
-        "prediction": 1.0,
-        "segment": None,
-        "mirrored": False,
-        "open": at,
-    }
-    return json.dumps(row) + "\n"
+    row = {"id": f"r-{number}", "at": at, "status": 200, "ms": 5.0 + number % 7, "open": at}
+    return json.dumps({**row, "prediction": 1.0, "segment": None, "mirrored": False}) + "\n"

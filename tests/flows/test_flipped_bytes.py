@@ -11,7 +11,7 @@ import pytest
 from cli_parts import Cli
 from evidence_parts import MODEL, flips, kept_evidence
 
-from benchmarks.fuzz_http import EXAMPLE
+from benchmarks.fuzz_server import EXAMPLE
 from cluster.errors import ClusterError
 from cluster.ledger import Ledger
 from cluster.local.home import Home

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz_http
+from benchmarks import fuzz_http, fuzz_server
 from benchmarks.fuzz import SURFACES, with_pairs
 from benchmarks.fuzz_cases import Bench, Case
 
@@ -25,9 +25,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fuzz_http.Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fuzz_server.Server]:
     """A real model server."""
-    with fuzz_http.server(tmp_path_factory.mktemp("fuzz") / "server") as running:
+    with fuzz_server.server(tmp_path_factory.mktemp("fuzz") / "server") as running:
         yield running
 
 
@@ -54,7 +54,7 @@ def test_nonsense_in_a_process_of_its_own(bench: Bench) -> None:
     each()
 
 
-def test_no_request_breaks_the_server(server: fuzz_http.Server) -> None:
+def test_no_request_breaks_the_server(server: fuzz_server.Server) -> None:
     """Nonsense gets 4xx, the next good request its answer, and every row and label is whole."""
 
     @settings(max_examples=300, **QUICK)
