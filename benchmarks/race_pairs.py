@@ -23,7 +23,7 @@ LOADED = 60.0
 JITTER = 0.05
 # A machine with other things to do is no reason to undo.
 PATIENT = f"{POLICY}\n[rollout.live_rules.response_time]\nfloor_ms = 5000\n"
-LONG_WATCH = f"{PATIENT}\n[rollout.watch]\nseconds = 300\n"
+LONG_WATCH = f"{PATIENT}\n[rollout.watch]\nseconds = 40\n"
 UNWATCHED = f"{POLICY}\n[rollout.watch]\nseconds = 0\n"
 OVERRIDE = ("--override", "a race")
 
