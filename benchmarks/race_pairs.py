@@ -176,7 +176,9 @@ PROMOTE: Words = ("promote-model", MODEL, ALIKE, *OVERRIDE)
 EITHER = _codes((0, 1), (1, 0))
 UNDONE = {"won": _codes((1, 0)), "both": _codes((0, 0))}
 RACES = {
-    "rollback, rollback": Race("rollback, rollback", deep, ROLL_BACK, ROLL_BACK, EITHER),
+    "rollback, rollback": Race(
+        "rollback, rollback", deep, ROLL_BACK, ROLL_BACK, EITHER, both=_codes((0, 0))
+    ),
     "promote, promote": Race("promote, promote", on_stable, PROMOTE, PROMOTE, EITHER),
     "promote, promote another": Race(
         "promote, promote another",

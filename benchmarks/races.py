@@ -53,6 +53,7 @@ def race(here: SmallSite, race: Race, chance: random.Random) -> Raced:
         kind = "one won"
     elif codes in race.both:
         kind = "both went through"
+        wrong += _not_one_after_the_other(first, second)
     else:
         kind = "wrong"
         wrong.append(f"exit codes {codes}: {first.report} {second.report}")
@@ -64,6 +65,14 @@ def race(here: SmallSite, race: Race, chance: random.Random) -> Raced:
     if wrong:
         print(race.name, wrong, first, second, file=sys.stderr, flush=True)
     return Raced(race, kind, tuple(ran.code for ran in losers), tuple(wrong))
+
+
+def _not_one_after_the_other(first: Ran, second: Ran) -> list[str]:
+    """Two rollbacks that both went through: one began where the other had ended."""
+    ways = [(ran.report.get("from"), ran.report.get("to")) for ran in (first, second)]
+    if None in ways[0] or ways[0][1] == ways[1][0] or ways[1][1] == ways[0][0]:
+        return []
+    return [f"not one after the other: {ways}"]
 
 
 def _told(ran: Ran) -> bool:
