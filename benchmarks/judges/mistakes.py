@@ -109,14 +109,14 @@ PLANTED = (
     Planted(
         "frozen-p95",
         "no floor",
-        "latency_gates.py",
+        "frozen.py",
         "return max(frozen_ms * (1 + ratio), least)",
         "return max(frozen_ms, 0.0 * least)",
     ),
     Planted(
         "frozen-p95",
         "margin doubled",
-        "latency_gates.py",
+        "frozen.py",
         "max(frozen_ms * (1 + margin), least)",
         "max(frozen_ms * (1 + 2 * margin), least)",
     ),
@@ -130,7 +130,7 @@ PLANTED = (
     Planted(
         "gross-frozen-p95",
         "any difference is gross",
-        "latency_gates.py",
+        "frozen.py",
         'ratio = max(gate.tolerance or 0.0, gate.limits.get("floor", 0.0))',
         'ratio = gate.limits.get("floor", 0.0)',
     ),
@@ -165,9 +165,9 @@ PLANTED = (
     Planted(
         "coverage",
         "lost copies are answered",
-        "record_gates.py",
-        "answered = (pairs.outcome == ANSWERED).cumsum()",
-        "answered = (pairs.outcome != NOT_SENT).cumsum()",
+        "pair_sample.py",
+        "(pairs.outcome == ANSWERED).cumsum(),",
+        "(pairs.outcome != NOT_SENT).cumsum() + 0,",
     ),
     Planted(
         "coverage",
@@ -179,16 +179,16 @@ PLANTED = (
     Planted(
         "sample-integrity",
         "a missing status is no gap",
-        "record_gates.py",
+        "pair_sample.py",
         "unusable = (pairs.baseline_status == 0) | np.isnan(pairs.baseline_latency_ms)",
         "unusable = np.isnan(pairs.baseline_latency_ms)",
     ),
     Planted(
         "frozen-p99",
         "the past p95 taken for the p99",
-        "latency_gates.py",
-        'return _past(record, "p99", P99, record.policy.baseline_p99_ms)',
-        'return _past(record, "p99", P99, record.policy.baseline_p95_ms)',
+        "frozen.py",
+        '"p99": policy.baseline_p99_ms}',
+        '"p99": policy.baseline_p95_ms}',
     ),
     Planted(
         "latency-thresholds",
@@ -221,16 +221,16 @@ PLANTED = (
     Planted(
         "p95-ratio",
         "safety is harm",
-        "latency_ratio.py",
+        "pair_sample.py",
         "follow_quantiles(safe.baseline, safe.candidate,",
         "follow_quantiles(safe.candidate, safe.baseline,",
     ),
     Planted(
         "p95-ratio",
         "safety without its margin",
-        "latency_ratio.py",
-        "safe = harm_arms(pairs, gate), safety_arms(pairs, gate)",
-        "safe = harm_arms(pairs, gate), bare_arms(pairs)",
+        "pair_sample.py",
+        "safe = safety_arms(self.pairs, gate)",
+        "safe = bare_arms(self.pairs)",
     ),
     Planted(
         "accuracy-superior",
@@ -257,8 +257,8 @@ PLANTED = (
         "disagreement",
         "margin doubled",
         "answer_gates.py",
-        "follow(rates.safety_bets(margin), [different]",
-        "follow(rates.safety_bets(2 * margin), [different]",
+        "follow(rates.safety_bets(margin), different.own_safety()",
+        "follow(rates.safety_bets(2 * margin), different.own_safety()",
     ),
     Planted(
         "prediction-shift",
@@ -277,15 +277,15 @@ PLANTED = (
     Planted(
         "sample-ratio",
         "a timeout is no row",
-        "record_gates.py",
-        "own: Integers = (pairs.outcome != NOT_SENT).cumsum()",
-        "own: Integers = (pairs.outcome == ANSWERED).cumsum()",
+        "pair_sample.py",
+        "(pairs.outcome != NOT_SENT).cumsum(),",
+        "(pairs.outcome == ANSWERED).cumsum() + 0,",
     ),
     Planted(
         "unlabelled-share",
         "all classes in one",
-        "label_gates.py",
-        "code = np.nan_to_num(values[:m]) if told else 1",
+        "pair_sample.py",
+        "code = np.nan_to_num(values[: self.due]) if told else 1",
         "code = 1",
     ),
     Planted(
