@@ -165,6 +165,6 @@ def _opened(file: Path) -> pq.ParquetFile:
 
 
 def _metadata(file: Path) -> Mapping[str, object]:
-    raw = _opened(file).schema_arrow.metadata or {}
+    raw = _opened(file).metadata.metadata or {}
     told = {key.decode(): value.decode() for key, value in raw.items() if key.isascii()}
     return {key: told[key] for key in METADATA_KEYS if key in told}
