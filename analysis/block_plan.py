@@ -21,7 +21,7 @@ from analysis.quantiles import bins
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 21_600, 86_400)
 """Lengths of a block in seconds."""
-MOST_BLOCKS = 4_096
+MOST_BLOCKS = 2_048
 OCTAVES = 5 * 128
 """Bins on either side of the past p95 that are told apart: from its 32nd part to 32 times it."""
 

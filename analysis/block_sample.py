@@ -164,11 +164,11 @@ class BlockSample:
     def shift(self) -> Shift:
         """From the first block after those that cut the predictions."""
         names, begin = self.plan.cut.names, self.plan.cut_begins
-        kinds = 2 if self.table.texts and names else 3
-        seen = self._counts(more_and_less(self._passed("shift", kinds)))
+        if not names:
+            return Shift(names, self._counts(np.zeros((2, 0))), 0)
+        seen = self._counts(more_and_less(self._passed("shift", 2 if self.table.texts else 3)))
         judged = np.searchsorted(self.table.blocks.ids, begin)
-        n = int(self._of("errors")[judged:].sum()) if names else 0
-        return Shift(names, seen, n)
+        return Shift(names, seen, int(self._of("errors")[judged:].sum()))
 
     def rows(self) -> Rows:
         """Counted at the end of every block."""

@@ -7,7 +7,7 @@ files, as any split of them adds up to the same table.
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
@@ -47,7 +47,7 @@ def judge_in_parts(pairs: str, policy: str | None = None, groups: int = GROUPS) 
     """
     judging = default_policy() if policy is None else parse(policy_file(Path(policy))).judging
     plan = plan_for(Path(pairs), judging)
-    counted = count_part.map(in_parts(Path(pairs), groups), [plan])
+    counted = count_part.map(in_parts(Path(pairs), groups), unmapped(plan))
     return judge_blocks(union(counted.result()), plan, False).as_dict()
 
 

@@ -295,4 +295,25 @@ PLANTED = (
         "return np.where(n >= least,",
         "return np.where(n < least,",
     ),
+    Planted(
+        "latency-mean",
+        "calibrated hosts do not wander",
+        "minutes.py",
+        "variance = width**2 * (1 - faded**2) + noise",
+        "variance = 0.0 * width + noise",
+    ),
+    Planted(
+        "latency-mean",
+        "shifts are told with the wrong sign",
+        "minutes.py",
+        "beyond = side * (mean / SCALE - limit)",
+        "beyond = -side * (mean / SCALE - limit)",
+    ),
+    Planted(
+        "latency-thresholds",
+        "no envelope of calibrated hosts",
+        "latency_arms.py",
+        'ratio = max(ratio, gate.limits.get("envelope", 0.0))',
+        "ratio = max(ratio, 0.0)",
+    ),
 )
