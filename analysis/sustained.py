@@ -61,7 +61,7 @@ def sustained_course(record: Record, shifts: Shifts, found: Calibration) -> Cour
     judged = Judged(harm, safety, Estimate(value, None, None, record.sample.n), None)
     above = shifts.harm.above & record.guard.open_at(shifts.harm.end_us)
     failed = clock.look(int(above.argmax())) if above.any() else None
-    standing = proven_at(record, judged)
+    standing = proven_at(record, judged) & record.guard.open_at(arrival.at_us)
     return Course(
         conclude(gate, arrival, judged, words, standing, failed), arrival, standing, failed
     )
