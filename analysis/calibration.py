@@ -58,7 +58,8 @@ def calibrated(scores: Scores, until_us: int) -> Calibration | None:
         rms=rms,
         minute_rms=sqrt(float((ratio**2).mean())),
         rho=rho,
-        tau=MINUTE * autocorrelation_time(place, ratio),
+        # Sums of a short window are too low, and AR(1) has a time of its own: the longer holds.
+        tau=MINUTE * max(autocorrelation_time(place, ratio), (1 + rho) / (1 - rho)),
     )
 
 
