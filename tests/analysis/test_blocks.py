@@ -148,7 +148,7 @@ def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) 
             assert mine.estimate == pytest.approx(theirs.estimate) or (
                 mine.estimate == theirs.estimate
             )
-        if mine.decided_at and theirs.decided_at:
+        if mine.decided_at and theirs.decided_at and mine.name in AT_THE_END:
             assert mine.decided_at.pair >= theirs.decided_at.pair
 
 
@@ -178,8 +178,8 @@ def test_a_look_in_between_sees_what_had_come_by_then(tmp_path: Path) -> None:
 BAD = {
     "reversed between row groups": lambda f: pl.concat([f[GROUP:], f[:GROUP]]),
     "an id twice, in two batches": lambda f: f.with_columns(
-        request_id=pl.when(pl.int_range(pl.len()) == GROUP)
-        .then(f["request_id"][0])
+        request_id=pl.when(pl.int_range(pl.len()) == 510)
+        .then(pl.lit(f["request_id"][490]))
         .otherwise("request_id")
     ),
     "NaN": lambda f: f.with_columns(candidate_latency_ms=float("nan")),
