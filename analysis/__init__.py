@@ -1,20 +1,24 @@
 """The statistical judge: pairs of answers in, a verdict out that holds however often one looks.
 
 Pure: arrays and tables in, immutable values out. No clock, environment, network, log or `try`
-enters here; `analysis/read.py` and
-`analysis/policy_file.py` alone open files.
+enters here; `analysis/read.py`, `analysis/parts.py` and `analysis/policy_file.py` alone open files.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.block_plan import Plan
+    from analysis.block_table import BlockTable, table_from, union
+    from analysis.calibration import calibrate
+    from analysis.envelope import Calibration
     from analysis.errors import BadInput
     from analysis.findings import Finding, Outcome
     from analysis.forecasts import Forecast, forecast
-    from analysis.judging import judge
+    from analysis.judging import judge, judge_blocks
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
     from analysis.pairs import PAIR_SCHEMA, Pairs
+    from analysis.parts import FilePart, in_blocks, in_parts, plan_for, table_of
     from analysis.planning import Stream, plan, seen_in
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
@@ -31,23 +35,35 @@ __all__ = [
     "SCHEMA_VERSION",
     "About",
     "BadInput",
+    "BlockTable",
+    "Calibration",
+    "FilePart",
     "Finding",
     "Forecast",
     "JudgePolicy",
     "NotPassed",
     "Outcome",
     "Pairs",
+    "Plan",
     "Stream",
     "Verdict",
+    "calibrate",
     "default_policy",
     "forecast",
+    "in_blocks",
+    "in_parts",
     "judge",
+    "judge_blocks",
     "page",
     "parse_policy",
     "plan",
+    "plan_for",
     "read_pairs",
     "read_policy",
     "seen_in",
+    "table_from",
+    "table_of",
+    "union",
 ]
 
 # Where each name lives: it is imported when it is first used, because a command that only reads a
@@ -55,6 +71,10 @@ __all__ = [
 _HOMES = {
     "About": "report_page",
     "BadInput": "errors",
+    "BlockTable": "block_table",
+    "Calibration": "envelope",
+    "calibrate": "calibration",
+    "FilePart": "parts",
     "CODE_VERSION": "version",
     "Finding": "findings",
     "Forecast": "forecasts",
@@ -64,18 +84,26 @@ _HOMES = {
     "Outcome": "findings",
     "PAIR_SCHEMA": "pairs",
     "Pairs": "pairs",
+    "Plan": "block_plan",
     "SCHEMA_VERSION": "metadata",
     "Verdict": "verdict",
     "default_policy": "policy_file",
     "forecast": "forecasts",
+    "in_blocks": "parts",
+    "in_parts": "parts",
     "judge": "judging",
+    "judge_blocks": "judging",
     "page": "show",
     "parse_policy": "policy_file",
     "read_pairs": "read",
     "plan": "planning",
+    "plan_for": "parts",
     "read_policy": "policy_file",
     "seen_in": "planning",
     "Stream": "planning",
+    "table_from": "block_table",
+    "table_of": "parts",
+    "union": "block_table",
 }
 
 

@@ -4,12 +4,10 @@
 so accuracy cannot have fallen by more than the share of different answers.
 """
 
-import numpy as np
-
 from analysis import losses, paired, payoffs, rates
-from analysis.accuracy_gates import accuracies, labelled_sides, labels_words, unlabelled_words
-from analysis.bets import Floats, follow
-from analysis.blocks import counts_at, follow_blocks, looks_of
+from analysis.accuracy_gates import accuracies, labels_words, unlabelled_words
+from analysis.bets import follow
+from analysis.blocks import follow_blocks
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -22,8 +20,8 @@ from analysis.course import (
 )
 from analysis.error_gates import interval_percent, interval_points
 from analysis.findings import Estimate
-from analysis.pairs import NOT_SENT
 from analysis.policy import Gate
+from analysis.sample import Mean
 from analysis.words import count, percent, points, share
 
 
@@ -39,11 +37,12 @@ def answer_courses(record: Record) -> list[Course]:
 
 def _superior(record: Record, gate: Gate) -> Course:
     """Not only no worse: right more often. Bets on wrong answers, told as right ones."""
-    sides = labelled_sides(record)
+    sides = record.sample.answers()
+    totals = sides.totals()
     least = -(gate.margin or 0.0)
     safety = follow(paired.safety_bets(-least), sides.safety(), record.policy.alpha_promote)
-    judged = Judged(None, safety, paired_estimate(sides), None).mirrored(0.0)
-    candidate, baseline = accuracies(record, sides)
+    judged = Judged(None, safety, paired_estimate(totals), None).mirrored(0.0)
+    candidate, baseline = accuracies(totals)
     against = f"accuracy {candidate} against {baseline}"
     words = Words(
         metric="share of right answers, candidate minus baseline",
@@ -58,21 +57,18 @@ def _superior(record: Record, gate: Gate) -> Course:
 
 
 def _loss(record: Record, gate: Gate) -> Course:
-    pairs, m = record.pairs, len(record.labels.at_us)
-    lost = losses.differences(pairs, record.in_time, gate)[:m]
-    looks = looks_of(m)
+    seen, rows = record.sample.losses(gate), len(record.labels.at_us)
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
-    lower, upper = (
-        counts_at(kinds, payoffs.KINDS, looks) for kinds in (payoffs.down(lost), payoffs.up(lost))
-    )
     alpha, level = record.policy.alpha_promote, record.policy.rollback_level(gate)
-    safety = follow_blocks(payoffs.safety_bets(margin), upper, looks, m, alpha)
+    lower, upper = seen.lower, seen.upper
+    safety = follow_blocks(payoffs.safety_bets(margin), upper.at_looks, upper.looks, rows, alpha)
     harm = (
-        follow_blocks(payoffs.harm_bets(tolerance), lower, looks, m, level) if level > 0 else None
+        follow_blocks(payoffs.harm_bets(tolerance), lower.at_looks, lower.looks, rows, level)
+        if level > 0
+        else None
     )
-    estimate = _mean_estimate(lost)
-    both = losses.mean_losses(pairs, record.in_time, gate)
-    name = losses.name_of(gate)
+    estimate = _mean_estimate(seen.mean, record.sample.due)
+    both, name = seen.both, losses.name_of(gate)
     brief = f"{name} {both[0]:.3g} against {both[1]:.3g}" if both else f"no {name} known"
     words = Words(
         metric=f"mean {name}, candidate minus baseline",
@@ -81,22 +77,17 @@ def _loss(record: Record, gate: Gate) -> Course:
         f"{labels_words(record)}",
         brief=unlabelled_words(record) or brief,
         found="",
-        held=losses.why_not(pairs, gate) or ("" if harm else "not proven to be within the margin"),
+        held=seen.why_not or ("" if harm else "not proven to be within the margin"),
     )
     return course(record, gate, record.labels, Judged(harm, safety, estimate, None), words)
 
 
-def _mean_estimate(lost: Floats) -> Estimate:
+def _mean_estimate(mean: Mean, n: int) -> Estimate:
     """The mean over the pairs known; the interval allows for the others."""
-    n, known = len(lost), ~np.isnan(lost)
-    if not known.any():
+    if mean.value is None:
         return Estimate(None, None, None, n)
-    lower, upper = (
-        np.bincount(kinds, minlength=payoffs.KINDS).astype(np.float64)
-        for kinds in (payoffs.down(lost), payoffs.up(lost))
-    )
-    low, high = payoffs.interval(lower, upper, INTERVAL_LEVEL)
-    return Estimate(float(lost[known].mean()), low, high, n)
+    low, high = payoffs.interval(mean.lower, mean.upper, INTERVAL_LEVEL)
+    return Estimate(mean.value, low, high, n)
 
 
 def _interval(estimate: Estimate) -> str:
@@ -107,21 +98,18 @@ def _interval(estimate: Estimate) -> str:
 
 def _disagreement(record: Record, gate: Gate) -> Course:
     """A missing answer is the same as none; copies never sent count as different."""
-    pairs, margin = record.pairs, gate.margin or 0.0
-    # NaN equals nothing, so that a record without predictions never certifies anything.
-    different = pairs.candidate_prediction != pairs.baseline_prediction
-    known = different & (pairs.outcome != NOT_SENT) & (pairs.baseline_status > 0)
-    safety = follow(rates.safety_bets(margin), [different], record.policy.alpha_promote)
-    estimate = rate_estimate(known, different)
+    margin, different = gate.margin or 0.0, record.sample.different()
+    safety = follow(rates.safety_bets(margin), different.own_safety(), record.policy.alpha_promote)
+    estimate = rate_estimate(different.totals())
     said = f"{percent(estimate.value or 0.0)} of answers differ"
     words = Words(
         metric="share of requests with different answers",
         unit="share",
         now=f"{said} ({interval_percent(estimate)}, margin {share(margin)}) in "
-        f"{count(len(pairs))} requests: "
+        f"{count(record.sample.n)} requests: "
         + (
             f"accuracy lost less than {share(margin)} points, whatever the labels say"
-            if len(pairs) and safety.above[-1]
+            if len(safety.above) and safety.above[-1]
             else "whether accuracy was lost only labels can tell"
         ),
         brief=said,
@@ -132,8 +120,8 @@ def _disagreement(record: Record, gate: Gate) -> Course:
 
 
 def _why_no_certificate(record: Record, estimate: Estimate) -> str:
-    if np.isnan(record.pairs.candidate_prediction).all():
+    if not record.sample.predicted.candidate:
         return "the record holds no predictions"
-    if record.pairs.numbers and (estimate.value or 0.0) > 0.5:
+    if record.sample.predicted.numbers and (estimate.value or 0.0) > 0.5:
         return "numbers hardly ever agree to the last digit"
     return "not certified without labels"

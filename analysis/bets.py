@@ -7,7 +7,7 @@ whenever each bet is, and its state is the counts alone. Never plug-in bets: the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -111,11 +111,24 @@ class Trace:
         return int(looks.argmax())
 
 
-def follow(bets: Bets, events: Sequence[Flags], level: float, start: int = 0) -> Trace:
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Pairs of each kind, the rest last, that had come by each look: kinds x looks."""
+
+    counts: Floats
+
+
+Events: TypeAlias = "Sequence[Flags] | Counted"
+
+
+def follow(bets: Bets, events: Events, level: float, start: int = 0) -> Trace:
     """Look after every pair from `start` on; `events` flags all kinds but the last, the rest.
 
-    Counts are integers and exact; the threshold is log(1/level), by Ville's inequality.
+    Where events are counted already, each count is a look. Counts are integers and exact; the
+    threshold is log(1/level), by Ville's inequality.
     """
+    if isinstance(events, Counted):
+        return followed(bets, events.counts, level)
     looks = len(events[0])
     threshold = log(1 / level)
     above = np.zeros(looks, dtype=np.bool_)
@@ -131,6 +144,19 @@ def follow(bets: Bets, events: Sequence[Flags], level: float, start: int = 0) ->
         carried = [int(total[-1]) for total in running]
     final = (*carried, max(looks - start, 0) - sum(carried))
     return Trace(bets, final, bets.log_e(final), threshold, above, _drawn(bets, events, start))
+
+
+def followed(bets: Evidence, counts: Floats, level: float) -> Trace:
+    """The same of counts at looks, kinds x looks."""
+    threshold, number = log(1 / level), counts.shape[1]
+    if not number:
+        nothing = Drawn(np.zeros(0, dtype=np.int64), counts, np.zeros(0))
+        none = np.zeros(0, dtype=np.bool_)
+        return Trace(bets, (0,) * len(counts), 0.0, threshold, none, nothing)
+    path, shown = bets.path(counts), shown_looks(0, number)
+    final = tuple(int(count) for count in counts[:, -1])
+    drawn = Drawn(shown, counts[:, shown], path[shown])
+    return Trace(bets, final, float(path[-1]), threshold, path >= threshold, drawn)
 
 
 def shown_looks(start: int, looks: int) -> Integers:

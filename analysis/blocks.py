@@ -3,16 +3,26 @@
 Between two looks stands what the last one saw, so that a gate is at most one look late.
 """
 
-from math import log
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.bets import Drawn, Evidence, Flags, Floats, Integers, Trace, shown_looks
+from analysis.bets import Evidence, Flags, Floats, Integers, Trace, followed
 
 EVERY = 1_024
 SELDOM = 65_536
 MANY = 10_000_000
 """Pairs from which on a look is taken only after every 65,536."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pairs of each kind by each look (kinds x looks) and by the end; rows that had come by it."""
+
+    looks: Integers
+    at_looks: Floats
+    at_end: Floats
 
 
 def looks_of(pairs: int, start: int = 0) -> Integers:
@@ -42,15 +52,16 @@ def follow_blocks(
     bets: Evidence, counts: Floats, looks: Integers, pairs: int, level: float
 ) -> Trace:
     """The e-process of a mixture over counts at looks; above its threshold from look to look."""
-    threshold = log(1 / level)
-    shown = shown_looks(0, len(looks))
-    if not len(looks):
-        nothing = np.zeros(pairs, dtype=np.bool_)
-        return Trace(
-            bets, (0,) * len(counts), 0.0, threshold, nothing, Drawn(looks, counts, np.zeros(0))
-        )
-    path = bets.path(counts)
-    final = tuple(int(count) for count in counts[:, -1])
-    drawn = Drawn(looks[shown] - 1, counts[:, shown], path[shown])
-    above = held(path >= threshold, looks, pairs)
-    return Trace(bets, final, float(path[-1]), threshold, above, drawn)
+    trace = followed(bets, counts, level)
+    drawn = replace(trace.drawn, looks=looks[trace.drawn.looks] - 1)
+    return replace(trace, above=held(trace.above, looks, pairs), drawn=drawn)
+
+
+def counted(kinds: Sequence[Integers], number: int, start: int = 0) -> Counts:
+    """Pairs of each kind since `start`, by each of these ways to tell the kind of every pair."""
+    looks, rows = looks_of(len(kinds[0]), start), len(kinds[0])
+    whole = np.array([rows] if rows > start else [], dtype=np.int64)
+    at_looks, at_end = (
+        np.stack([counts_at(kind, number, at, start) for kind in kinds]) for at in (looks, whole)
+    )
+    return Counts(looks, at_looks, at_end.sum(axis=-1))

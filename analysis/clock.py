@@ -71,9 +71,17 @@ def admitted_labels(
     A request waits for its label until the window has passed, and all that arrived later wait with
     it: whoever judged the labels so far would judge the quick ones.
     """
+    due_us, in_time = labels_due(arrived_us, labelled_us, labelled, window)
+    admitted = np.maximum.accumulate(due_us)
+    count = int(np.searchsorted(admitted, watermark_us, side="right"))
+    return admitted[:count], in_time
+
+
+def labels_due(
+    arrived_us: Integers, labelled_us: Integers, labelled: Flags, window: float
+) -> tuple[Integers, Flags]:
+    """When each label came or its window had passed, and which came in time."""
     deadline = arrived_us + round(window * 1_000_000)
     told = np.where(labelled_us == NO_TIME, arrived_us, labelled_us)
     in_time = labelled & (told <= deadline)
-    admitted = np.maximum.accumulate(np.where(in_time, told, deadline))
-    count = int(np.searchsorted(admitted, watermark_us, side="right"))
-    return admitted[:count], in_time
+    return np.where(in_time, told, deadline), in_time

@@ -9,9 +9,10 @@ from analysis.bets import Flags, Trace, follow
 from analysis.clock import Clock, Look
 from analysis.drift import Guard
 from analysis.findings import Estimate, Finding, Outcome
-from analysis.pairs import Pairs
+from analysis.minutes import Shifts
 from analysis.policy import Gate, JudgePolicy
-from analysis.sides import Sides
+from analysis.sample import Sample
+from analysis.sides import OTHER_HARM, OTHER_SAFETY, OWN_HARM, OWN_SAFETY, Sided, Totals
 from analysis.words import count
 
 INTERVAL_LEVEL = 0.05
@@ -19,15 +20,26 @@ INTERVAL_LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything the gates read; `baseline` is what people call that side."""
+    """Everything the gates read; `baseline` is what people call that side.
 
-    pairs: Pairs
+    `shifts` are those of latency on calibrated hosts, None where hosts are believed otherwise.
+    """
+
+    sample: Sample
     policy: JudgePolicy
-    arrival: Clock
-    labels: Clock
-    in_time: Flags
     guard: Guard
     baseline: str
+    shifts: Shifts | None = None
+
+    @property
+    def arrival(self) -> Clock:
+        """The looks of the gates that need no label."""
+        return self.sample.arrival
+
+    @property
+    def labels(self) -> Clock:
+        """The looks of those that do."""
+        return self.sample.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,56 +83,54 @@ class Course:
 
 
 def judge_rate(
-    record: Record, gate: Gate, harm: Flags, safety: Flags, limits: tuple[float, float | None]
+    record: Record, gate: Gate, sides: Sided, limits: tuple[float, float | None]
 ) -> Judged:
     """A rate of bad pairs against (tolerance, margin), both given as rates of bad pairs."""
     tolerance, margin = limits
     level = record.policy.rollback_level(gate)
-    harmed = follow(rates.harm_bets(tolerance), [harm], level)
+    harmed = follow(rates.harm_bets(tolerance), sides.own_harm(), level)
     safe = (
-        follow(rates.safety_bets(margin), [safety], record.policy.alpha_promote)
+        follow(rates.safety_bets(margin), sides.own_safety(), record.policy.alpha_promote)
         if margin is not None
         else None
     )
-    found = rates.smallest_harm(harmed.bets, len(harm), tolerance, harmed.threshold)
-    return Judged(harmed, safe, rate_estimate(harm, safety), found)
+    totals = sides.totals()
+    found = rates.smallest_harm(harmed.bets, totals.n, tolerance, harmed.threshold)
+    return Judged(harmed, safe, rate_estimate(totals), found)
 
 
-def rate_estimate(harm: Flags, safety: Flags) -> Estimate:
+def rate_estimate(totals: Totals) -> Estimate:
     """The share of bad pairs among those known; the interval allows for the unknown ones."""
-    n, least, most = len(harm), int(harm.sum()), int(safety.sum())
+    n, least, most = totals.n, totals.of(OWN_HARM), totals.of(OWN_SAFETY)
     known = n - (most - least)
     low, high = rates.interval_between(least, most, n, INTERVAL_LEVEL)
     return Estimate(least / known if known else None, low, high, n)
 
 
-def judge_paired(record: Record, gate: Gate, sides: Sides, claims: tuple[float, float]) -> Judged:
+def judge_paired(
+    record: Record, gate: Gate, sides: Sided, claims: tuple[float, float], start: int = 0
+) -> Judged:
     """A paired difference of bad pairs against (tolerance, margin)."""
     level = record.policy.rollback_level(gate)
-    harm = follow(paired.harm_bets(claims[0]), sides.harm(), level)
-    safety = follow(paired.safety_bets(claims[1]), sides.safety(), record.policy.alpha_promote)
-    n = len(sides.candidate_harm)
-    found = paired.smallest_harm(harm.bets, harm.counts[1], n, harm.threshold)
-    return Judged(harm, safety, paired_estimate(sides), found)
+    harm = follow(paired.harm_bets(claims[0]), sides.harm(), level, start)
+    alpha = record.policy.alpha_promote
+    safety = follow(paired.safety_bets(claims[1]), sides.safety(), alpha, start)
+    totals = sides.totals(start)
+    found = paired.smallest_harm(harm.bets, harm.counts[1], totals.n, harm.threshold)
+    return Judged(harm, safety, paired_estimate(totals), found)
 
 
-def paired_estimate(sides: Sides, start: int = 0) -> Estimate:
+def paired_estimate(totals: Totals) -> Estimate:
     """The mean difference over the pairs known; the interval allows for the others."""
-    b_harm, c_harm = (int(kind[start:].sum()) for kind in sides.harm())
-    b_safety, c_safety = (int(kind[start:].sum()) for kind in sides.safety())
-    n = len(sides.candidate_harm) - start
-    known = int(known_pairs(sides)[start:].sum())
+    n, known = totals.n, totals.known
     if n <= 0:
         return Estimate(None, None, None, 0)
+    b_harm, c_harm = totals.of(OWN_HARM & ~OTHER_HARM), totals.of(OTHER_HARM & ~OWN_HARM)
+    b_safety = totals.of(OWN_SAFETY & ~OTHER_SAFETY)
+    c_safety = totals.of(OTHER_SAFETY & ~OWN_SAFETY)
     low = paired.interval(b_harm, c_harm, n, INTERVAL_LEVEL)[0]
     high = paired.interval(b_safety, c_safety, n, INTERVAL_LEVEL)[1]
     return Estimate((b_harm - c_safety) / known if known else None, low, high, n)
-
-
-def known_pairs(sides: Sides) -> Flags:
-    """Pairs about which nothing had to be imputed."""
-    unknown = sides.candidate_harm != sides.candidate_safety
-    return np.asarray(~(unknown | (sides.baseline_harm != sides.baseline_safety)))
 
 
 def course(record: Record, gate: Gate, clock: Clock, judged: Judged, words: Words) -> Course:
@@ -135,17 +145,29 @@ def guarded_course(record: Record, gate: Gate, harm: Trace, judged: Judged, word
     """Decide a gate that speaks only while the guard is open; blocks end with a look too."""
     arrival, ends = record.arrival, record.guard.end_us
     before = np.searchsorted(arrival.at_us, ends, side="left")
-    looks = Clock(
-        np.insert(arrival.at_us, before, ends), np.insert(arrival.arrived, before, before)
-    )
+    came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
+    rows = np.insert(np.arange(1, len(came)), before, before)
+    looks = Clock(np.insert(arrival.at_us, before, ends), came[rows])
     allowed = record.guard.open_at(looks.at_us)
-    proven = judged.safety.above if judged.safety else np.zeros(len(arrival.at_us), dtype=np.bool_)
+    proven = proven_at(record, judged)
     nothing = np.zeros(1, dtype=np.bool_)
-    harmed = np.concatenate([nothing, harm.above])[looks.arrived] & allowed
-    standing = np.concatenate([nothing, proven])[looks.arrived] & allowed
+    harmed = np.concatenate([nothing, harm.above])[rows] & allowed
+    standing = np.concatenate([nothing, proven])[rows] & allowed
     failed = looks.look(int(harmed.argmax())) if harmed.any() else None
     # The verdict applies the guard to all gates at once: here stays what is proven without it.
     return Course(conclude(gate, looks, judged, words, standing, failed), arrival, proven, failed)
+
+
+def proven_at(record: Record, judged: Judged) -> Flags:
+    """Where a gate of latency stands proven; on calibrated hosts only a shift can be."""
+    at_us = record.arrival.at_us
+    if record.policy.drift.kind != "calibrated":
+        return judged.safety.above if judged.safety else np.zeros(len(at_us), dtype=np.bool_)
+    if record.shifts is None or judged.safety is None:
+        return np.zeros(len(at_us), dtype=np.bool_)
+    safe = record.shifts.safety
+    ended = np.searchsorted(safe.end_us, at_us, side="right")
+    return np.concatenate([np.zeros(1, dtype=np.bool_), safe.above])[ended]
 
 
 def conclude(

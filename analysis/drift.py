@@ -9,16 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bets import Flags, Floats, Integers
+from analysis.envelope import Calibration
 from analysis.pairs import ANSWERED, Pairs
 from analysis.policy import Drift
 
 SCALE = 4096
+SECOND_US = 1_000_000
 SHORTEST_MS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """State after each complete block: its end, dispersion so far, what chance allows, passed."""
+    """State after each complete block: its end, dispersion so far, what chance allows, passed.
+
+    `distrust` says why a calibration cannot be relied on; nothing is then open.
+    """
 
     kind: str
     end_us: Integers
@@ -26,18 +31,21 @@ class Guard:
     allowed: Floats
     needed: int
     passed: Flags
+    distrust: str = ""
 
     def open_at(self, at_us: Integers) -> Flags:
         """Whether small differences count at these times; a block decides about what follows it."""
-        if self.kind == "none":
-            return np.ones(len(at_us), dtype=np.bool_)
+        if self.kind != "guard":
+            return np.full(len(at_us), not self.distrust)
         ends = np.searchsorted(self.end_us, at_us, side="right")
         return np.concatenate([np.zeros(1, dtype=np.bool_), self.passed])[ends]
 
     def trouble(self) -> str:
         """Why the guard holds at its last block, in numbers; empty where it does not."""
         blocks = len(self.end_us)
-        if self.kind == "none" or (blocks and self.passed[-1]):
+        if self.kind != "guard":
+            return self.distrust
+        if blocks and self.passed[-1]:
             return ""
         if blocks < self.needed:
             return f"{blocks} of {self.needed} one-minute blocks that the drift guard needs"
@@ -47,20 +55,48 @@ class Guard:
         )
 
 
-def guard_of(pairs: Pairs, drift: Drift) -> Guard:
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Pairs with two latencies, their clipped log ratio in 1/4096 and its square, by the second.
+
+    `second` counts from the second of the first arrival, at `origin_us`.
+    """
+
+    second: Integers
+    n: Integers
+    total: Integers
+    squares: Integers
+    origin_us: int
+
+    def by(self, length: int) -> "Scores":
+        """The same by blocks of so many seconds."""
+        first = np.flatnonzero(np.diff(self.second // length, prepend=-1))
+        if not len(first):
+            return self
+        n, total, squares = (
+            np.add.reduceat(part, first) for part in (self.n, self.total, self.squares)
+        )
+        return Scores(self.second[first] // length, n, total, squares, self.origin_us)
+
+
+def guard_of(scores: Scores, watermark_us: int, drift: Drift) -> Guard:
     """Evaluate the guard at the end of every complete block of arrival."""
-    length = round(drift.block * 1_000_000)
-    if drift.kind == "none" or not len(pairs):
+    if drift.kind != "guard" or not len(scores.n):
         none = np.zeros(0)
-        return Guard(drift.kind, none.astype(np.int64), none, none, drift.blocks, none > 0)
-    origin = int(pairs.arrived_us[0]) // 1_000_000 * 1_000_000
-    usable, scores = _scores(pairs)
-    block = ((pairs.arrived_us - origin) // length)[usable]
-    first = np.flatnonzero(np.diff(block, prepend=-1))
-    n, mean, spread = _block_moments(scores, first, len(block))
-    end_us = origin + (block[first] + 1) * length
-    kept = (end_us <= pairs.watermark_us) & (n >= 2)
-    end_us, n, mean, spread = end_us[kept], n[kept], mean[kept], spread[kept]
+        return Guard(
+            drift.kind,
+            none.astype(np.int64),
+            none,
+            none,
+            drift.blocks,
+            none > 0,
+            _distrust(scores, drift.calibration),
+        )
+    blocks = scores.by(round(drift.block))
+    end_us = scores.origin_us + (blocks.second + 1) * round(drift.block) * SECOND_US
+    kept = (end_us <= watermark_us) & (blocks.n >= 2)
+    end_us, n = end_us[kept], blocks.n[kept]
+    mean, spread = moments(n, blocks.total[kept], blocks.squares[kept])
     number = np.arange(1, len(end_us) + 1)
     rate = n.cumsum() / (number * drift.block)
     needed = np.where(rate < drift.sparse_rate, drift.sparse_blocks, drift.blocks)
@@ -71,27 +107,33 @@ def guard_of(pairs: Pairs, drift: Drift) -> Guard:
     return Guard("guard", end_us, dispersion, allowed, last, passed)
 
 
-def _scores(pairs: Pairs) -> tuple[Flags, Integers]:
-    """Clipped log ratios of the pairs with two latencies, in 1/4096, and which pairs these are."""
+def _distrust(scores: Scores, calibration: Calibration | None) -> str:
+    if calibration is None:
+        return ""
+    if len(scores.n) and scores.origin_us < calibration.until_us // SECOND_US * SECOND_US:
+        return "the hosts were calibrated after the record had begun"
+    return calibration.trouble
+
+
+def scores_of(pairs: Pairs) -> Scores:
+    """Scores of the pairs with two latencies, from the whole second of the first arrival on."""
+    origin = int(pairs.arrived_us[0]) // SECOND_US * SECOND_US if len(pairs) else 0
     usable = (pairs.outcome == ANSWERED) & ~np.isnan(pairs.candidate_latency_ms)
     usable &= ~np.isnan(pairs.baseline_latency_ms)
     candidate = np.maximum(pairs.candidate_latency_ms[usable], SHORTEST_MS)
     baseline = np.maximum(pairs.baseline_latency_ms[usable], SHORTEST_MS)
     ratio = np.clip(np.log(candidate / baseline), -1, 1)
-    return usable, np.rint(ratio * SCALE).astype(np.int64)
+    score = np.rint(ratio * SCALE).astype(np.int64)
+    second = (pairs.arrived_us[usable] - origin) // SECOND_US
+    return Scores(second, np.ones_like(score), score, score * score, origin).by(1)
 
 
-def _block_moments(scores: Integers, first: Integers, rows: int) -> tuple[Integers, Floats, Floats]:
-    """Count, mean and variance of the scores in each block."""
-    n = np.diff(first, append=rows)
-    if not rows:
-        return n, np.zeros(0), np.zeros(0)
-    total = np.add.reduceat(scores, first)
-    squares = np.add.reduceat(scores * scores, first)
+def moments(n: Integers, total: Integers, squares: Integers) -> tuple[Floats, Floats]:
+    """Mean and variance of the scores in each block."""
     mean = total / n
     variance = (squares - total * mean) / np.maximum(n - 1, 1)
     # Rounding alone has a variance of 1/12; constant latencies must not divide by nothing.
-    return n, mean, np.maximum(variance, 1 / 12)
+    return mean, np.maximum(variance, 1 / 12)
 
 
 def _dispersion(mean: Floats, variance: Floats) -> Floats:

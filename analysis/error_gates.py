@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis import paired
-from analysis.bets import Bets, Flags, even
+from analysis.bets import Bets, even
 from analysis.clock import Look
 from analysis.course import (
     Course,
@@ -14,14 +14,13 @@ from analysis.course import (
     course,
     judge_paired,
     judge_rate,
-    known_pairs,
     paired_estimate,
     rate_estimate,
 )
 from analysis.findings import Estimate
-from analysis.late import Blocks, blocks_of, counts_by_block, follow_late
+from analysis.late import Late, follow_late
 from analysis.policy import Gate
-from analysis.sides import Sides, error_sides
+from analysis.sides import KNOWN, OTHER_SAFETY, OWN_HARM, Sided, Totals
 from analysis.words import count, percent, points, share
 
 # Rates after an onset, as odds against the limit: 5.5, 6, 7, 9, 14, 25 and 50 % for a limit of 5 %.
@@ -30,34 +29,32 @@ LATE_ODDS = np.array([1.106, 1.213, 1.43, 1.88, 3.09, 6.33, 19.0])
 
 def error_courses(record: Record) -> list[Course]:
     """The four error gates."""
-    gates = record.policy.gates
-    sides = error_sides(record.pairs, record.policy.timeout)
-    blocks = blocks_of(record.pairs.arrived_us, record.pairs.watermark_us, record.policy.horizon)
+    gates, sample = record.policy.gates, record.sample
+    sides = sample.errors()
     absolute = gates["errors-late-absolute"]
     late_paired = gates["errors-late-paired"]
+    totals = sides.totals()
     return [
         _paired(record, gates["errors-paired"], sides),
         _absolute(record, gates["errors-absolute"], sides),
         late_course(
             record,
             late_paired,
-            blocks,
             paired.harm_bets(late_paired.tolerance or 0.0),
-            list(sides.harm()),
-            paired_estimate(sides),
+            sample.late("errors-late-paired"),
+            paired_estimate(totals),
             (
                 "errors of some window ending now, candidate minus baseline",
-                _late_words(record, sides),
+                _both_words(record, totals),
             ),
         ),
         late_course(
             record,
             absolute,
-            blocks,
             late_rate_bets(absolute.tolerance or 0.0),
-            [sides.candidate_harm],
-            rate_estimate(sides.candidate_harm, sides.candidate_safety),
-            ("errors of some window ending now", _late_words(record, sides)),
+            sample.late("errors-late-absolute"),
+            rate_estimate(totals),
+            ("errors of some window ending now", _both_words(record, totals)),
         ),
     ]
 
@@ -69,22 +66,25 @@ def late_rate_bets(limit: float) -> Bets:
     return even(np.stack([np.log(rates_after / limit), np.log((1 - rates_after) / (1 - limit))]))
 
 
-def _shares(sides: Sides) -> tuple[float, float]:
+def _shares(totals: Totals) -> tuple[float, float]:
     """Share of errors on each side over the pairs known on both."""
-    known = known_pairs(sides)
-    n = max(int(known.sum()), 1)
-    return int(sides.candidate_harm[known].sum()) / n, int(sides.baseline_safety[known].sum()) / n
+    n = max(totals.known, 1)
+    return totals.of(KNOWN & OWN_HARM) / n, totals.of(KNOWN & OTHER_SAFETY) / n
 
 
-def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
+def _both_words(record: Record, totals: Totals) -> str:
+    candidate, baseline = _shares(totals)
+    return f"errors {percent(candidate)}, {record.baseline} {percent(baseline)}"
+
+
+def _paired(record: Record, gate: Gate, sides: Sided) -> Course:
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
     judged = judge_paired(record, gate, sides, (tolerance, margin))
-    candidate, baseline = _shares(sides)
-    brief = f"errors {percent(candidate)}, {record.baseline} {percent(baseline)}"
+    brief = _both_words(record, sides.totals())
     words = Words(
         metric="share of errors, candidate minus baseline",
         unit="difference of shares",
-        now=f"{brief} of {count(len(record.pairs))} requests ({interval_points(judged.estimate)}, "
+        now=f"{brief} of {count(record.sample.n)} requests ({interval_points(judged.estimate)}, "
         f"margin {points(margin)} points)",
         brief=brief,
         found=found_points(judged),
@@ -92,16 +92,14 @@ def _paired(record: Record, gate: Gate, sides: Sides) -> Course:
     return course(record, gate, record.arrival, judged, words)
 
 
-def _absolute(record: Record, gate: Gate, sides: Sides) -> Course:
+def _absolute(record: Record, gate: Gate, sides: Sided) -> Course:
     tolerance, margin = gate.tolerance or 0.0, gate.margin
-    judged = judge_rate(
-        record, gate, sides.candidate_harm, sides.candidate_safety, (tolerance, margin)
-    )
-    candidate = _shares(sides)[0]
+    judged = judge_rate(record, gate, sides, (tolerance, margin))
+    candidate = _shares(sides.totals())[0]
     words = Words(
         metric="share of errors",
         unit="share",
-        now=f"errors {percent(candidate)} of {count(len(record.pairs))} requests "
+        now=f"errors {percent(candidate)} of {count(record.sample.n)} requests "
         f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
         brief=f"errors {percent(candidate)}, limit {percent(tolerance)}",
         found=found_percent(judged, "errors of"),
@@ -137,38 +135,31 @@ def found_percent(judged: Judged, what: str) -> str:
     return f"{what} {percent(judged.found)} or more would have been found"
 
 
-def _late_words(record: Record, sides: Sides) -> str:
-    candidate, baseline = _shares(sides)
-    return f"errors {percent(candidate)}, {record.baseline} {percent(baseline)}"
-
-
 def late_course(
     record: Record,
     gate: Gate,
-    blocks: Blocks,
     bets: Bets,
-    events: list[Flags],
+    late: Late,
     estimate: Estimate,
     named: tuple[str, str],
-    start: int = 0,
 ) -> Course:
     """A gate that can only prove harm, looking at the end of every second."""
     metric, now = named
-    counts = counts_by_block(events, blocks)
+    blocks, counts = late.blocks, late.counts
     level = record.policy.rollback_level(gate)
     trace, window = follow_late(bets, counts, blocks, record.policy.horizon, level)
     first = trace.first()
     failed = None
     brief = now
     if first is not None:
-        failed = Look(start + int(blocks.stop[first]), int(blocks.end_us[first]))
+        failed = Look(late.before + int(blocks.stop[first]), int(blocks.end_us[first]))
         n = int(blocks.stop[first] - blocks.first[window])
-        bad = int(events[0][blocks.first[window] : blocks.stop[first]].sum())
+        bad = int(counts[0, window : first + 1].sum())
         seconds = (blocks.end_us[first] - blocks.end_us[window]) // 1_000_000 + 1
         brief = (
             f"{metric.split(' of ')[0]}: {percent(bad / n)} of {count(n)} requests in {seconds} s"
         )
-    words = Words(metric, "difference of shares" if len(events) > 1 else "share", brief, brief, "")
+    words = Words(metric, "difference of shares" if len(counts) > 2 else "share", brief, brief, "")
     nothing = np.zeros(0, dtype=np.bool_)
     judged = Judged(trace, None, estimate, None)
     finding = conclude(gate, record.arrival, judged, words, nothing, failed)

@@ -6,66 +6,111 @@ it cover the average over all that was seen (P(some look: average >= margin and 
 `decided_at` of a PASS is the first look at which a live judge would have stopped with it.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from analysis.accuracy_gates import accuracy_courses
 from analysis.answer_gates import answer_courses
-from analysis.bets import Flags, Integers
-from analysis.clock import Clock, Look, arrival_clock, label_clock
+from analysis.bets import Flags
+from analysis.block_plan import Plan
+from analysis.block_sample import block_sample, scores_in
+from analysis.block_table import BlockTable, union
+from analysis.clock import Clock, Look
 from analysis.course import Course, Record
-from analysis.drift import guard_of
+from analysis.drift import Scores, guard_of, scores_of
 from analysis.error_gates import error_courses
+from analysis.errors import BadInput
 from analysis.findings import Outcome
-from analysis.latency_gates import frozen_p95, latency_courses
+from analysis.latency_gates import latency_courses, unknown
 from analysis.latency_ratio import ratio_course
-from analysis.latency_whole import whole_courses
+from analysis.latency_whole import mean_course, thresholds_course
+from analysis.metadata import Metadata
+from analysis.pair_sample import pair_sample
 from analysis.pairs import Pairs
+from analysis.parts import WINDOW, in_blocks, in_parts, plan_for, table_of
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
 from analysis.read import Source, read_pairs
 from analysis.reasons import reason_of
 from analysis.record_gates import answered_share, record_courses
+from analysis.sample import Sample
 from analysis.segment_gates import segment_courses
 from analysis.shift import shift_course
+from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
+ALIKE = f"ids that occur twice were looked for within {WINDOW:,} rows"
 LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
 
 
 def judge(
-    pairs: Source, policy: JudgePolicy | Path | str | None = None, *, live: bool = False
+    pairs: Source,
+    policy: JudgePolicy | Path | str | None = None,
+    *,
+    live: bool = False,
+    blocks: bool = False,
 ) -> Verdict:
     """Judge a frame, a file or a folder of pairs by a policy, its file, or the packaged default.
 
-    Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
+    With `blocks`, and where Parquet files hold more than 10 million pairs, they are counted in one
+    pass. Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
     """
     if policy is None:
         policy = default_policy()
     if not isinstance(policy, JudgePolicy):
         policy = read_policy(policy)
+    if isinstance(pairs, (str, Path)) and (blocks or in_blocks(Path(pairs))):
+        plan = plan_for(Path(pairs), policy)
+        table = union([table_of(part, plan) for part in in_parts(Path(pairs))])
+        return judge_blocks(table, plan, live)
+    if blocks:
+        raise BadInput("only files are counted in blocks", "give a Parquet file or a folder")
     return judge_pairs(read_pairs(pairs), policy, live)
 
 
 def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
     """The same for pairs and a policy already read."""
-    labels, in_time = label_clock(pairs, policy.label_window)
+    about, digest = pairs.metadata, pairs.digest
+    return verdict_of(
+        pair_sample(pairs, policy), policy, scores_of(pairs), about, digest, LOOKS, live
+    )
+
+
+def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
+    """The same for a record counted in blocks, whole or as far as it is known."""
+    if table.plan != plan.digest:
+        raise BadInput(
+            "the table was counted by another plan", "judge it by the plan it was counted by"
+        )
+    sample = block_sample(table, plan)
+    looks = f"at the end of every block of {plan.step} s, late harm after every second; {ALIKE}"
+    return verdict_of(sample, plan.policy, scores_in(table), plan.about, table.digest, looks, live)
+
+
+def verdict_of(
+    sample: Sample,
+    policy: JudgePolicy,
+    scores: Scores,
+    about: Metadata,
+    digest: str,
+    looks: str,
+    live: bool,
+) -> Verdict:
+    """Every gate, and what they decide together."""
     record = Record(
-        pairs=pairs,
-        policy=policy,
-        arrival=arrival_clock(pairs),
-        labels=labels,
-        in_time=in_time,
-        guard=guard_of(pairs, policy.drift),
-        baseline="baseline" if np.isnan(pairs.baseline_prediction).all() else "champion",
+        sample,
+        policy,
+        guard_of(scores, sample.watermark_us, policy.drift),
+        "champion" if sample.predicted.baseline else "baseline",
+        shifts_of(sample, policy, scores),
     )
     courses = [
         *error_courses(record),
         *latency_courses(record),
-        *whole_courses(record, frozen_p95(record)),
+        thresholds_course(record),
+        _mean_course(record),
         ratio_course(record),
         *accuracy_courses(record),
         *answer_courses(record),
@@ -73,6 +118,7 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         *record_courses(record),
         *segment_courses(record),
     ]
+    found = policy.drift.calibration
     failures = [course.failed for course in courses if course.failed]
     stood, stands = _promotion(record, courses)
     if failures:
@@ -84,63 +130,70 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
         outcome, decided = Outcome.INCONCLUSIVE, None
         decision = "CONTINUE" if live else "INCONCLUSIVE"
     findings = tuple(course.finding for course in courses)
-    guarded = ", small latency differences only while the drift guard is open"
+    looks += {
+        "none": "",
+        "guard": ", small latency differences only while the drift guard is open",
+        "calibrated": f"; {budget_words(found, policy)}" if found else "",
+    }[policy.drift.kind]
     return Verdict(
         verdict=outcome.value,
         decision=decision,
         reason=reason_of(outcome, findings, record, stood),
-        pairs=len(pairs),
-        coverage=answered_share(record),
+        pairs=sample.n,
+        coverage=answered_share(sample.rows(), sample.n),
         decided_at=decided,
         stood_at=stood,
-        looks=LOOKS + (guarded if policy.drift.kind == "guard" else ""),
+        looks=looks,
         findings=findings,
-        revisions=pairs.metadata.revisions,
+        revisions=about.revisions,
         policy_digest=policy.digest,
-        pairs_digest=pairs.digest,
+        pairs_digest=digest,
         code_version=CODE_VERSION,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Where all blocking gates of a clock stood proven, by the number of pairs it had admitted."""
+def _mean_course(record: Record) -> Course:
+    """Request by request, or on calibrated hosts by what lasts."""
+    found = record.policy.drift.calibration
+    if found is None:
+        return mean_course(record)
+    if record.shifts is None:
+        return unknown(record, record.policy.gates["latency-mean"], "p95")
+    return sustained_course(record, record.shifts, found)
 
-    flags: Flags
 
-    def at(self, admitted: Integers) -> Flags:
-        return np.asarray(self.flags[admitted])
+def _all_of(courses: list[Course], clock: Clock) -> Flags:
+    """Where all blocking gates of a clock stood proven, by the number of looks there were.
 
-
-def _all_of(courses: list[Course], clock: Clock) -> _Standing:
-    """Nothing admitted proves nothing, unless no blocking gate runs on this clock."""
+    Nothing admitted proves nothing, unless no blocking gate runs on this clock.
+    """
     mine = [c.standing for c in courses if c.clock is clock and c.finding.blocking]
     flags = np.ones(len(clock.at_us) + 1, dtype=np.bool_)
     flags[0] = not mine
     for standing in mine:
         flags[1:] &= standing
-    return _Standing(flags)
+    return flags
 
 
 def _promotion(record: Record, courses: list[Course]) -> tuple[Look | None, bool]:
     """The first look at which PROMOTE stood, and whether it stands at the watermark."""
     arrival, labels, guard = record.arrival, record.labels, record.guard
     by_pairs, by_labels = _all_of(courses, arrival), _all_of(courses, labels)
-    one_to = np.arange(1, len(labels.at_us) + 1)
-    watermark = np.array([record.pairs.watermark_us])
+    came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
+    watermark = np.array([record.sample.watermark_us])
     events = (
-        (arrival.at_us, arrival.arrived, labels.admitted(arrival.at_us)),
-        (labels.at_us, labels.arrived, one_to),
+        (arrival.at_us, np.arange(1, len(arrival.at_us) + 1), labels.admitted(arrival.at_us)),
+        (labels.at_us, arrival.admitted(labels.at_us), np.arange(1, len(labels.at_us) + 1)),
         (guard.end_us, np.searchsorted(arrival.at_us, guard.end_us), labels.admitted(guard.end_us)),
         (watermark, arrival.admitted(watermark), labels.admitted(watermark)),
     )
     first: list[Look] = []
     stands = False
-    for at_us, n, admitted in events:
-        standing = by_pairs.at(n) & by_labels.at(admitted) & guard.open_at(at_us)
-        standing &= n >= record.policy.min_pairs
+    for at_us, looks, admitted in events:
+        standing = by_pairs[looks] & by_labels[admitted] & guard.open_at(at_us)
+        standing &= came[looks] >= record.policy.min_pairs
         if standing.any():
             index = int(standing.argmax())
-            first.append(Look(int(n[index]), int(at_us[index])))
+            first.append(Look(int(came[looks[index]]), int(at_us[index])))
         stands = bool(len(standing) and standing[-1])
     return min(first, key=lambda look: look.at_us, default=None), stands

@@ -26,16 +26,30 @@ class Blocks:
     starts: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Pairs of each kind, the rest last, in each block; `before` came ahead of the first judged."""
+
+    blocks: Blocks
+    counts: Floats
+    before: int
+
+
 def blocks_of(arrived_us: Integers, watermark_us: int, horizon: float) -> Blocks:
     """Cut rows in arrival order into whole seconds; a second that may still grow is left out."""
     second = arrived_us // SECOND_US
     first = np.flatnonzero(np.diff(second, prepend=second[:1] - 1))
-    stop = np.append(first[1:], len(second))
-    end_us = (second[first] + 1) * SECOND_US
-    complete = end_us <= watermark_us
-    first, stop, end_us = first[complete], stop[complete], end_us[complete]
-    age = np.minimum(second[first] - second[first[:1]].sum() + 1, int(horizon))
-    return Blocks(first, stop, end_us, np.diff(age, prepend=0).astype(np.float64))
+    return blocks_at(second[first], np.diff(first, append=len(second)), watermark_us, horizon)
+
+
+def blocks_at(second: Integers, n: Integers, watermark_us: int, horizon: float) -> Blocks:
+    """The same from how many rows came in each second that had any."""
+    complete = (second + 1) * SECOND_US <= watermark_us
+    second, n = second[complete], n[complete]
+    stop = n.cumsum()
+    age = np.minimum(second - second[:1].sum() + 1, int(horizon))
+    starts = np.diff(age, prepend=0).astype(np.float64)
+    return Blocks(stop - n, stop, (second + 1) * SECOND_US, starts)
 
 
 def counts_by_block(events: Sequence[Flags], blocks: Blocks) -> Floats:

@@ -25,6 +25,7 @@ class Arms:
 def allowance(gate: Gate) -> tuple[float, float]:
     """By which ratio the candidate may be slower before it is harm, and before it is not safe."""
     ratio = max(gate.tolerance or 0.0, gate.limits.get("floor", 0.0))
+    ratio = max(ratio, gate.limits.get("envelope", 0.0))
     return ratio, gate.margin if gate.margin is not None else ratio
 
 

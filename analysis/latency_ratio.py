@@ -3,28 +3,20 @@
 Slower than they are, and the certificate: it needs no past, but a traffic that does not change.
 """
 
-import numpy as np
-
-from analysis.blocks import looks_of
 from analysis.course import INTERVAL_LEVEL, Course, Judged, Record, Words, guarded_course
 from analysis.findings import Estimate
-from analysis.latency_arms import allowance, bare_arms, harm_arms, safety_arms
+from analysis.latency_arms import allowance
 from analysis.latency_whole import interval_slower, slower
-from analysis.quantile_bets import follow_quantiles
-from analysis.quantiles import P95, quantile
+from analysis.quantiles import P95
 from analysis.words import count, milliseconds, percent
 
 
 def ratio_course(record: Record) -> Course:
     """The gate `p95-ratio`."""
     gate = record.policy.gates["p95-ratio"]
-    pairs, n = record.pairs, len(record.pairs)
-    looks = looks_of(n)
-    harmed, safe = harm_arms(pairs, gate), safety_arms(pairs, gate)
-    level = record.policy.rollback_level(gate)
-    harm = follow_quantiles(harmed.candidate, harmed.baseline, looks, level)
-    # Safety is harm of the baseline against the candidate less its margin.
-    safety = follow_quantiles(safe.baseline, safe.candidate, looks, record.policy.alpha_promote)
+    n = record.sample.n
+    harm = record.sample.beyond(gate, "harm", record.policy.rollback_level(gate))
+    safety = record.sample.beyond(gate, "safety", record.policy.alpha_promote)
     estimate = _estimate(record)
     ratio, margin = allowance(gate)
     brief = f"p95 {slower(estimate.value)}"
@@ -43,10 +35,8 @@ def ratio_course(record: Record) -> Course:
 
 def _estimate(record: Record) -> Estimate:
     """Each side's quantile at half the level, so that their ratio holds at the whole."""
-    bare, n = bare_arms(record.pairs), len(record.pairs)
-    measured = np.minimum(bare.candidate, record.policy.timeout * 1000)
-    sides = (values[~np.isnan(values)] for values in (measured, bare.baseline))
-    own, other = (quantile(values, P95, INTERVAL_LEVEL / 2) for values in sides)
+    n = record.sample.n
+    own, other = record.sample.quantiles(P95, INTERVAL_LEVEL / 2)
     if own is None or other is None or other.value <= 0:
         return Estimate(None, None, None, n)
     high = own.high / other.low - 1 if other.low > 0 else float("inf")

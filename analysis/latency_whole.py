@@ -8,39 +8,29 @@ from math import exp
 
 import numpy as np
 
-from analysis import payoffs, thresholds
-from analysis.bets import Floats, Integers
-from analysis.blocks import counts_at, follow_blocks, looks_of
+from analysis import payoffs
+from analysis.bets import Floats
+from analysis.blocks import follow_blocks
 from analysis.course import INTERVAL_LEVEL, Course, Judged, Record, Words, guarded_course
 from analysis.findings import Estimate
-from analysis.latency_arms import allowance, bare_arms, harm_arms, log_ratio, safety_arms
-from analysis.latency_gates import Frozen, unknown
-from analysis.policy import Gate
+from analysis.latency_arms import allowance
+from analysis.latency_gates import unknown
+from analysis.sample import Mean
+from analysis.thresholds import ThresholdBets
 from analysis.words import count, milliseconds, percent, points
 
 
-def whole_courses(record: Record, frozen: Frozen) -> list[Course]:
-    """All thresholds and the mean, in this order."""
-    gates = record.policy.gates
-    return [
-        _thresholds(record, gates["latency-thresholds"], frozen),
-        _mean(record, gates["latency-mean"]),
-    ]
-
-
-def _thresholds(record: Record, gate: Gate, frozen: Frozen) -> Course:
+def thresholds_course(record: Record) -> Course:
+    """The gate `latency-thresholds`."""
+    gate = record.policy.gates["latency-thresholds"]
+    frozen = record.sample.frozen("p95")
     if frozen.limit_ms is None:
         return unknown(record, gate, "p95")
-    n, start = len(record.pairs), frozen.start
-    limits = thresholds.grid(frozen.limit_ms)
-    arms = harm_arms(record.pairs, gate)
-    looks = looks_of(n, start)
-    counts = thresholds.discordant_at(arms, limits, looks, start)
+    limits, seen = record.sample.thresholds(gate)
+    rows, n = len(record.arrival.at_us), frozen.pairs
     level = record.policy.rollback_level(gate)
-    harm = follow_blocks(thresholds.ThresholdBets(), counts, looks, n, level)
-    whole = np.array([n]) if n > start else looks[:0]
-    end = thresholds.discordant_at(arms, limits, whole, start)
-    worst, more = _worst(end, n - start)
+    harm = follow_blocks(ThresholdBets(), seen.at_looks, seen.looks, rows, level)
+    worst, more = _worst(seen.at_end, n)
     ratio, floor_ms = allowance(gate)[0], gate.limits["floor_ms"]
     over = milliseconds(max(limits[worst] * (1 + ratio), limits[worst] + floor_ms))
     brief = f"over {over}: {points(more)} points more than the {record.baseline}"
@@ -51,39 +41,39 @@ def _thresholds(record: Record, gate: Gate, frozen: Frozen) -> Course:
         metric="share of requests over a threshold, candidate minus baseline, where it is worst",
         unit="difference of shares",
         now=f"{said}{milliseconds(limits[worst])}, the worst of {len(limits)} thresholds, in "
-        f"{count(max(n - start, 0))} requests"
+        f"{count(n)} requests"
         if more > 0
-        else f"{brief}, at {len(limits)} thresholds, in {count(max(n - start, 0))} requests",
+        else f"{brief}, at {len(limits)} thresholds, in {count(n)} requests",
         brief=brief,
         found="",
         held=record.guard.trouble(),
     )
-    estimate = Estimate(more if n > start else None, None, None, max(n - start, 0))
+    estimate = Estimate(more if n else None, None, None, n)
     return guarded_course(record, gate, harm, Judged(harm, None, estimate, None), words)
 
 
 def _worst(discordant: Floats, n: int) -> tuple[int, float]:
     """The threshold with the largest difference of shares, and that difference."""
-    if not discordant.shape[1]:
+    if not n:
         return 0, 0.0
-    b, c = np.split(discordant[:, -1], 2)
+    b, c = np.split(discordant, 2)
     worst = int((b - c).argmax())
     return worst, float(b[worst] - c[worst]) / n
 
 
-def _mean(record: Record, gate: Gate) -> Course:
-    pairs, n = record.pairs, len(record.pairs)
-    looks = looks_of(n)
+def mean_course(record: Record) -> Course:
+    """The gate `latency-mean`."""
+    gate = record.policy.gates["latency-mean"]
+    sample, n, rows = record.sample, record.sample.n, len(record.arrival.at_us)
+    harmed, safe = sample.ratios(gate, "harm"), sample.ratios(gate, "safety")
     tested = (
-        (payoffs.harm_bets(0.0), payoffs.down(log_ratio(harm_arms(pairs, gate)))),
-        (payoffs.safety_bets(0.0), payoffs.up(log_ratio(safety_arms(pairs, gate)))),
+        (payoffs.harm_bets(0.0), harmed, record.policy.rollback_level(gate)),
+        (payoffs.safety_bets(0.0), safe, record.policy.alpha_promote),
     )
-    levels = (record.policy.rollback_level(gate), record.policy.alpha_promote)
     harm, safety = (
-        follow_blocks(bets, counts_at(kinds, payoffs.KINDS, looks), looks, n, level)
-        for (bets, kinds), level in zip(tested, levels, strict=True)
+        follow_blocks(bets, seen.at_looks, seen.looks, rows, level) for bets, seen, level in tested
     )
-    estimate = _ratio_estimate(log_ratio(bare_arms(pairs)))
+    estimate = _ratio_estimate(sample.mean_ratio(), n)
     ratio, margin = allowance(gate)
     brief = f"latency {slower(estimate.value)} on average"
     words = Words(
@@ -99,20 +89,12 @@ def _mean(record: Record, gate: Gate) -> Course:
     return guarded_course(record, gate, harm, Judged(harm, safety, estimate, None), words)
 
 
-def _ratio_estimate(ratio: Floats) -> Estimate:
+def _ratio_estimate(mean: Mean, n: int) -> Estimate:
     """The geometric mean of the ratio, less 1; each ratio held to a factor of 2.72 either way."""
-    n = len(ratio)
-    known = ~np.isnan(ratio)
-    if not known.any():
+    if mean.value is None:
         return Estimate(None, None, None, n)
-    lower, upper = (_totals(kinds) for kinds in (payoffs.down(ratio), payoffs.up(ratio)))
-    low, high = payoffs.interval(lower, upper, INTERVAL_LEVEL)
-    mean = float(np.clip(ratio[known], -1, 1).mean())
-    return Estimate(exp(mean) - 1, exp(low) - 1, exp(high) - 1, n)
-
-
-def _totals(kinds: Integers) -> Floats:
-    return np.bincount(kinds, minlength=payoffs.KINDS).astype(np.float64)
+    low, high = payoffs.interval(mean.lower, mean.upper, INTERVAL_LEVEL)
+    return Estimate(exp(mean.value) - 1, exp(low) - 1, exp(high) - 1, n)
 
 
 def slower(ratio: float | None) -> str:

@@ -1,5 +1,8 @@
 """What a prediction loses on a label, from 0 (right) to 1: a clipped log error, or Brier's."""
 
+from dataclasses import dataclass
+from math import isnan
+
 import numpy as np
 
 from analysis.bets import Flags, Floats
@@ -24,15 +27,15 @@ def differences(pairs: Pairs, in_time: Flags, gate: Gate) -> Floats:
     return np.where(seen, np.where(in_time, lost, unlabelled), np.nan)
 
 
-def mean_losses(pairs: Pairs, in_time: Flags, gate: Gate) -> tuple[float, float] | None:
-    """Mean loss of candidate and baseline over the pairs where both are known."""
+def both_losses(pairs: Pairs, in_time: Flags, gate: Gate) -> tuple[Floats, Floats]:
+    """Losses of candidate and baseline of the pairs where both are known."""
     both = [
         _loss(prediction, pairs.label, gate)
         for prediction in (pairs.candidate_prediction, pairs.baseline_prediction)
     ]
     known = in_time & _seen(pairs)
     known &= ~np.isnan(both[0]) & ~np.isnan(both[1])
-    return (float(both[0][known].mean()), float(both[1][known].mean())) if known.any() else None
+    return both[0][known], both[1][known]
 
 
 def _seen(pairs: Pairs) -> Flags:
@@ -42,21 +45,38 @@ def _seen(pairs: Pairs) -> Flags:
     return np.asarray(asked & ~silent & pairs.numbers)
 
 
-def why_not(pairs: Pairs, gate: Gate) -> str:
-    """Why the loss cannot be taken, in words; empty where it can."""
-    if not pairs.numbers:
-        return f"predictions are texts, which have no {name_of(gate)}"
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """The least answer that is no probability, the least label that is not 0 or 1; NaN: none."""
+
+    answer: float
+    label: float
+
+
+def odd_in(pairs: Pairs) -> Odd:
+    """What a Brier loss cannot be taken of."""
     answers = np.concatenate([pairs.candidate_prediction, pairs.baseline_prediction])
-    if np.isnan(answers).all():
+    answers = answers[(answers < 0) | (answers > 1)]
+    labels = pairs.label[pairs.labelled]
+    labels = labels[(labels != 0) & (labels != 1)]
+    return Odd(_least(answers), _least(labels))
+
+
+def _least(values: Floats) -> float:
+    return float(values.min()) if len(values) else float("nan")
+
+
+def why_not(odd: Odd, gate: Gate, *, numbers: bool, predicted: bool) -> str:
+    """Why the loss cannot be taken, in words; empty where it can."""
+    if not numbers:
+        return f"predictions are texts, which have no {name_of(gate)}"
+    if not predicted:
         return "the record holds no predictions"
     if gate.loss == LOG:
         return ""
-    odd = (answers < 0) | (answers > 1)
-    if odd.any():
-        return f"predictions are not probabilities: {answers[odd.argmax()]:g}"
-    labels = pairs.label[pairs.labelled]
-    other = (labels != 0) & (labels != 1)
-    return f"labels are not 0 or 1: {labels[other.argmax()]:g}" if other.any() else ""
+    if not isnan(odd.answer):
+        return f"predictions are not probabilities: {odd.answer:g}"
+    return "" if isnan(odd.label) else f"labels are not 0 or 1: {odd.label:g}"
 
 
 def name_of(gate: Gate) -> str:

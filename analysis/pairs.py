@@ -72,9 +72,16 @@ class Pairs:
 
 
 def pairs_from_frame(
-    frame: pl.DataFrame, metadata: Mapping[str, object], strictness: Strictness
+    frame: pl.DataFrame,
+    metadata: Mapping[str, object],
+    strictness: Strictness,
+    *,
+    digested: bool = True,
 ) -> Pairs:
-    """Check every column and turn the table into arrays; BadInput names the column and the row."""
+    """Check every column and turn the table into arrays; BadInput names the column and the row.
+
+    Without its digest it is one of many parts, of which counts are kept and no rows.
+    """
     check_names(frame.columns)
     columns.check_request_ids(frame["request_id"])
     arrived = columns.times(frame["arrived_at"])
@@ -85,7 +92,7 @@ def pairs_from_frame(
         refuse("arrived_at", "earlier than the row before", "in order of arrival", int(back[0]) + 1)
     if len(back):
         order = np.argsort(arrived, kind="stable")
-        return pairs_from_frame(frame[order], metadata, strictness)
+        return pairs_from_frame(frame[order], metadata, strictness, digested=digested)
     about = metadata_of(metadata)
     labelled = columns.times(frame["labelled_at"])
     _check_label_times(arrived, labelled)
@@ -101,14 +108,16 @@ def pairs_from_frame(
         "labelled_us": labelled,
     }
     segment = columns.segments(frame["segment"])
-    written = [pl.Series(name, values) for name, values in arrays.items()]
+    numbers = dict(zip(ANSWERS, answers, strict=True))
+    written = [pl.Series(name, values) for name, values in arrays.items() if digested]
     written += [
         pl.Series(name, values, nan_to_null=True)
         if classes is None
         else frame[name].cast(pl.String)
-        for name, values in zip(ANSWERS, answers, strict=True)
+        for name, values in numbers.items()
+        if digested
     ]
-    arrays |= dict(zip(ANSWERS, answers, strict=True))
+    arrays |= numbers
     return Pairs(
         **arrays,
         numbers=classes is None,
@@ -116,7 +125,7 @@ def pairs_from_frame(
         segment=segment,
         metadata=about,
         watermark_us=_watermark(about, arrived, labelled),
-        digest=content_digest([frame["request_id"], segment, *written], about),
+        digest=content_digest([frame["request_id"], segment, *written], about) if digested else "",
     )
 
 

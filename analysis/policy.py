@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analysis.envelope import Calibration
+
 LATE = ("errors-late-paired", "errors-late-absolute", "gross-frozen-p95")
 # Told, and never decided.
 ADVISORY = ("prediction-shift",)
@@ -46,7 +48,10 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What is believed of the hosts: `none` with its reason, or `guard` with its numbers."""
+    """What is believed of the hosts: `none` with its reason, `guard` or `calibrated` with numbers.
+
+    A calibration comes from `pincex calibrate`.
+    """
 
     kind: str
     reason: str
@@ -55,6 +60,7 @@ class Drift:
     sparse_blocks: int
     sparse_rate: float
     level: float
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

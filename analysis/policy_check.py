@@ -58,6 +58,8 @@ def check(policy: JudgePolicy) -> None:
 
 def _check_drift(drift: Drift) -> None:
     within("[drift] block", drift.block, 1.0, 86_400.0)
+    if drift.block != round(drift.block):
+        raise BadInput(f"policy: [drift] block is {drift.block:g}", "it must be whole seconds")
     within("[drift] blocks", drift.blocks, 2, 1e6)
     within("[drift] sparse_blocks", drift.sparse_blocks, drift.blocks, 1e6)
     within("[drift] sparse_rate", drift.sparse_rate, 0.0, 1e9)

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from analysis.envelope import Calibration
 from analysis.errors import BadInput
-from analysis.policy import Accuracy, Drift, Gate, JudgePolicy
+from analysis.policy import RATIOS, Accuracy, Drift, Gate, JudgePolicy
 from analysis.policy_check import MOST, check, within
 
 OTHER_ROOMS = ("rollout",)
@@ -27,6 +30,8 @@ def policy_from_tables(
     budgets = _merged("budgets", tables, default)
     time = _merged("time", tables, default)
     latency = _merged("latency", tables, default, optional=PINNED)
+    drift = _drift(tables, default)
+    gates = _gates(tables, default["gates"])
     policy = JudgePolicy(
         alpha_rollback=budgets["alpha_rollback"],
         alpha_promote=budgets["alpha_promote"],
@@ -35,12 +40,12 @@ def policy_from_tables(
         timeout=time["timeout"],
         label_window=time["label_window"],
         horizon=time["horizon"],
-        drift=_drift(tables, default),
+        drift=drift,
         accuracy=_accuracy(tables, default),
         reference_pairs=latency["reference_pairs"],
         baseline_p95_ms=latency.get("baseline_p95_ms", None),
         baseline_p99_ms=latency.get("baseline_p99_ms", None),
-        gates=_gates(tables, default["gates"]),
+        gates={name: _widened(gate, drift) for name, gate in gates.items()},
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
     check(policy)
@@ -100,13 +105,13 @@ def _names(where: str, value: list[object]) -> None:
 def _drift(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Drift:
     given = tables["drift"] if "drift" in tables else default["drift"]
     kind = given["kind"] if "kind" in given else default["drift"]["kind"]
-    if kind == "calibrated":
+    if kind not in ("none", "guard", "calibrated"):
         raise BadInput(
-            'policy: [drift] kind = "calibrated" is not built yet',
-            'use "guard", or "none" with a reason where both sides share a machine',
+            f"policy: [drift] kind is {kind!r}", 'it must be "none", "guard" or "calibrated"'
         )
-    if kind not in ("none", "guard"):
-        raise BadInput(f"policy: [drift] kind is {kind!r}", 'it must be "none" or "guard"')
+    if kind == "calibrated":
+        numbers = {**default["drift"], "reason": "", "kind": kind}
+        return Drift(**numbers, calibration=_calibration(given))
     numbers = {**default["drift"], "reason": ""}
     merged = _merged("drift", {"drift": given}, {"drift": numbers})
     if kind == "none" and not merged["reason"].strip():
@@ -119,6 +124,39 @@ def _drift(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Drift:
             'policy: [drift] kind = "none" takes only a reason', 'the other keys belong to "guard"'
         )
     return Drift(**merged)
+
+
+CALIBRATION = ("until", "window", "block", "rms", "minute_rms", "rho", "tau")
+
+
+def _calibration(given: Mapping[str, Any]) -> Calibration:
+    """The table that `pincex calibrate` prints, every number of it."""
+    for key in given:
+        _known(key, ("kind", *CALIBRATION), "key in [drift]")
+    missing = [key for key in CALIBRATION if key not in given]
+    if missing:
+        raise BadInput(
+            f'policy: [drift] kind = "calibrated" without {", ".join(missing)}',
+            "pincex calibrate PAIRS prints the whole table",
+        )
+    until = given["until"]
+    if not isinstance(until, datetime) or until.tzinfo is None:
+        raise BadInput(
+            f"policy: [drift] until is {until!r}", "a time with its offset: 2026-01-31T12:00:00Z"
+        )
+    for key in CALIBRATION[1:]:
+        _typed(f"[drift] {key}", given[key], 0.0)
+        within(f"[drift] {key}", given[key], 0.0, 0.999 if key == "rho" else 1e9)
+    return Calibration(
+        round(until.timestamp() * 1e6), *(float(given[key]) for key in CALIBRATION[1:])
+    )
+
+
+def _widened(gate: Gate, drift: Drift) -> Gate:
+    """Harm of latency begins beyond what the hosts alone may differ by."""
+    if drift.calibration is None or gate.name not in RATIOS:
+        return gate
+    return replace(gate, limits={**gate.limits, "envelope": drift.calibration.envelope})
 
 
 def _accuracy(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Accuracy:

@@ -5,7 +5,7 @@ of y is no larger, E[U] <= q <= E[V], so every bet 1 + l2 (U - q) + l1 (q - V) i
 Which bin that is nobody knows: the evidence is the least over all bins, and fewer would not do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.bets import Drawn, Flags, Floats, Integers, Trace
 from analysis.blocks import counts_at, held
-from analysis.quantiles import P95
+from analysis.quantiles import P95, bins
 
 Q = 1 - P95
 EVEN = np.array([0.04, 0.12, 0.25, 0.45, 0.75])
@@ -44,15 +44,6 @@ GAINS = np.log1p(
 )
 
 
-def bins(ms: Floats) -> Integers:
-    """The bin of each latency, 1/128 of an octave wide; 0 is the lowest, infinity the highest.
-
-    Taken from the bits of a float, so that it is the same on every machine.
-    """
-    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
-    return np.asarray(bits, dtype=np.int64)
-
-
 @dataclass(frozen=True, slots=True)
 class QuantileBets:
     """Evidence from three histograms one after the other: bins passed by y, by x, by both."""
@@ -67,39 +58,64 @@ class QuantileBets:
         return np.array([self.log_e(column) for column in counts.T])
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How many bins y, x and both of each pair passed: three kinds, of so many."""
+
+    kinds: tuple[Integers, Integers, Integers]
+    number: int
+
+
 def follow_quantiles(y: Floats, x: Floats, looks: Integers, level: float) -> Trace:
     """Evidence that the p95 of y is beyond that of x, at looks; both sides in milliseconds."""
-    passed, number = _passed(y, x)
-    threshold, pairs = log(1 / level), len(y)
+    passed = passed_of(y, x, *_range(y, x))
+
+    def parts() -> Iterator[Floats]:
+        before = np.zeros((3, passed.number, 1))
+        for begin in range(0, len(looks), CHUNK):
+            part, start = looks[begin : begin + CHUNK], int(looks[begin - 1]) if begin else 0
+            number = passed.number
+            counts = before + np.stack([counts_at(k, number, part, start) for k in passed.kinds])
+            before = counts[:, :, -1:]
+            yield counts
+
+    return follow_passed(parts(), passed.number, looks, looks, len(y), level)
+
+
+def follow_passed(
+    parts: Iterable[Floats], number: int, looks: Integers, came: Integers, rows: int, level: float
+) -> Trace:
+    """The same from counts (3 x number x some looks) in turn; `came` are the pairs at each look."""
+    threshold = log(1 / level)
     above = np.zeros(len(looks), dtype=np.bool_)
     shown = np.unique(np.linspace(0, len(looks) - 1, min(MOST_SHOWN, len(looks))).astype(np.int64))
     kept: list[Floats] = []
-    before = np.zeros((3, number, 1))
-    for begin in range(0, len(looks), CHUNK):
-        part = looks[begin : begin + CHUNK]
-        start = int(looks[begin - 1]) if begin else 0
-        counts = before + np.stack([counts_at(kind, number, part, start) for kind in passed])
-        before = counts[:, :, -1:]
-        above[begin : begin + CHUNK] = _proven(_over(counts), part, threshold)
-        inside = shown[(shown >= begin) & (shown < begin + CHUNK)] - begin
+    last, begin = np.zeros(3 * number), 0
+    for counts in parts:
+        end = begin + counts.shape[2]
+        above[begin:end] = _proven(_over(counts), came[begin:end], threshold)
+        inside = shown[(shown >= begin) & (shown < end)] - begin
         kept.append(counts[:, :, inside].reshape(3 * number, -1))
+        last, begin = counts[:, :, -1].reshape(-1), end
     told = np.concatenate(kept, axis=1) if kept else np.zeros((3 * number, 0))
     path = QuantileBets().path(told)
-    final = tuple(int(n) for n in before.reshape(-1))
     drawn = Drawn(looks[shown] - 1, told, path)
     log_e = float(path[-1]) if len(path) else 0.0
-    return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, pairs), drawn)
+    final = tuple(int(n) for n in last)
+    return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, rows), drawn)
 
 
-def _passed(y: Floats, x: Floats) -> tuple[tuple[Integers, Integers, Integers], int]:
-    """How many bins each pair passed, of all that were ever entered and one on either side."""
-    high, low = bins(y), bins(x)
-    real = [b[np.isfinite(v) & (v > 0)] for b, v in ((high, y), (low, x))]
+def _range(y: Floats, x: Floats) -> tuple[int, int]:
+    """The lowest and the highest bin that was ever entered and one on either side."""
+    real = [bins(v)[np.isfinite(v) & (v > 0)] for v in (y, x)]
     known = np.concatenate(real)
-    least = int(known.min()) - 1 if len(known) else 0
-    most = int(known.max()) + 2 if len(known) else 1
-    high, low = (np.clip(b - least, 0, most - least) for b in (high, low))
-    return (high, low + 1, np.minimum(high, low + 1)), most - least + 2
+    return (int(known.min()) - 1, int(known.max()) + 2) if len(known) else (0, 1)
+
+
+def passed_of(y: Floats, x: Floats, least: int, most: int) -> Passed:
+    """From the lowest to the highest bin told apart, which must not depend on later pairs."""
+    high, low = (np.clip(bins(side) - least, 0, most - least) for side in (y, x))
+    return Passed((high, low + 1, np.minimum(high, low + 1)), most - least + 2)
 
 
 def _over(passed: Floats) -> Floats:

@@ -5,7 +5,7 @@ from math import ceil, log
 
 import numpy as np
 
-from analysis.bets import Floats
+from analysis.bets import Floats, Integers
 from analysis.rates import log_beta
 
 P95 = 0.95
@@ -43,6 +43,33 @@ def quantile(values: Floats, share: float, level: float) -> Quantile | None:
     return Quantile(
         float(value), float(least) if low > 0 else 0.0, float(most) if high < n else float("inf")
     )
+
+
+def binned_quantile(counts: Integers, share: float, level: float) -> Quantile | None:
+    """The same from how many values fell into each bin of `bins`: its ends are those of bins."""
+    n = int(counts.sum())
+    if n == 0:
+        return None
+    low, high = _ranks(n, share, level)
+    ranks = np.array([max(ceil(share * n) - 1, 0), max(low - 1, 0), min(high, n - 1)])
+    value, least, most = np.searchsorted(counts.cumsum(), ranks, side="right")
+    return Quantile(
+        edge(value), edge(least) if low > 0 else 0.0, edge(most + 1) if high < n else float("inf")
+    )
+
+
+def bins(ms: Floats) -> Integers:
+    """The bin of each latency, 1/128 of an octave wide; 0 is the lowest, infinity the highest.
+
+    Taken from the bits of a float, so that it is the same on every machine.
+    """
+    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
+    return np.asarray(bits, dtype=np.int64)
+
+
+def edge(place: int) -> float:
+    """The least latency of a bin, in milliseconds."""
+    return float((np.array([place], dtype=np.int32) << 16).view(np.float32)[0])
 
 
 def _ranks(n: int, share: float, level: float) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -80,10 +80,10 @@ def _from_folder(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         if not frame["arrived_at"].is_sorted():
             raise BadInput(f"{file}: arrived_at goes back", "rows in order of arrival in each file")
     merged = pl.concat([frame for frame, _ in tables]).sort("arrived_at", maintain_order=True)
-    return merged, _agreed(files, [found for _, found in tables])
+    return merged, agreed_metadata(files, [found for _, found in tables])
 
 
-def _agreed(files: list[Path], found: list[dict[str, object]]) -> dict[str, object]:
+def agreed_metadata(files: list[Path], found: Sequence[Mapping[str, object]]) -> dict[str, object]:
     agreed: dict[str, object] = {}
     for key in METADATA_KEYS:
         told = [str(one[key]) for one in found if one.get(key) not in (None, "")]

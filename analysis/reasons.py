@@ -52,7 +52,7 @@ def _passed(findings: Sequence[Finding]) -> str:
 
 
 def _undecided(findings: Sequence[Finding], record: Record, stood: Look | None) -> str:
-    n, least = len(record.pairs), record.policy.min_pairs
+    n, least = record.sample.n, record.policy.min_pairs
     if n < least:
         return f"{count(n)} pairs, at least {count(least)} are needed"
     waiting = [f for f in findings if f.blocking and f.outcome is not Outcome.PASS]

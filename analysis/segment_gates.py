@@ -4,35 +4,23 @@ Harm in a segment undoes a rollout, at its share of the segments' budget. Safety
 segment and never asked for: what was not certified is listed.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from analysis import paired, rates
-from analysis.accuracy_gates import labelled_sides
-from analysis.bets import Bets, Flags, Integers, follow
-from analysis.clock import Clock, Look
+from analysis.bets import Bets, Events, follow
+from analysis.clock import Look
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
 from analysis.policy import Gate
-from analysis.segments import Harmed, Segments, segments_of, step_down
-from analysis.sides import error_sides, over_limit_sides
+from analysis.sample import Part
+from analysis.segments import Harmed, step_down
+from analysis.sides import Sided
 from analysis.words import count, percent, points
 
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """What a gate bets on: kinds of pairs for harm and for safety, its clock and its words.
-
-    `about` is what is counted; a paired gate has two kinds, a rate has one.
-    """
-
-    harm_bets: Bets
-    safety_bets: Bets | None
-    harm: tuple[Flags, ...]
-    safety: tuple[Flags, ...]
-    clock: Clock
-    about: str
+ABOUT = {"latency": "slow answers", "errors": "errors", "accuracy": "wrong answers"}
 
 
 def segment_courses(record: Record) -> list[Course]:
@@ -41,100 +29,75 @@ def segment_courses(record: Record) -> list[Course]:
     asked = [gate for gate in policy.gates.values() if gate.segments]
     courses: list[Course] = []
     for gate in asked:
-        segments = segments_of(record.pairs, gate.segments)
         alpha = policy.alpha_rollback * policy.segments / len(asked)
-        courses += _by_segment(record, gate, segments, alpha)
+        courses += _by_segment(record, gate, alpha)
     return courses
 
 
-def _claims(record: Record, gate: Gate) -> _Claims:
+def _bets(gate: Gate) -> tuple[Bets, Bets | None]:
+    """What a gate bets on in a segment, for harm and for safety."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin
-    on_labels = gate.metric == "accuracy"
-    clock = record.labels if on_labels else record.arrival
-    if gate.name == "p95-limit":
-        limit = gate.limits["limit_ms"]
-        sides = over_limit_sides(record.pairs, limit, limit)
-    elif on_labels:
-        sides = labelled_sides(record)
-    else:
-        sides = error_sides(record.pairs, record.policy.timeout)
-    about = {"latency": "slow answers", "errors": "errors"}.get(gate.metric, "wrong answers")
     if gate.name.endswith("-paired"):
-        safety = paired.safety_bets(margin) if margin is not None else None
-        return _Claims(
-            paired.harm_bets(tolerance), safety, sides.harm(), sides.safety(), clock, about
-        )
-    if gate.name == "accuracy-absolute":
+        safe = None if margin is None else paired.safety_bets(margin)
+        return paired.harm_bets(tolerance), safe
+    if gate.metric == "accuracy":
         tolerance, margin = 1 - tolerance, None if margin is None else 1 - margin
-        unlabelled = ~record.in_time[: len(clock.at_us)]
-        sides = replace(sides, candidate_safety=sides.candidate_safety | unlabelled)
-    safety = rates.safety_bets(margin) if margin is not None else None
-    return _Claims(
-        rates.harm_bets(tolerance),
-        safety,
-        (sides.candidate_harm,),
-        (sides.candidate_safety,),
-        clock,
-        about,
-    )
+    safe = None if margin is None else rates.safety_bets(margin)
+    return rates.harm_bets(tolerance), safe
 
 
-def _by_segment(record: Record, gate: Gate, segments: Segments, alpha: float) -> list[Course]:
-    claims = _claims(record, gate)
-    place = segments.place[: len(claims.clock.at_us)]
-    # Sorted once, so that many segments cost no more than one.
-    order = np.argsort(place, kind="stable")
-    ends = np.searchsorted(place[order], np.arange(len(segments.names) + 1))
-    rows = [order[ends[i] : ends[i + 1]] for i in range(len(segments.names))]
+def _harm(gate: Gate, sides: Sided) -> Events:
+    return sides.harm() if gate.name.endswith("-paired") else sides.own_harm()
+
+
+def _safety(gate: Gate, sides: Sided) -> Events:
+    if gate.name.endswith("-paired"):
+        return sides.safety()
+    return sides.unlabelled_bad().own_safety()
+
+
+def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
+    parts, (harm_bets, _) = record.sample.parts(gate), _bets(gate)
     found = step_down(
-        lambda i, level: follow(claims.harm_bets, [k[rows[i]] for k in claims.harm], level),
-        segments.weights,
+        lambda i, level: follow(harm_bets, _harm(gate, parts[i].sides), level),
+        [part.weight for part in parts],
         alpha,
-        [claims.clock.at_us[r] for r in rows],
+        [part.clock.at_us for part in parts],
     )
-    return [
-        _course(record, gate, name, claims, rows, found, i) for i, name in enumerate(segments.names)
-    ]
+    return [_course(record, gate, parts, found, i) for i in range(len(parts))]
 
 
 def _course(
-    record: Record,
-    gate: Gate,
-    name: str,
-    claims: _Claims,
-    rows: list[Integers],
-    found: list[Harmed],
-    i: int,
+    record: Record, gate: Gate, parts: Sequence[Part], found: list[Harmed], i: int
 ) -> Course:
-    own, harm = rows[i], found[i]
-    clock = Clock(claims.clock.at_us[own], claims.clock.arrived[own])
-    safe = [kind[own] for kind in claims.safety]
+    part, harm, (_, safety_bets) = parts[i], found[i], _bets(gate)
     safety = (
-        follow(claims.safety_bets, safe, record.policy.alpha_promote)
-        if claims.safety_bets
+        follow(safety_bets, _safety(gate, part.sides), record.policy.alpha_promote)
+        if safety_bets
         else None
     )
     failed = None
     if harm.at_us is not None:
-        failed = Look(int(claims.clock.arrived[rows[harm.by][harm.look]]), harm.at_us)
+        failed = Look(int(parts[harm.by].clock.arrived[harm.look]), harm.at_us)
     counts = harm.trace.counts
-    value, now = _now(claims.about, counts, record.baseline)
+    value, now = _now(ABOUT[gate.metric], counts, record.baseline)
     words = Words(
-        metric=f"{claims.about} in one segment",
+        metric=f"{ABOUT[gate.metric]} in one segment",
         unit="share" if len(counts) == 2 else "difference of shares",
-        now=f"segment {name}: {now}",
-        brief=f"segment {name}: {now}",
+        now=f"segment {part.name}: {now}",
+        brief=f"segment {part.name}: {now}",
         found="",
-        held="" if len(own) else "no pair of this segment yet",
+        held="" if part.n else "no pair of this segment yet",
     )
-    estimate = Estimate(value, None, None, len(own))
+    estimate = Estimate(value, None, None, part.n)
     judged = Judged(harm.trace, safety, estimate, None)
-    standing = safety.above if safety else np.zeros(len(own), dtype=np.bool_)
+    looks = len(part.clock.at_us)
+    standing = safety.above if safety else np.zeros(looks, dtype=np.bool_)
     if gate.metric == "accuracy":
         judged = judged.mirrored(1.0 if len(counts) == 2 else 0.0)
-    finding = conclude(gate, clock, judged, words, standing, failed)
-    finding = replace(finding, segment=name, blocking=False)
-    return Course(finding, clock, standing, failed)
+    finding = conclude(gate, part.clock, judged, words, standing, failed)
+    finding = replace(finding, segment=part.name, blocking=False)
+    return Course(finding, part.clock, standing, failed)
 
 
 def _now(about: str, counts: tuple[int, ...], baseline: str) -> tuple[float | None, str]:

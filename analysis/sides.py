@@ -4,31 +4,159 @@ Where something is unknown it is imputed twice: against the claim of harm and ag
 safety, so that neither can be proven by what nobody saw (design, section 6, Time).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from analysis.bets import Flags, Floats
+from analysis.bets import Counted, Events, Flags, Floats, Integers
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.policy import Accuracy
+
+KINDS = 32
+"""What five flags say of a pair: its label came in time, then the four of `Sides` in order."""
+SURE, OWN_HARM, OWN_SAFETY, OTHER_HARM, OTHER_SAFETY = (
+    (np.arange(KINDS) & bit).astype(np.bool_) for bit in (16, 8, 4, 2, 1)
+)
+KNOWN = (OWN_HARM == OWN_SAFETY) & (OTHER_HARM == OTHER_SAFETY)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many pairs there are of each of the kinds."""
+
+    kinds: Integers
+
+    def of(self, which: Flags) -> int:
+        """Pairs of these kinds."""
+        return int(self.kinds[which].sum())
+
+    @property
+    def n(self) -> int:
+        """All pairs."""
+        return int(self.kinds.sum())
+
+    @property
+    def known(self) -> int:
+        """Pairs about which nothing had to be imputed."""
+        return self.of(KNOWN)
+
+
+class Sided(Protocol):
+    """Which pairs were bad on each side, of each pair or counted at looks."""
+
+    def harm(self) -> Events:
+        """Events b (only the candidate bad) and c (only the baseline bad), claiming harm."""
+
+    def safety(self) -> Events:
+        """The same, claiming safety."""
+
+    def own_harm(self) -> Events:
+        """Events of a bad candidate, claiming harm."""
+
+    def own_safety(self) -> Events:
+        """The same, claiming safety."""
+
+    def totals(self, start: int = 0) -> Totals:
+        """The pairs of each kind from the row `start` on."""
+
+    def unlabelled_bad(self) -> "Sided":
+        """The same, where safety takes every pair without a label in time for bad."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Which pairs were bad on each side, as the claim of harm and the claim of safety see it."""
+    """Which pairs were bad on each side, as the claim of harm and the claim of safety see it.
+
+    `sure` are those whose label came in time, where labels decide.
+    """
 
     candidate_harm: Flags
     candidate_safety: Flags
     baseline_harm: Flags
     baseline_safety: Flags
+    sure: Flags | None = None
 
     def harm(self) -> tuple[Flags, Flags]:
-        """Flags of b (only the candidate bad) and c (only the baseline bad), claiming harm."""
+        """Flags of b and c, claiming harm."""
         return _discordant(self.candidate_harm, self.baseline_harm)
 
     def safety(self) -> tuple[Flags, Flags]:
         """The same, claiming safety."""
         return _discordant(self.candidate_safety, self.baseline_safety)
+
+    def own_harm(self) -> tuple[Flags]:
+        """Flags of a bad candidate, claiming harm."""
+        return (self.candidate_harm,)
+
+    def own_safety(self) -> tuple[Flags]:
+        """The same, claiming safety."""
+        return (self.candidate_safety,)
+
+    def kinds(self) -> Integers:
+        """The kind of each pair."""
+        sure = np.ones(len(self.candidate_harm), dtype=np.bool_) if self.sure is None else self.sure
+        kind = 16 * sure.astype(np.int64) + 8 * self.candidate_harm + 4 * self.candidate_safety
+        return np.asarray(kind + 2 * self.baseline_harm + self.baseline_safety)
+
+    def totals(self, start: int = 0) -> Totals:
+        """The pairs of each kind from the row `start` on."""
+        return Totals(np.bincount(self.kinds()[start:], minlength=KINDS))
+
+    def unlabelled_bad(self) -> "Sides":
+        """The same, where safety takes every pair without a label in time for bad."""
+        if self.sure is None:
+            return self
+        return replace(self, candidate_safety=self.candidate_safety | ~self.sure)
+
+    def rows(self, own: Integers) -> "Sides":
+        """Some rows of it."""
+        return Sides(
+            self.candidate_harm[own],
+            self.candidate_safety[own],
+            self.baseline_harm[own],
+            self.baseline_safety[own],
+            None if self.sure is None else self.sure[own],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SideCounts:
+    """The same counted: pairs of each kind that had come by each look, kinds x looks."""
+
+    counts: Integers
+
+    def harm(self) -> Counted:
+        """Counts of b, c and the rest, claiming harm."""
+        return self._of(OWN_HARM & ~OTHER_HARM, OTHER_HARM & ~OWN_HARM)
+
+    def safety(self) -> Counted:
+        """The same, claiming safety."""
+        return self._of(OWN_SAFETY & ~OTHER_SAFETY, OTHER_SAFETY & ~OWN_SAFETY)
+
+    def own_harm(self) -> Counted:
+        """Counts of a bad candidate and the rest, claiming harm."""
+        return self._of(OWN_HARM)
+
+    def own_safety(self) -> Counted:
+        """The same, claiming safety."""
+        return self._of(OWN_SAFETY)
+
+    def totals(self, start: int = 0) -> Totals:
+        """The pairs of each kind; only those that are judged were counted."""
+        looks = self.counts.shape[1]
+        return Totals(self.counts[:, -1] if looks else np.zeros(KINDS, dtype=np.int64))
+
+    def unlabelled_bad(self) -> "SideCounts":
+        """The same, where safety takes every pair without a label in time for bad."""
+        moved = np.where(SURE, np.arange(KINDS), np.arange(KINDS) | 4)
+        counts = np.zeros_like(self.counts)
+        np.add.at(counts, moved, self.counts)
+        return SideCounts(counts)
+
+    def _of(self, *which: Flags) -> Counted:
+        kinds = [self.counts[each].sum(axis=0) for each in which]
+        return Counted(np.stack([*kinds, self.counts.sum(axis=0) - sum(kinds)]).astype(np.float64))
 
 
 def _discordant(candidate: Flags, baseline: Flags) -> tuple[Flags, Flags]:
@@ -79,6 +207,7 @@ def wrong_sides(pairs: Pairs, in_time: Flags, rule: Accuracy) -> Sides:
         candidate_safety=candidate | unknown | ~sent,
         baseline_harm=baseline | unknown | unseen,
         baseline_safety=baseline & ~unseen,
+        sure=in_time,
     )
 
 

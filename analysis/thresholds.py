@@ -50,15 +50,21 @@ def discordant_at(arms: Arms, thresholds: Floats, looks: Integers, start: int) -
 
 def crossed(own: Floats, other: Floats, thresholds: Floats, looks: Integers, start: int) -> Floats:
     """The same for any two values of each pair: over a threshold on one side alone."""
+    kinds, number = passed_both(own, other, thresholds), len(thresholds) + 1
+    return over_one(np.stack([counts_at(kind, number, looks, start) for kind in kinds]))
+
+
+def passed_both(own: Floats, other: Floats, thresholds: Floats) -> tuple[Integers, ...]:
+    """How many thresholds each value of the candidate, the baseline, and both of them passed."""
     candidate = np.searchsorted(thresholds, own, side="left")
     baseline = np.searchsorted(thresholds, other, side="left")
-    over_candidate, over_baseline, over_both = (
-        _over(counts_at(passed, len(thresholds) + 1, looks, start))
-        for passed in (candidate, baseline, np.minimum(candidate, baseline))
-    )
-    return np.concatenate([over_candidate - over_both, over_baseline - over_both])
+    return candidate, baseline, np.minimum(candidate, baseline)
 
 
-def _over(passed: Floats) -> Floats:
-    """Pairs over each threshold, from pairs by how many thresholds they passed."""
-    return passed[::-1].cumsum(axis=0)[::-1][1:]
+def over_one(passed: Floats) -> Floats:
+    """Pairs over each threshold on one side alone, from how many passed so many thresholds.
+
+    The first axis of `passed` is candidate, baseline, both; the second how many they passed.
+    """
+    over = passed[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    return np.concatenate([over[0] - over[2], over[1] - over[2]])

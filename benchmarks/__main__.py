@@ -18,6 +18,7 @@ from benchmarks import (
     load,
     planning,
     races,
+    scale,
     speed,
     undo,
 )
@@ -26,6 +27,7 @@ SHORT = {
     "judging": judging,
     "judges": judges,
     "speed": speed,
+    "scale": scale,
     "commands": commands,
     "load": load,
     "undo": undo,

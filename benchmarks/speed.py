@@ -69,7 +69,7 @@ def _rows() -> Iterator[Row]:
             }
 
 
-def million(path: Path, n: int = 1_000_000) -> list[str]:
+def million(path: Path, n: int = 1_000_000, row_group_size: int | None = None) -> list[str]:
     """A healthy shadow of a million pairs with labels; the names of its columns."""
     rng = np.random.default_rng(79)
     arrived = 1_760_000_000_000_000 + np.cumsum(rng.exponential(3_000, n)).astype(np.int64)
@@ -86,7 +86,7 @@ def million(path: Path, n: int = 1_000_000) -> list[str]:
         label=pl.Series(label),
         labelled_at=pl.col("arrived_at") + pl.duration(seconds=3),
     )
-    frame.write_parquet(path)
+    frame.write_parquet(path, row_group_size=row_group_size)
     return frame.columns
 
 

@@ -31,6 +31,7 @@ VERBS = {
     "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
     "status": ("flows.status:status", "what serves, what is open, what runs"),
     "judge": ("flows.judging:judge", "judge a table of pairs"),
+    "calibrate": ("flows.calibrating:calibrate", "learn how hosts drift, from an A/A shadow"),
     "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
     "model-report": ("flows.model_report:model_report", "how a model did over a day or a week"),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
@@ -42,7 +43,7 @@ VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
     *("validate", "backup-config", "restore-config", "deploy", "rollback", "report"),
     *("toggle-feature", "deploy-multiregion", "region", "test-pipeline", "diagnose"),
-    *("maintenance", "backup-database", "restore-database", "calibrate"),
+    *("maintenance", "backup-database", "restore-database"),
 }
 """Verbs of the runbook that are not there yet."""
 
@@ -153,6 +154,14 @@ def _other_arguments(made: dict[str, Any]) -> None:
     )
     made["judge"].add_argument(
         "--compare", action="store_true", help="when the rules of others would have decided, too"
+    )
+    made["judge"].add_argument(
+        "--blocks",
+        action="store_true",
+        help="count pairs in blocks in one pass, as is done above 10 million (Parquet only)",
+    )
+    made["calibrate"].add_argument(
+        "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
     made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")

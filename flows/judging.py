@@ -10,14 +10,14 @@ from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
 
 if TYPE_CHECKING:
-    from analysis import Pairs, Verdict
+    from analysis import JudgePolicy, Pairs, Verdict
 
 CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 
 
 def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Judge a file read to its end; the exit code is the verdict."""
-    from analysis import default_policy, read_pairs
+    from analysis import default_policy, in_blocks, read_pairs
     from analysis import judge as judged
     from rollout.policy import parse
 
@@ -25,7 +25,10 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     policy = None if text is None else parse(text).judging
     if options.report is not None and Path(options.report).resolve() in _read(options):
         raise bad_input(f"--report {options.report} would overwrite what is judged", "another file")
-    pairs = read_pairs(Path(options.pairs))
+    path = Path(options.pairs)
+    if options.blocks or in_blocks(path):
+        return _in_blocks(options, path, policy)
+    pairs = read_pairs(path)
     verdict = judged(pairs, policy)
     report = verdict.as_dict()
     said = text_of(report)
@@ -37,6 +40,23 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         write_report(Path(options.report), verdict, pairs, text)
         said += f"\nreport {options.report}"
     return CODES[str(verdict.verdict)], report, said
+
+
+def _in_blocks(
+    options: argparse.Namespace, path: Path, policy: "JudgePolicy | None"
+) -> tuple[int, dict[str, Any], str]:
+    """Only counts are kept, so that there is no page and nothing to compare."""
+    from analysis import judge as judged
+
+    for option in ("report", "compare"):
+        if getattr(options, option):
+            raise bad_input(
+                f"--{option} needs the pairs themselves, which are counted in blocks here",
+                f"leave out --{option}, or judge 10 million pairs or fewer without --blocks",
+            )
+    verdict = judged(path, policy, blocks=True)
+    report = verdict.as_dict()
+    return CODES[str(verdict.verdict)], report, text_of(report)
 
 
 def _read(options: argparse.Namespace) -> set[Path]:

@@ -15,9 +15,10 @@ from flows.refusal import Exit, Refused
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "RUNBOOK.md", "CHANGELOG.md")
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
-TEXTS = {name: (ROOT / name).read_text() for name in DOCUMENTS} | {
-    path.name: path.read_text() for path in DECISIONS
-}
+STATISTICS = ROOT / "docs/statistics.md"
+PLACES = {path.name: path for path in (*DECISIONS, STATISTICS)}
+PLACES |= {name: ROOT / name for name in DOCUMENTS}
+TEXTS = {name: path.read_text() for name, path in PLACES.items()}
 RUNBOOK = TEXTS["RUNBOOK.md"]
 
 # The verbs that the runbook of the house names; those that are not built are listed as such.
@@ -194,11 +195,19 @@ def anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_links_lead_to_a_file_and_a_heading_of_this_checkout(name: str) -> None:
     """A relative link to something that was moved, renamed or never made is found here."""
-    folder = ROOT if name in DOCUMENTS else ROOT / "docs/decisions"
+    folder = PLACES[name].parent
     for file, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", TEXTS[name]):
         assert (folder / file).exists(), file
         text = TEXTS[Path(file).name] if file else TEXTS[name]
         assert not heading or heading in anchors(text), heading
+
+
+def test_each_gate_is_explained() -> None:
+    """What it claims stands in the statistics, under its name in the policy."""
+    gates = tomllib.loads(files("analysis").joinpath("gates.toml").read_text())["gates"]
+    explained = section(TEXTS[STATISTICS.name], "The gates")
+
+    assert {name for name in gates if f"`{name}`" not in explained} == set()
 
 
 def test_decisions_are_short_numbered_and_of_one_form() -> None:

@@ -50,6 +50,23 @@ def _steady(median_ms: float) -> JudgePolicy:
 POLICY = _steady(40.0)
 SLOW = _steady(SLOW_MS)
 GUARDED = parse_policy(f"[latency]\nbaseline_p95_ms = {PAST_MS}\n")
+CALIBRATED = parse_policy(
+    f"""
+    [drift]
+    kind = "calibrated"
+    until = 2025-01-01T00:00:00Z
+    window = 10800.0
+    block = 60.0
+    rms = 0.141
+    minute_rms = 0.141
+    rho = 0.82
+    tau = 540.0
+    [latency]
+    baseline_p95_ms = {SLOW_MS * P95}
+    baseline_p99_ms = {SLOW_MS * P99}
+    """
+)
+"""What three hours of the hosts say that drift by 10 % each."""
 FLOOR, FLOOR_P99 = 1 + 10 / PAST_MS, 1 + 10 / (40.0 * P99)
 """The ratios at which the floor of 10 ms is reached."""
 

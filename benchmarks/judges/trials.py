@@ -2,6 +2,7 @@
 
 from benchmarks.judges.bounds import (
     ALPHA,
+    CALIBRATED,
     FLOOR,
     FLOOR_P99,
     GUARDED,
@@ -87,6 +88,22 @@ DRIFTING = World(
     minutes=10,
     drift=Drift(0.2, 0.8),
     wrong=(0.005, 0.005, 0.09),
+)
+WANDERING = World(
+    "calibrated hosts drift, as slow as is allowed",
+    rate=5.0,
+    minutes=30,
+    median_ms=SLOW_MS,
+    ratio=1.1,
+    drift=Drift(0.1, 0.8),
+)
+OUTSIDE = World(
+    "calibrated hosts drift, and twice as slow",
+    rate=5.0,
+    minutes=30,
+    median_ms=SLOW_MS,
+    ratio=2.2,
+    drift=Drift(0.1, 0.8),
 )
 BROKEN = World("copies are lost", rate=50.0, minutes=1, timeouts=0.03, unusable=0.03)
 UNSENT = World("copies are not sent", rate=50.0, minutes=1, not_sent=0.005)
@@ -225,6 +242,22 @@ TRIALS = (
         ),
     ),
     Trial(DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0), Rare("disagreement", "safety", 1))),
+    Trial(
+        WANDERING,
+        CALIBRATED,
+        5,
+        (
+            Rare("latency-mean", "harm", 0),
+            Rare("latency-thresholds", "harm", 0),
+            Rare("frozen-p95", "safety", 0),
+        ),
+    ),
+    Trial(
+        OUTSIDE,
+        CALIBRATED,
+        2,
+        (Said("latency-mean", "FAIL"), Said("latency-thresholds", "FAIL")),
+    ),
     Trial(
         ALLOWED,
         SLOW,

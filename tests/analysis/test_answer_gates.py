@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pair_tables import pairs, policy
 
 from analysis import Outcome, judge, paired, read_pairs
-from analysis.losses import differences, mean_losses
+from analysis.losses import both_losses, differences
 from benchmarks.calibration import importance_level
 
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\n"
@@ -125,8 +125,7 @@ def test_a_log_error_has_no_unit_and_swapping_sides_turns_its_sign(
     assert differences(scaled, in_time, LOG) == pytest.approx(bare)
     swapped = read_pairs(answered(other, own, label, 40))
     assert differences(swapped, in_time, LOG) == pytest.approx(-bare)
-    both = mean_losses(swapped, in_time, LOG)
-    assert both is not None
+    both = [float(lost.mean()) for lost in both_losses(swapped, in_time, LOG)]
     assert both[0] - both[1] == pytest.approx(float(-bare.mean()))
 
 

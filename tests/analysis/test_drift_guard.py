@@ -6,7 +6,7 @@ import pytest
 from pair_tables import pairs
 
 from analysis import judge, parse_policy, read_pairs
-from analysis.drift import Guard, guard_of
+from analysis.drift import Guard, guard_of, scores_of
 from benchmarks.hosts import START_US, Hosts, table
 
 DRIFT = parse_policy("").drift
@@ -16,7 +16,8 @@ QUIET = Hosts(rate=50.0, minutes=8, cv=0.0, rho=0.0)
 def guard(frame: pl.DataFrame, watermark_s: float = 480.0) -> Guard:
     """The guard over this table as seen some seconds after its start."""
     at = pl.Series([START_US + round(watermark_s * 1e6)]).cast(pl.Datetime("us", "UTC"))[0]
-    return guard_of(read_pairs(frame, {"watermark": at.isoformat()}), DRIFT)
+    pairs = read_pairs(frame, {"watermark": at.isoformat()})
+    return guard_of(scores_of(pairs), pairs.watermark_us, DRIFT)
 
 
 def test_five_blocks_that_agree_open_it() -> None:

@@ -48,7 +48,7 @@ REFUSED = {
         "[gates.latency-mean]\ntolerance = 0.5",
         "margin is 0.25",
     ),
-    "calibrated": ('[drift]\nkind = "calibrated"', "not built yet"),
+    "calibrated": ('[drift]\nkind = "calibrated"', "without until"),
     "unknown drift": ('[drift]\nkind = "gaurd"', "kind is 'gaurd'"),
     "none without reason": ('[drift]\nkind = "none"', "without a reason"),
     "none with numbers": ('[drift]\nkind = "none"\nreason = "x"\nblocks = 3', "only a reason"),

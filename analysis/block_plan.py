@@ -1,0 +1,92 @@
+"""What is counted in blocks: the grid and every limit, fixed before the first pair is counted.
+
+Tables can be added only where they were counted by the same plan, which its digest tells.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.blocks import EVERY, MANY, SELDOM
+from analysis.cuts import Cut, cut_of
+from analysis.errors import BadInput
+from analysis.frozen import SHARES, past_ms, pinned
+from analysis.late import SECOND_US
+from analysis.metadata import Metadata
+from analysis.pairs import Pairs
+from analysis.policy import JudgePolicy
+from analysis.quantiles import bins
+
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 21_600, 86_400)
+"""Lengths of a block in seconds."""
+MOST_BLOCKS = 2_048
+OCTAVES = 5 * 128
+"""Bins on either side of the past p95 that are told apart: from its 32nd part to 32 times it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Seconds in a block, past quantiles in ms, and from which block on those gates judge.
+
+    `lowest_bin` is the first that the comparison of both p95s tells apart.
+    """
+
+    policy: JudgePolicy
+    about: Metadata
+    step: int
+    past: Mapping[str, float | None]
+    begins: Mapping[str, int]
+    lowest_bin: int
+    cut: Cut
+    cut_begins: int
+
+    @property
+    def digest(self) -> str:
+        """The same for plans that count the same."""
+        told = (
+            self.policy.digest,
+            self.about,
+            self.step,
+            sorted(self.past.items()),
+            sorted(self.begins.items()),
+            self.lowest_bin,
+            self.cut.values.tolist(),
+            self.cut.names,
+            self.cut_begins,
+        )
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> Plan:
+    """From the first pairs in order of arrival, how many there are to come and until when.
+
+    The head holds at least `reference_pairs` + 1 of them, or all.
+    """
+    if not len(head):
+        raise BadInput("no pairs to count", "a pair table has one row per mirrored request")
+    seconds = max((last_us - int(head.arrived_us[0])) / SECOND_US, 1.0)
+    step = step_of(rows, seconds)
+    reference = policy.reference_pairs
+    after = int(head.arrived_us[min(reference, len(head)) - 1]) // SECOND_US // step + 1
+    past, begins = {}, {}
+    for name in SHARES:
+        stated = pinned(policy, name)
+        first = head.baseline_latency_ms[:reference]
+        past[name] = stated if stated is not None else past_ms(first, policy, name)
+        begins[name] = 0 if stated is not None else after
+    seen = head.baseline_latency_ms[~np.isnan(head.baseline_latency_ms)]
+    scale = past["p95"] or (float(np.quantile(seen, SHARES["p95"])) if len(seen) else 1.0)
+    lowest = int(bins(np.array([scale]))[0]) - OCTAVES
+    cut = cut_of(head, reference)
+    return Plan(policy, head.metadata, step, past, begins, lowest, cut, after)
+
+
+def step_of(rows: int, seconds: float) -> int:
+    """The least length of a block that holds enough pairs, and makes few enough blocks."""
+    wanted = SELDOM if rows > MANY else EVERY
+    fits = [
+        step for step in STEPS if rows / seconds * step >= wanted and seconds / step <= MOST_BLOCKS
+    ]
+    return fits[0] if fits else STEPS[-1]

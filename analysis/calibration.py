@@ -1,0 +1,102 @@
+"""How far two hosts with one version drift apart: learned from a window before anything is judged.
+
+A copy of the champion is shadowed by the champion (A/A). The envelope bounds how far the ratio of
+latencies wanders; the correlation of its minutes says how long it stays there.
+"""
+
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+
+from analysis.bets import Floats, Integers
+from analysis.block_sample import scores_in
+from analysis.block_table import union
+from analysis.drift import SCALE, SECOND_US, Scores, moments, scores_of
+from analysis.envelope import MINUTE, Calibration
+from analysis.parts import in_blocks, in_parts, plan_for, table_of
+from analysis.policy_file import default_policy
+from analysis.read import Source, read_pairs
+
+LENGTHS = (30, 60, 120, 300, 600, 1_200, 1_800)
+"""Blocks in seconds, of which the shortest that is no longer mostly noise gives the envelope."""
+NOISE = 0.25
+FEWEST = 20
+# Sokal's window: the sum of autocorrelations ends at the first lag beyond 5 times itself.
+WINDOW = 5.0
+MOST_RHO = 0.995
+
+
+def calibrate(source: Source) -> Calibration | None:
+    """From the pairs of a champion and a copy of it; None without two minutes of latencies."""
+    if isinstance(source, (str, Path)) and in_blocks(Path(source)):
+        plan = plan_for(Path(source), default_policy())
+        table = union([table_of(part, plan) for part in in_parts(Path(source))])
+        return calibrated(scores_in(table), int(table.seconds.ids[-1] + 1) * SECOND_US)
+    pairs = read_pairs(source)
+    return calibrated(scores_of(pairs), int(pairs.arrived_us[-1]) + 1) if len(pairs) else None
+
+
+def calibrated(scores: Scores, until_us: int) -> Calibration | None:
+    """From the scores of an A/A window that ends at `until_us`."""
+    window = (until_us - scores.origin_us) / SECOND_US
+    minutes = scores.by(MINUTE)
+    usable = minutes.n >= 2
+    if usable.sum() < 2:
+        return None
+    block, rms = _envelope(scores, window)
+    mean, _ = moments(minutes.n[usable], minutes.total[usable], minutes.squares[usable])
+    place, ratio = minutes.second[usable], mean / SCALE
+    rho = correlation(place, ratio, 1)
+    n = len(ratio)
+    # Kendall's correction of the estimate, which is too low on average (research notes).
+    rho = min(max(rho + (1 + 3 * rho) / n, 0.0), MOST_RHO)
+    return Calibration(
+        until_us=until_us,
+        window=window,
+        block=float(block),
+        rms=rms,
+        minute_rms=sqrt(float((ratio**2).mean())),
+        rho=rho,
+        # Sums of a short window are too low, and AR(1) has a time of its own: the longer holds.
+        tau=MINUTE * max(autocorrelation_time(place, ratio), (1 + rho) / (1 - rho)),
+    )
+
+
+def _envelope(scores: Scores, window: float) -> tuple[int, float]:
+    """The shortest block whose own noise is small beside it, else the longest there are enough of.
+
+    Hosts that do not drift leave nothing but noise, of which the longest block has least.
+    """
+    fits = [length for length in LENGTHS if window / length >= FEWEST] or [LENGTHS[0]]
+    for length in fits:
+        blocks = scores.by(length)
+        usable = blocks.n >= 2
+        n = blocks.n[usable]
+        mean, spread = moments(n, blocks.total[usable], blocks.squares[usable])
+        rms = sqrt(float((mean**2).mean())) if len(mean) else 0.0
+        noise = sqrt(float((spread / n).mean())) if len(mean) else 0.0
+        if rms and noise <= NOISE * rms:
+            return length, rms / SCALE
+    return fits[-1], rms / SCALE
+
+
+def correlation(place: Integers, values: Floats, lag: int) -> float:
+    """Autocorrelation about zero, from the pairs of values that are so many places apart."""
+    later = np.searchsorted(place, place + lag)
+    found = later < len(place)
+    found[found] = place[later[found]] == place[found] + lag
+    power = float((values**2).mean())
+    if not found.any() or not power:
+        return 0.0
+    return float((values[found] * values[later[found]]).mean()) / power
+
+
+def autocorrelation_time(place: Integers, values: Floats) -> float:
+    """1 + 2 sum of autocorrelations, in places."""
+    total = 1.0
+    for lag in range(1, len(values)):
+        if lag > WINDOW * total:
+            break
+        total = max(total + 2 * correlation(place, values, lag), 1.0)
+    return total

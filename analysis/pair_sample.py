@@ -1,0 +1,247 @@
+"""A record of pairs, each by itself: a look follows every pair, label or second of arrival."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis import losses, payoffs
+from analysis.bets import Flags, Floats, Integers, Trace
+from analysis.blocks import Counts, counted, looks_of
+from analysis.clock import Clock, arrival_clock, label_clock
+from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
+from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
+from analysis.late import Late, blocks_of, counts_by_block
+from analysis.latency_arms import bare_arms, harm_arms, log_ratio, safety_arms
+from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
+from analysis.policy import Gate, JudgePolicy
+from analysis.quantile_bets import follow_quantiles
+from analysis.quantiles import quantile
+from analysis.sample import Both, Claim, Labelled, Losses, Mean, Part, Predicted, Rows, Shift
+from analysis.segments import segments_of
+from analysis.sides import Sides, error_sides, over_limit_sides, wrong_sides
+from analysis.thresholds import discordant_at, grid
+
+
+@dataclass(frozen=True, slots=True)
+class PairSample:
+    """Pairs under a policy; its two clocks, and which pairs have their label in time."""
+
+    pairs: Pairs
+    policy: JudgePolicy
+    arrival: Clock
+    labels: Clock
+    in_time: Flags
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return len(self.pairs)
+
+    @property
+    def due(self) -> int:
+        """Pairs whose label came or whose window has passed."""
+        return len(self.labels.at_us)
+
+    @property
+    def timely(self) -> int:
+        """Those of them with a label in time."""
+        return int(self.in_time[: self.due].sum())
+
+    @property
+    def watermark_us(self) -> int:
+        """The time of the last look."""
+        return self.pairs.watermark_us
+
+    @property
+    def predicted(self) -> Predicted:
+        """Whether there are predictions."""
+        sides = (self.pairs.baseline_prediction, self.pairs.candidate_prediction)
+        baseline, candidate = (not bool(np.isnan(side).all()) for side in sides)
+        return Predicted(baseline, candidate, self.pairs.numbers)
+
+    def errors(self) -> Sides:
+        """Errors of both sides."""
+        return error_sides(self.pairs, self.policy.timeout)
+
+    def over(self, gate: Gate, claim: Claim) -> Sides:
+        """Answers over the limits of a gate, as one claim sees them."""
+        if gate.name == "p95-limit":
+            limit = gate.limits["limit_ms"]
+            return over_limit_sides(self.pairs, limit, limit)
+        frozen_ms = self.frozen(OF_GATE[gate.name]).limit_ms or 0.0
+        harm_ms, safety_ms = limits(gate, frozen_ms)
+        return over_limit_sides(self.pairs, harm_ms if claim == "harm" else safety_ms, frozen_ms)
+
+    def answers(self) -> Sides:
+        """Wrong answers of the pairs that the clock of labels admitted."""
+        whole = wrong_sides(self.pairs, self.in_time, self.policy.accuracy)
+        return whole.rows(np.arange(self.due))
+
+    def different(self) -> Sides:
+        """Different answers as if they were a bad candidate: known ones for harm."""
+        pairs = self.pairs
+        # NaN equals nothing, so that a record without predictions never certifies anything.
+        different = pairs.candidate_prediction != pairs.baseline_prediction
+        known = different & (pairs.outcome != NOT_SENT) & (pairs.baseline_status > 0)
+        never = np.zeros(self.n, dtype=np.bool_)
+        return Sides(known, different, never, never)
+
+    def late(self, name: str) -> Late:
+        """What a gate counts in each second of arrival."""
+        gate = self.policy.gates[name]
+        start = self.frozen("p95").start if gate.metric == "latency" else 0
+        sides = self.over(gate, "harm") if gate.metric == "latency" else self.errors()
+        events = sides.own_harm() if name == "errors-late-absolute" else sides.harm()
+        arrived = self.pairs.arrived_us[start:]
+        blocks = blocks_of(arrived, self.watermark_us, self.policy.horizon)
+        return Late(blocks, counts_by_block([event[start:] for event in events], blocks), start)
+
+    def frozen(self, name: str) -> Frozen:
+        """Pinned by the policy, else taken from the first rows, which are then not judged."""
+        stated = pinned(self.policy, name)
+        if stated is not None:
+            return Frozen(name, stated, 0, self.n)
+        start = self.policy.reference_pairs
+        limit_ms = past_ms(self.pairs.baseline_latency_ms[:start], self.policy, name)
+        return Frozen(name, limit_ms, start if limit_ms else self.n, max(self.n - start, 0))
+
+    def quantiles(self, share: float, level: float) -> Both:
+        """A timeout took as long as the timeout."""
+        pairs, slowest = self.pairs, self.policy.timeout * 1000
+        candidate = np.where(pairs.outcome == TIMEOUT, slowest, pairs.candidate_latency_ms)
+        asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
+        sides = (candidate[asked], pairs.baseline_latency_ms)
+        own, other = (quantile(v[~np.isnan(v)], share, level) for v in sides)
+        return own, other
+
+    def thresholds(self, gate: Gate) -> tuple[Floats, Counts]:
+        """Around the past p95."""
+        frozen = self.frozen("p95")
+        limits_ms, start = grid(frozen.limit_ms or 1.0), frozen.start
+        arms, looks = harm_arms(self.pairs, gate), looks_of(self.n, start)
+        whole = np.array([self.n] if self.n > start else [], dtype=np.int64)
+        at_looks, at_end = (discordant_at(arms, limits_ms, at, start) for at in (looks, whole))
+        return limits_ms, Counts(looks, at_looks, at_end.sum(axis=1))
+
+    def ratios(self, gate: Gate, claim: Claim) -> Counts:
+        """Rounded down for harm and up for safety."""
+        if claim == "harm":
+            return _steps(payoffs.down(log_ratio(harm_arms(self.pairs, gate))))
+        return _steps(payoffs.up(log_ratio(safety_arms(self.pairs, gate))))
+
+    def mean_ratio(self) -> Mean:
+        """Each ratio held to a factor of 2.72 either way."""
+        return mean_of(np.clip(log_ratio(bare_arms(self.pairs)), -1, 1))
+
+    def beyond(self, gate: Gate, claim: Claim, level: float) -> Trace:
+        """Safety is harm of the baseline against the candidate less its margin."""
+        looks = looks_of(self.n)
+        if claim == "harm":
+            harmed = harm_arms(self.pairs, gate)
+            return follow_quantiles(harmed.candidate, harmed.baseline, looks, level)
+        safe = safety_arms(self.pairs, gate)
+        return follow_quantiles(safe.baseline, safe.candidate, looks, level)
+
+    def losses(self, gate: Gate) -> Losses:
+        """Over the pairs that the clock of labels admitted."""
+        lost = losses.differences(self.pairs, self.in_time, gate)[: self.due]
+        own, other = losses.both_losses(self.pairs, self.in_time, gate)
+        told = self.predicted
+        predicted = told.baseline or told.candidate
+        odd = losses.odd_in(self.pairs)
+        return Losses(
+            _steps(payoffs.down(lost)),
+            _steps(payoffs.up(lost)),
+            mean_of(lost),
+            (float(own.mean()), float(other.mean())) if len(own) else None,
+            losses.why_not(odd, gate, numbers=told.numbers, predicted=predicted),
+        )
+
+    def shift(self) -> Shift:
+        """From the first rows after those that cut the predictions."""
+        start = self.policy.reference_pairs
+        cut = cut_of(self.pairs, start)
+        kinds, number = kinds_by(self.pairs, cut)
+        begin = start if len(cut.values) else self.n
+        seen = counted(kinds, number, begin)
+        ends = more_and_less(seen.at_end[:, :, None])[:, 0]
+        counts = Counts(seen.looks, more_and_less(seen.at_looks), ends)
+        return Shift(cut.names, counts, max(self.n - begin, 0))
+
+    def rows(self) -> Rows:
+        """Counted after every pair."""
+        pairs = self.pairs
+        return Rows(
+            (pairs.outcome == ANSWERED).cumsum(),
+            (pairs.outcome == NOT_SENT).cumsum(),
+            unusable(pairs).cumsum(),
+            (pairs.outcome != NOT_SENT).cumsum(),
+            (pairs.baseline_status > 0).cumsum(),
+            pairs.metadata.orphans,
+        )
+
+    def labelled(self, baseline: str) -> list[Labelled]:
+        """Numbers are one class, so are texts of too many kinds, and missing answers."""
+        pairs = self.pairs
+        told = pairs.classes if len(pairs.classes) <= MOST_CLASSES else ()
+        names = (": no answer", *([f" {name}" for name in told] or [""]))
+        sides = {"candidate": pairs.candidate_prediction, baseline: pairs.baseline_prediction}
+        missing, arms = ~self.in_time[: self.due], []
+        for side, values in sides.items():
+            code = np.nan_to_num(values[: self.due]) if told else 1
+            kinds = np.where(np.isnan(values[: self.due]), 0, code).astype(np.int64)
+            seen = counted([2 * kinds + missing], 2 * len(names))
+            counts = Counts(seen.looks, seen.at_looks[0], seen.at_end[0])
+            arms.append(Labelled(f"the {side}'s answers", names, counts))
+        return arms
+
+    def parts(self, gate: Gate) -> list[Part]:
+        """Sorted once, so that many segments cost no more than one."""
+        on_labels = gate.metric == "accuracy"
+        clock = self.labels if on_labels else self.arrival
+        if gate.name == "p95-limit":
+            sides = self.over(gate, "harm")
+        else:
+            sides = self.answers() if on_labels else self.errors()
+        segments = segments_of(self.pairs, gate.segments)
+        place = segments.place[: len(clock.at_us)]
+        order = np.argsort(place, kind="stable")
+        ends = np.searchsorted(place[order], np.arange(len(segments.names) + 1))
+        parts = []
+        for i, (name, weight) in enumerate(zip(segments.names, segments.weights, strict=True)):
+            own = order[ends[i] : ends[i + 1]]
+            looks = Clock(clock.at_us[own], clock.arrived[own])
+            parts.append(Part(name, weight, looks, sides.rows(own), len(own)))
+        return parts
+
+
+def pair_sample(pairs: Pairs, policy: JudgePolicy) -> PairSample:
+    """A record of pairs under a policy."""
+    labels, in_time = label_clock(pairs, policy.label_window)
+    return PairSample(pairs, policy, arrival_clock(pairs), labels, in_time)
+
+
+def mean_of(payoff: Floats) -> Mean:
+    """The mean of the payoffs known, NaN where not."""
+    known = ~np.isnan(payoff)
+    lower, upper = (
+        np.bincount(kinds, minlength=payoffs.KINDS).astype(np.float64)
+        for kinds in (payoffs.down(payoff), payoffs.up(payoff))
+    )
+    return Mean(float(payoff[known].mean()) if known.any() else None, lower, upper)
+
+
+def unusable(pairs: Pairs) -> Flags:
+    """Rows without a usable answer of either side."""
+    unusable = (pairs.baseline_status == 0) | np.isnan(pairs.baseline_latency_ms)
+    unusable |= (pairs.outcome == ANSWERED) & np.isnan(pairs.candidate_latency_ms)
+    # Both sides say they succeeded, but only one has a prediction.
+    succeeded = (pairs.outcome == ANSWERED) & (pairs.candidate_status < 400)
+    succeeded &= (pairs.baseline_status > 0) & (pairs.baseline_status < 400)
+    missing = np.isnan(pairs.baseline_prediction) != np.isnan(pairs.candidate_prediction)
+    return np.asarray(unusable | (succeeded & missing))
+
+
+def _steps(kinds: Integers) -> Counts:
+    seen = counted([kinds], payoffs.KINDS)
+    return Counts(seen.looks, seen.at_looks[0], seen.at_end[0])

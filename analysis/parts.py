@@ -1,0 +1,170 @@
+"""Parts of Parquet files, and the one pass over each of them that counts its pairs in blocks.
+
+Like `read.py` it opens files. A part is read in batches, so that memory does not grow with it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.bets import Integers
+from analysis.block_counts import counted_in_blocks
+from analysis.block_plan import Plan, plan_of
+from analysis.block_table import BlockTable, union
+from analysis.blocks import MANY
+from analysis.columns import IN_FILE, NO_TIME, check_request_ids, times
+from analysis.errors import BadInput
+from analysis.metadata import METADATA_KEYS
+from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.policy import JudgePolicy
+from analysis.read import agreed_metadata
+
+BATCH = 131_072
+OVERLAP = 16_384
+WINDOW = BATCH
+"""Rows among which an id may not occur twice: a batch, with the last of the one before."""
+TOGETHER = 64
+"""Batches that are counted before their tables are added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Some row groups of a Parquet file."""
+
+    path: Path
+    groups: tuple[int, ...]
+
+
+def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
+    """The parts of a file or a folder of files: each whole, or so many row groups."""
+    parts = []
+    for file in _files(path):
+        number = _opened(file).num_row_groups
+        size = groups or max(number, 1)
+        parts += [
+            FilePart(file, tuple(range(begin, min(begin + size, number))))
+            for begin in range(0, number, size)
+        ]
+    return parts
+
+
+def in_blocks(path: Path) -> bool:
+    """Whether a file or folder holds more pairs than are judged one by one, as its footers say."""
+    if not path.is_dir() and path.suffix != ".parquet":
+        return False
+    if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
+        return False
+    rows: int = sum(_opened(file).metadata.num_rows for file in _files(path))
+    return rows > MANY
+
+
+def plan_for(path: Path, policy: JudgePolicy) -> Plan:
+    """The plan of a file or a folder: from its first rows, how many there are, until when."""
+    files, n = _files(path), policy.reference_pairs + 1
+    heads: list[pl.DataFrame] = []
+    last_us, rows = 0, 0
+    schema = _opened(files[0]).schema_arrow.remove_metadata()
+    for file in files:
+        opened = _opened(file)
+        check_names(opened.schema_arrow.names)
+        if opened.schema_arrow.remove_metadata() != schema:
+            raise BadInput(
+                f"{file} has other column types than {files[0]}", "the same schema in every file"
+            )
+        rows += opened.metadata.num_rows
+        if opened.metadata.num_rows:
+            last_us = max(last_us, int(_arrivals(opened, opened.num_row_groups - 1).max()))
+            heads += _head(file, n)
+    if not rows:
+        raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
+    about = agreed_metadata(files, [_metadata(file) for file in files])
+    head = pl.concat(heads).sort("arrived_at", maintain_order=True).head(n)
+    return plan_of(pairs_from_frame(head, about, IN_FILE, digested=False), policy, rows, last_us)
+
+
+def table_of(part: FilePart, plan: Plan) -> BlockTable:
+    """One pass over a part: every row is checked and counted, none is kept."""
+    tables: list[BlockTable] = []
+    begin, tail, last = 0, pl.Series("request_id", [], dtype=pl.String), _before(part)
+    for frame in _batches(part):
+        where = f"{part.path}, rows from {begin + 1:,} of row group {part.groups[0] + 1} on"
+        pairs = _checked(frame, tail, where)
+        if int(pairs.arrived_us[0]) < last:
+            raise BadInput(
+                f"{where}: arrived_at is earlier than in the row before", "rows in order of arrival"
+            )
+        tables.append(counted_in_blocks(pairs, plan))
+        begin, last = begin + len(frame), int(pairs.arrived_us[-1])
+        tail = frame["request_id"].tail(OVERLAP)
+        if len(tables) == TOGETHER:
+            tables = [union(tables)]
+    if not tables:
+        raise BadInput(f"{part.path} has no rows", "a part without rows is none")
+    return union(tables)
+
+
+def _checked(frame: pl.DataFrame, tail: pl.Series, where: str) -> Pairs:
+    """Rows are numbered within a batch, so that an error says where that begins."""
+    try:
+        if len(tail):
+            check_request_ids(pl.concat([tail, frame["request_id"]]))
+        return pairs_from_frame(frame, {}, IN_FILE, digested=False)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error.message}", error.hint) from error
+
+
+def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
+    opened = _opened(part.path)
+    names = [name for name in PAIR_SCHEMA if name in opened.schema_arrow.names]
+    for batch in opened.iter_batches(BATCH, row_groups=list(part.groups), columns=names):
+        if batch.num_rows:
+            yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+
+
+def _before(part: FilePart) -> int:
+    """When the row ahead of a part arrived; before all times at the beginning of a file."""
+    if part.groups[0] == 0:
+        return NO_TIME
+    return int(_arrivals(_opened(part.path), part.groups[0] - 1)[-1])
+
+
+def _arrivals(opened: pq.ParquetFile, group: int) -> Integers:
+    read = opened.read_row_group(group, columns=["arrived_at"])
+    return times(pl.DataFrame(pl.from_arrow(read))["arrived_at"])
+
+
+def _head(file: Path, n: int) -> list[pl.DataFrame]:
+    """The first rows of a file, at least so many if it has them."""
+    head: list[pl.DataFrame] = []
+    for frame in _batches(FilePart(file, tuple(range(_opened(file).num_row_groups)))):
+        head.append(frame.head(n))
+        if sum(map(len, head)) >= n:
+            break
+    return head
+
+
+def _files(path: Path) -> list[Path]:
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
+    return files
+
+
+def _opened(file: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(
+            f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}",
+            "blocks are counted from a Parquet file or a folder of them",
+        ) from error
+
+
+def _metadata(file: Path) -> Mapping[str, object]:
+    raw = _opened(file).metadata.metadata or {}
+    told = {key.decode(): value.decode() for key, value in raw.items() if key.isascii()}
+    return {key: told[key] for key in METADATA_KEYS if key in told}

@@ -1,0 +1,65 @@
+"""`calibrate`: an A/A window in, the drift table of a policy out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.refusal import Exit, bad_input
+
+if TYPE_CHECKING:
+    from analysis import Calibration
+
+
+def calibrate(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
+    """Learn how two hosts with one version drift; 4 where the window is too short to rely on."""
+    from analysis import calibrate as learned
+
+    found = learned(Path(options.pairs))
+    if found is None:
+        raise bad_input(
+            f"{options.pairs} holds no two minutes with latencies of both sides",
+            "shadow a copy of the champion for three hours, and give its pairs",
+        )
+    report = {"usable": not found.trouble, "reason": found.trouble, **numbers(found)}
+    report |= {"envelope": round(found.envelope, 6), "policy": table_of(found)}
+    return Exit.HELD if found.trouble else Exit.DONE, report, text_of(found)
+
+
+def numbers(found: "Calibration") -> dict[str, Any]:
+    """What a policy needs, with six significant digits; the time in UTC."""
+    from analysis.clock import iso
+
+    told = {
+        "window": found.window,
+        "block": found.block,
+        "rms": found.rms,
+        "minute_rms": found.minute_rms,
+        "rho": found.rho,
+        "tau": found.tau,
+    }
+    rounded = {name: float(f"{value:.6g}") for name, value in told.items()}
+    return {"until": iso(found.until_us), **rounded}
+
+
+def table_of(found: "Calibration") -> str:
+    """The table for a policy file."""
+    lines = [f"{name} = {value}" for name, value in numbers(found).items()]
+    return "\n".join(["[drift]", 'kind = "calibrated"', *lines]) + "\n"
+
+
+def text_of(found: "Calibration") -> str:
+    """What was learned, and what to do with it."""
+    from analysis.words import percent, seconds_words
+
+    first = f"hosts with one version differ by at most {percent(found.envelope)}"
+    if found.trouble:
+        first = f"not to be relied on: {found.trouble}"
+    why = (
+        f"latency of {seconds_words(found.block)} differs by {percent(found.rms)} (root mean "
+        f"square) in {seconds_words(found.window)}, times {found.factor:g}; it wanders within "
+        f"{seconds_words(found.tau)}"
+    )
+    end = "Shadow a copy of the champion for longer."
+    if not found.trouble:
+        end = f"For the policy of what is shadowed on these hosts from now on:\n\n{table_of(found)}"
+    return f"{first}\n{why}\n{end}".rstrip()

@@ -1,0 +1,244 @@
+"""Pairs counted in blocks: any split and any order adds up to the verdict of one pass."""
+
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pair_tables import TIMESTAMP, pairs, policy, write
+
+from analysis import (
+    BadInput,
+    BlockTable,
+    Plan,
+    Verdict,
+    in_parts,
+    judge,
+    judge_blocks,
+    parts,
+    plan_for,
+    table_from,
+    table_of,
+    union,
+)
+
+SEGMENTS = "[gates.p95-limit]\nsegments = true\n[gates.errors-absolute]\nsegments = true\n"
+PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
+POLICY = policy(PINNED + SEGMENTS)
+GROUP = 700
+
+
+def lost(frame: pl.DataFrame, share: float = 0.02) -> pl.DataFrame:
+    """Some copies time out, and as many labels never come."""
+    rng = np.random.default_rng(5)
+    gone, unlabelled = (pl.Series(rng.random(len(frame)) < share) for _ in range(2))
+    late = ("candidate_status", "candidate_latency_ms", "candidate_prediction")
+    return frame.with_columns(
+        candidate_outcome=pl.when(gone).then(pl.lit("timeout")).otherwise("candidate_outcome"),
+        **{name: pl.when(gone).then(None).otherwise(name) for name in late},
+        **{
+            name: pl.when(unlabelled).then(None).otherwise(name)
+            for name in ("label", "labelled_at")
+        },
+    )
+
+
+def texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Predictions and labels as two words."""
+    names = ("baseline_prediction", "candidate_prediction", "label")
+    return frame.with_columns(
+        **{n: pl.when(pl.col(n) > 1).then(pl.lit("up")).otherwise(pl.lit("down")) for n in names}
+    )
+
+
+FRAMES = {
+    "healthy": pairs(7_000, seed=3),
+    "errors and holes": lost(pairs(7_000, seed=4, errors=(0.001, 0.02))),
+    "slower": pairs(7_000, seed=5, ratio=1.6, slow=0.03),
+    "texts": texts(pairs(7_000, seed=6, only_candidate_wrong=0.2)),
+    "nothing pinned, hosts may drift": pairs(7_000, seed=7, rate=15.0),
+}
+AT_THE_END = (
+    "errors-paired",
+    "errors-absolute",
+    "errors-late-paired",
+    "errors-late-absolute",
+    "p95-limit",
+    "frozen-p95",
+    "frozen-p99",
+    "gross-frozen-p95",
+    "accuracy-absolute",
+    "accuracy-paired",
+    "accuracy-superior",
+    "disagreement",
+)
+"""Gates of which the pair-by-pair judge, too, has a look at the end."""
+
+
+def policy_for(name: str):
+    """The guard and no past p95 for one of them."""
+    return policy(SEGMENTS) if "drift" in name else POLICY
+
+
+def counted(folder: Path, name: str) -> tuple[Plan, list[BlockTable]]:
+    """A file in groups of rows, each counted by itself."""
+    file = folder / "pairs.parquet"
+    FRAMES[name].write_parquet(file, row_group_size=GROUP)
+    plan = plan_for(file, policy_for(name))
+    return plan, [table_of(part, plan) for part in in_parts(file, groups=1)]
+
+
+@pytest.fixture(scope="module", params=list(FRAMES))
+def split(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """A plan, its parts, and what one pass over all of it says."""
+    folder = tmp_path_factory.mktemp("blocks")
+    plan, tables = counted(folder, request.param)
+    whole = judge(folder / "pairs.parquet", policy_for(request.param), blocks=True)
+    return plan, tables, whole
+
+
+@settings(max_examples=6, deadline=None)
+@given(data=st.data())
+def test_any_split_and_order_gives_the_identical_verdict(
+    split: tuple[Plan, list[BlockTable], Verdict], data: st.DataObject
+) -> None:
+    """Parts are joined in any order and any grouping, and the bytes of the verdict are the same."""
+    plan, tables, whole = split
+    order = data.draw(st.permutations(range(len(tables))))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(tables) - 1))))
+    ends = [*cuts, len(tables)]
+    grouped = [order[a:b] for a, b in zip([0, *cuts], ends, strict=True)]
+
+    joined = union([reduce(lambda a, b: a + b, (tables[i] for i in group)) for group in grouped])
+
+    assert judge_blocks(joined, plan, False).to_json() == whole.to_json()
+
+
+def test_stop_save_load_and_continue_equals_never_stopped(
+    split: tuple[Plan, list[BlockTable], Verdict],
+) -> None:
+    """What was counted so far survives as bytes, and the rest is added to it."""
+    plan, tables, whole = split
+    saved = union(tables[:4]).to_bytes()
+
+    continued = table_from(saved) + union(tables[4:])
+
+    assert table_from(saved).to_bytes() == saved
+    assert judge_blocks(continued, plan, False).to_json() == whole.to_json()
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) -> None:
+    """The same counts at the end, hence the same evidence, estimates and outcomes."""
+    file = write(tmp_path / "pairs.parquet", FRAMES[name])
+
+    one_by_one, blocks = (judge(file, policy_for(name), blocks=both) for both in (False, True))
+
+    assert blocks.verdict == one_by_one.verdict
+    assert blocks.revisions == one_by_one.revisions
+    for mine, theirs in zip(blocks.findings, one_by_one.findings, strict=True):
+        assert (mine.label, mine.outcome) == (theirs.label, theirs.outcome)
+        if mine.segment is not None or (mine.name in AT_THE_END and "drift" not in name):
+            assert mine.log_e_harm == pytest.approx(theirs.log_e_harm)
+            assert mine.log_e_safety == pytest.approx(theirs.log_e_safety)
+            assert mine.estimate == pytest.approx(theirs.estimate) or (
+                mine.estimate == theirs.estimate
+            )
+        if mine.decided_at and theirs.decided_at and mine.name in AT_THE_END:
+            assert mine.decided_at.pair >= theirs.decided_at.pair
+
+
+def test_a_folder_of_files_that_overlap_is_judged_like_one_file(tmp_path: Path) -> None:
+    """Two writers, each in order of arrival."""
+    frame, folder = FRAMES["errors and holes"], tmp_path / "two"
+    folder.mkdir()
+    whole = write(tmp_path / "one.parquet", frame)
+    for turn in (0, 1):
+        write(folder / f"{turn}.parquet", frame.gather_every(2, turn))
+
+    assert (
+        judge(folder, POLICY, blocks=True).to_json() == judge(whole, POLICY, blocks=True).to_json()
+    )
+
+
+def test_a_look_in_between_sees_what_had_come_by_then(tmp_path: Path) -> None:
+    """A table of the first parts is a valid record of its own, cut at its last arrival."""
+    plan, tables = counted(tmp_path, "errors and holes")
+
+    early = judge_blocks(union(tables[:5]), plan, True)
+
+    assert early.pairs == 5 * GROUP
+    assert early.decision in ("CONTINUE", "ROLLBACK")
+
+
+BAD = {
+    "reversed between row groups": lambda f: pl.concat([f[GROUP:], f[:GROUP]]),
+    "an id twice, in two batches": lambda f: f.with_columns(
+        request_id=pl.when(pl.int_range(pl.len()) == 510)
+        .then(pl.lit(f["request_id"][490]))
+        .otherwise("request_id")
+    ),
+    "NaN": lambda f: f.with_columns(candidate_latency_ms=float("nan")),
+    "no column": lambda f: f.drop("label"),
+    "nothing": lambda f: f.head(0),
+    "negative latency": lambda f: f.with_columns(baseline_latency_ms=-1.0),
+    "label before arrival": lambda f: f.with_columns(
+        labelled_at=pl.col("arrived_at") - pl.duration(seconds=1)
+    ),
+    "null arrival": lambda f: f.with_columns(arrived_at=pl.lit(None, TIMESTAMP)),
+}
+
+
+@pytest.mark.parametrize("spoiled", BAD.values(), ids=BAD.keys())
+def test_bad_rows_are_refused_in_blocks_too(
+    spoiled: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same checks as of a table read at once, also across batches and row groups."""
+    monkeypatch.setattr(parts, "BATCH", 500)
+    monkeypatch.setattr(parts, "OVERLAP", 300)
+    file = tmp_path / "pairs.parquet"
+    spoiled(FRAMES["healthy"].head(3 * GROUP)).write_parquet(file, row_group_size=GROUP)  # type: ignore[operator]
+
+    with pytest.raises(BadInput):
+        judge(file, POLICY, blocks=True)
+
+
+def test_tables_of_different_plans_cannot_be_added(tmp_path: Path) -> None:
+    """Counts against another limit are counts of something else."""
+    plan, tables = counted(tmp_path, "healthy")
+    other = replace(plan, past={**plan.past, "p95": 99.0})
+    foreign = table_of(in_parts(tmp_path / "pairs.parquet", groups=1)[0], other)
+
+    with pytest.raises(BadInput, match="different plans"):
+        _ = tables[1] + foreign
+    with pytest.raises(BadInput, match="another plan"):
+        judge_blocks(tables[0], other, False)
+
+
+def test_memory_grows_with_blocks_and_not_with_pairs(tmp_path: Path) -> None:
+    """Eight times the pairs in the same seconds: the same table, with larger numbers in it."""
+    sizes = []
+    for rate in (100.0, 800.0):
+        file = write(tmp_path / f"{rate:g}.parquet", pairs(int(rate * 20), rate=rate))
+        plan = replace(plan_for(file, POLICY), step=2)
+        sizes.append(len(union([table_of(part, plan) for part in in_parts(file)]).to_bytes()))
+
+    assert sizes[1] < 1.3 * sizes[0]
+
+
+def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
+    """A segment for each request: none is counted, whichever way the record is split."""
+    frame = FRAMES["healthy"].with_columns(segment="request_id")
+    file = tmp_path / "pairs.parquet"
+    frame.write_parquet(file, row_group_size=300)
+    plan = plan_for(file, POLICY)
+
+    tables = [table_of(part, plan) for part in in_parts(file, groups=1)]
+
+    assert tables[0].segments is not None
+    assert union(tables).segments is None
+    assert not judge(file, POLICY, blocks=True).by_segment

@@ -1,0 +1,214 @@
+"""Hosts that drift, learned from an A/A window: no false rollback, and real harm still found."""
+
+from datetime import UTC, datetime, timedelta
+from math import log
+
+import numpy as np
+import pytest
+from pair_tables import pairs
+
+from analysis import BadInput, JudgePolicy, calibrate, judge, parse_policy
+from analysis.calibration import autocorrelation_time, calibrated, correlation
+from analysis.drift import SCALE, Scores
+from analysis.envelope import Calibration
+from analysis.findings import Outcome
+from analysis.minutes import Sustained, sustained
+from benchmarks.hosts import START_US, Hosts
+from flows.calibrating import table_of
+
+HOUR_US = 3_600_000_000
+NOISE = 0.283
+SCORES_A_SECOND = 20.0
+
+
+def scores(rng: np.random.Generator, minutes: int, rho: float, ratio: float = 1.0) -> Scores:
+    """Seconds of two hosts whose latency each drifts by 10 %, AR(1) from minute to minute."""
+    own = np.empty((2, minutes))
+    own[:, 0] = rng.normal(0, 0.1, 2)
+    for minute in range(1, minutes):
+        step = rng.normal(0, 0.1 * np.sqrt(1 - rho**2), 2)
+        own[:, minute] = rho * own[:, minute - 1] + step
+    second = np.arange(60 * minutes)
+    n = rng.poisson(SCORES_A_SECOND, len(second))
+    mean = (own[0] - own[1])[second // 60] + log(ratio)
+    noise = NOISE * np.sqrt(n) * rng.normal(size=len(second))
+    total = np.rint(SCALE * (n * mean + noise)).astype(np.int64)
+    squares = np.rint(SCALE**2 * n * (mean**2 + NOISE**2)).astype(np.int64)
+    seen = n > 0
+    return Scores(second[seen], n[seen], total[seen], squares[seen], 0)
+
+
+def judged(
+    found: Calibration, seen: Scores, limit: float, side: int = 1, level: float = 0.05
+) -> Sustained:
+    """An hour on calibrated hosts."""
+    return sustained(seen, HOUR_US, found, log(limit), side, level)
+
+
+def usable(rho: float, reps: int, minutes: int = 180):
+    """Calibrations that can be relied on, each with a generator for what follows."""
+    for rep in range(reps):
+        rng = np.random.default_rng([rep, minutes, round(100 * rho)])
+        found = calibrated(scores(rng, minutes, rho), minutes * 60_000_000)
+        assert found is not None
+        if not found.trouble:
+            yield found, rng
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.8, 0.95])
+def test_equal_versions_on_drifting_hosts_are_not_rolled_back(rho: float) -> None:
+    """Of 60 fresh windows and hours at most 3 + 2 sd are: the level is .05, the limit 1."""
+    false = [
+        bool(judged(found, scores(rng, 60, rho), 1.0).above.any()) for found, rng in usable(rho, 60)
+    ]
+
+    assert len(false) >= 20
+    assert sum(false) <= 0.05 * len(false) + 2 * np.sqrt(0.0475 * len(false))
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.8])
+def test_a_version_at_its_margin_is_not_proven_safe(rho: float) -> None:
+    """25 % slower, margin 25 %: proven safe no more often than in .05."""
+    proven = [
+        bool(judged(found, scores(rng, 60, rho, 1.25), 1.25, side=-1).above.any())
+        for found, rng in usable(rho, 60)
+    ]
+
+    assert sum(proven) <= 0.05 * len(proven) + 2 * np.sqrt(0.0475 * len(proven))
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.8])
+def test_doubled_latency_is_found_within_minutes(rho: float) -> None:
+    """In nearly all of the hours, in most of them within five minutes, beyond 10 %."""
+    delays = []
+    for found, rng in usable(rho, 40):
+        above = judged(found, scores(rng, 60, rho, 2.0), 1.1, level=0.005).above
+        delays.append(int(above.argmax()) + 1 if above.any() else 61)
+
+    assert np.mean(np.array(delays) <= 60) >= 0.95
+    assert np.median(delays) <= 5
+
+
+def test_the_width_and_the_memory_of_the_hosts_are_learned() -> None:
+    """sd of the difference .141, correlation .8: in the middle of 40 windows near the truth."""
+    found = [one for one, _ in usable(0.8, 40)]
+
+    assert np.median([one.minute_rms for one in found]) == pytest.approx(0.141, rel=0.15)
+    assert np.median([one.rho for one in found]) == pytest.approx(0.8, abs=0.06)
+    assert np.median([one.tau for one in found]) == pytest.approx(60 * 9, rel=0.35)
+
+
+def test_correlation_needs_no_minute_without_a_gap() -> None:
+    """Pairs of minutes are found by their places; the time of white noise is 1."""
+    place = np.array([0, 1, 2, 5, 6, 9])
+    values = np.array([1.0, 1.0, 1.0, -1.0, -1.0, 1.0])
+
+    assert correlation(place, values, 1) == pytest.approx(1.0)
+    assert correlation(place, values, 3) == pytest.approx(-1.0)
+    noise = np.random.default_rng(3).normal(size=4_000)
+    assert autocorrelation_time(np.arange(4_000), noise) == pytest.approx(1.0, abs=0.25)
+
+
+def policy_of(found: Calibration, more: str = "") -> JudgePolicy:
+    """What `pincex calibrate` prints, as the policy of what is judged next."""
+    return parse_policy(f"{table_of(found)}[latency]\nbaseline_p95_ms = 365\n{more}")
+
+
+def long_window(minutes: int, cv: float, seed: int = 1) -> Calibration:
+    """An A/A window at 5 requests a second that ended before any record here began."""
+    frame = Hosts(rate=5.0, minutes=minutes, cv=cv, rho=0.5).pairs(np.random.default_rng(seed))
+    found = calibrate(frame)
+    assert found is not None
+    return Calibration(START_US - 1, *(getattr(found, name) for name in found.__slots__[1:]))
+
+
+def test_a_record_is_judged_by_what_was_learned() -> None:
+    """Drifting hosts roll nothing back and prove little; twice the latency is found."""
+    found = long_window(200, 0.1)
+    hosts = Hosts(rate=5.0, minutes=40, cv=0.1, rho=0.5)
+    slow = Hosts(rate=5.0, minutes=40, cv=0.1, rho=0.5, ratio=2.0)
+
+    equal = judge(hosts.pairs(np.random.default_rng(2)), policy_of(found))
+    doubled = judge(slow.pairs(np.random.default_rng(3)), policy_of(found))
+
+    relative = ("frozen-p95", "frozen-p99", "latency-thresholds", "latency-mean", "p95-ratio")
+    assert all(equal.finding(name).outcome is not Outcome.FAIL for name in relative)
+    assert doubled.finding("latency-mean").outcome is Outcome.FAIL
+    assert "these hosts alone differ by" in doubled.finding("latency-mean").reason
+    assert "leave their envelope" in doubled.looks
+
+
+def test_steady_hosts_prove_a_version_safe() -> None:
+    """PASS of the latency gates comes from minutes, and from nowhere else."""
+    found = long_window(190, 0.005)
+    frame = Hosts(rate=5.0, minutes=30, cv=0.005, rho=0.5).pairs(np.random.default_rng(4))
+
+    verdict = judge(frame, policy_of(found))
+    short = judge(frame.head(200), policy_of(found))
+
+    assert verdict.finding("frozen-p95").outcome is Outcome.PASS
+    assert verdict.finding("latency-mean").outcome is Outcome.PASS
+    assert short.finding("frozen-p95").outcome is Outcome.INCONCLUSIVE
+
+
+TROUBLE = {
+    "too short": ({"window": 3_000.0}, "shorter than an hour"),
+    "too few times": ({"tau": 4_000.0}, "autocorrelation times"),
+    "too wide": ({"rms": 0.4}, "factor of 2.72"),
+    "too late": ({"until_us": START_US + 600_000_000}, "after the record had begun"),
+}
+
+
+@pytest.mark.parametrize(("changed", "said"), TROUBLE.values(), ids=TROUBLE.keys())
+def test_a_calibration_that_cannot_be_relied_on_decides_nothing(
+    changed: dict[str, float], said: str
+) -> None:
+    """Neither FAIL by a comparison of latencies, nor PASS; the reason names it."""
+    good = long_window(190, 0.005)
+    values = {name: getattr(good, name) for name in good.__slots__} | changed
+    found = Calibration(**values)  # type: ignore[arg-type]
+    frame = Hosts(rate=5.0, minutes=30, cv=0.005, rho=0.5, ratio=1.3)
+
+    verdict = judge(frame.pairs(np.random.default_rng(5)), policy_of(found))
+
+    assert verdict.finding("latency-mean").outcome is Outcome.INCONCLUSIVE
+    assert verdict.finding("frozen-p95").outcome is Outcome.INCONCLUSIVE
+    assert said in verdict.finding("frozen-p95").reason
+
+
+def test_a_longer_window_is_believed_more() -> None:
+    """Four root mean squares from one to three hours, three from there on."""
+    good = long_window(190, 0.05)
+    short = Calibration(good.until_us, 7_200.0, *(getattr(good, n) for n in good.__slots__[2:]))
+
+    assert (short.factor, good.factor) == (4.0, 3.0)
+    assert short.envelope > good.envelope > 0.05
+
+
+def test_healthy_pairs_of_one_second_are_no_window() -> None:
+    """Two minutes at least."""
+    assert calibrate(pairs(200)) is None
+
+
+BAD = {
+    "a number is missing": ("rms", None, "without rms"),
+    "no offset": ("until", "2026-01-01T00:00:00", "a time with its offset"),
+    "correlation of 1": ("rho", "1.0", "rho is 1"),
+    "negative": ("tau", "-1.0", "tau is -1"),
+    "text": ("window", '"long"', "window is 'long'"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "said"), BAD.values(), ids=BAD.keys())
+def test_a_table_that_was_changed_by_hand_is_refused(
+    key: str, value: str | None, said: str
+) -> None:
+    """Each error names the key."""
+    until = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=1)
+    found = Calibration(round(until.timestamp() * 1e6), 11_000.0, 60.0, 0.1, 0.1, 0.5, 180.0)
+    lines = [line for line in table_of(found).splitlines() if not line.startswith(f"{key} ")]
+    lines += [f"{key} = {value}"] if value else []
+
+    with pytest.raises(BadInput) as refused:
+        parse_policy("\n".join(lines))
+    assert said in f"{refused.value.message} {refused.value.hint}"
