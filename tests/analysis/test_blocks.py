@@ -258,7 +258,7 @@ def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
 
 
 def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:
-    """Histograms of every gate, rows and labels, of a record with timeouts; quantiles to the bin."""
+    """Histograms, rows and labels of a record with timeouts; quantiles to the bin."""
     plan, tables = counted(tmp_path, "errors and timeouts")
     blocks = block_sample(union(tables), plan)
     table = read_pairs(tmp_path / "pairs.parquet")
