@@ -162,7 +162,7 @@ def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) 
                 mine.estimate == theirs.estimate
             )
         if mine.decided_at and theirs.decided_at and mine.name in AT_THE_END:
-            assert mine.decided_at.pair >= theirs.decided_at.pair
+            assert mine.decided_at.at_us >= theirs.decided_at.at_us
 
 
 def test_a_folder_of_files_that_overlap_is_judged_like_one_file(tmp_path: Path) -> None:
