@@ -18,12 +18,10 @@ from analysis.latency_arms import bare_arms, harm_arms, log_ratio, safety_arms
 from analysis.pair_sample import PairSample, pair_sample, unusable
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.quantile_bets import passed_of
-from analysis.quantiles import bins
+from analysis.quantiles import BINS, bins
 from analysis.sides import KINDS, Sides, over_limit_sides, wrong_sides
 from analysis.thresholds import grid, passed_both
 
-BINS = 1 << 15
-"""Bins of all latencies there are, by the upper bits of a float."""
 FINE = 1 << 20
 """Parts of one in which sums of payoffs are kept, so that they are whole numbers."""
 

@@ -12,8 +12,9 @@ import numpy as np
 from analysis.bets import Floats, Integers
 from analysis.block_sample import scores_in
 from analysis.block_table import union
-from analysis.drift import SCALE, SECOND_US, Scores, moments, scores_of
+from analysis.drift import SCALE, Scores, moments, scores_of
 from analysis.envelope import MINUTE, Calibration
+from analysis.late import SECOND_US
 from analysis.parts import in_blocks, in_parts, plan_for, table_of
 from analysis.policy_file import default_policy
 from analysis.read import Source, read_pairs

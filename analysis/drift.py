@@ -10,11 +10,11 @@ import numpy as np
 
 from analysis.bets import Flags, Floats, Integers
 from analysis.envelope import Calibration
+from analysis.late import SECOND_US
 from analysis.pairs import ANSWERED, Pairs
 from analysis.policy import Drift
 
 SCALE = 4096
-SECOND_US = 1_000_000
 SHORTEST_MS = 0.001
 
 

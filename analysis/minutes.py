@@ -11,8 +11,9 @@ import numpy as np
 
 from analysis import paired
 from analysis.bets import Bets, Flags, Floats, Integers, Trace, even, followed
-from analysis.drift import SCALE, SECOND_US, Scores, moments
+from analysis.drift import SCALE, Scores, moments
 from analysis.envelope import MINUTE, TIMES, Calibration
+from analysis.late import SECOND_US
 
 WIDER = 1.25
 """Root mean squares that the null is wide: a window knows the width of a drift only so well."""

@@ -21,7 +21,7 @@ from analysis.errors import BadInput
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
-from analysis.read import agreed_metadata
+from analysis.read import KINDS, agreed_metadata, first_line
 
 BATCH = 131_072
 OVERLAP = 16_384
@@ -120,9 +120,12 @@ def _checked(frame: pl.DataFrame, tail: pl.Series, where: str) -> Pairs:
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
     opened = _opened(part.path)
     names = [name for name in PAIR_SCHEMA if name in opened.schema_arrow.names]
-    for batch in opened.iter_batches(BATCH, row_groups=list(part.groups), columns=names):
-        if batch.num_rows:
-            yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+    try:
+        for batch in opened.iter_batches(BATCH, row_groups=list(part.groups), columns=names):
+            if batch.num_rows:
+                yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(part.path, error) from error
 
 
 def _before(part: FilePart) -> int:
@@ -158,10 +161,11 @@ def _opened(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(
-            f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}",
-            "blocks are counted from a Parquet file or a folder of them",
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: BaseException) -> BadInput:
+    return BadInput(f"{file} cannot be read as Parquet: {first_line(error)}", KINDS)
 
 
 def _metadata(file: Path) -> Mapping[str, object]:

@@ -10,6 +10,8 @@ from analysis.rates import log_beta
 
 P95 = 0.95
 P99 = 0.99
+BINS = 1 << 15
+"""Bins of all latencies there are."""
 # Prior weight of the mixture, in observations: tightest from some hundreds to some ten thousands.
 PRIOR = 100.0
 
@@ -63,7 +65,8 @@ def bins(ms: Floats) -> Integers:
 
     Taken from the bits of a float, so that it is the same on every machine.
     """
-    bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
+    with np.errstate(over="ignore"):
+        bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
     return np.asarray(bits, dtype=np.int64)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "Pairs | pl.DataFrame | pd.DataFrame | Path | str"
 
+KINDS = "pairs are a Parquet file, a .jsonl file or a folder of Parquet files"
+
 
 def read_pairs(source: Source, metadata: Mapping[str, object] | None = None) -> Pairs:
     """Pairs from a frame, a Parquet file, a JSONL file or a folder of Parquet files.
@@ -59,8 +61,8 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         frame = pl.read_parquet(path, columns=[name for name in PAIR_SCHEMA if name in names])
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise BadInput(
-            f"{path} cannot be read as Parquet: {_first_line(error)}",
-            "pairs are a Parquet file, a .jsonl file or a folder of Parquet files",
+            f"{path} cannot be read as Parquet: {first_line(error)}",
+            KINDS,
         ) from error
     return frame, found
 
@@ -118,7 +120,7 @@ def _from_jsonl(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         for number, line in enumerate(content.splitlines(), start=1 + bool(found)):
             _object(line, path, number)
         raise BadInput(
-            f"{path} cannot be read as JSON lines: {_first_line(error)}",
+            f"{path} cannot be read as JSON lines: {first_line(error)}",
             "one JSON object a line, each column of one type",
         ) from error
 
@@ -138,5 +140,6 @@ def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a number in JSON")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What went wrong, or at least its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -14,11 +14,14 @@ from analysis.bets import Floats, Integers
 from analysis.blocks import counts_at
 from analysis.latency_arms import Arms
 from analysis.paired import EVEN_STAKES
+from analysis.quantiles import BINS, bins
 
 STEP = 1.06
 BELOW, ABOVE = 64, 36
 """Thresholds below the past p95, down to its fortieth part, and from it on, up to 7.7 times."""
 NUMBER = BELOW + ABOVE
+LEAST = 0.002
+"""Below it bins no longer tell values apart."""
 
 
 def grid(past_p95_ms: float) -> Floats:
@@ -56,9 +59,23 @@ def crossed(own: Floats, other: Floats, thresholds: Floats, looks: Integers, sta
 
 def passed_both(own: Floats, other: Floats, thresholds: Floats) -> tuple[Integers, ...]:
     """How many thresholds each value of the candidate, the baseline, and both of them passed."""
-    candidate = np.searchsorted(thresholds, own, side="left")
-    baseline = np.searchsorted(thresholds, other, side="left")
+    candidate, baseline = (passed(values, thresholds) for values in (own, other))
     return candidate, baseline, np.minimum(candidate, baseline)
+
+
+def passed(values: Floats, thresholds: Floats) -> Integers:
+    """How many of the ascending thresholds each value is over.
+
+    By its bin where no two thresholds share one, which takes a fraction of the time of a search.
+    """
+    places = bins(thresholds)
+    if not len(thresholds) or thresholds[0] <= LEAST or (np.diff(places) == 0).any():
+        return np.searchsorted(thresholds, values, side="left")
+    before = np.searchsorted(places, np.arange(BINS))
+    inside = np.full(BINS, np.inf)
+    inside[places] = thresholds
+    place = bins(values)
+    return np.asarray(before[place] + (values > inside[place]))
 
 
 def over_one(passed: Floats) -> Floats:

@@ -21,10 +21,15 @@ from analysis import (
     judge_blocks,
     parts,
     plan_for,
+    read_pairs,
     table_from,
     table_of,
     union,
 )
+from analysis.block_sample import block_sample
+from analysis.latency_arms import safety_arms
+from analysis.pair_sample import pair_sample
+from analysis.quantile_bets import follow_quantiles
 
 SEGMENTS = "[gates.p95-limit]\nsegments = true\n[gates.errors-absolute]\nsegments = true\n"
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
@@ -32,10 +37,12 @@ POLICY = policy(PINNED + SEGMENTS)
 GROUP = 700
 
 
-def lost(frame: pl.DataFrame, share: float = 0.02) -> pl.DataFrame:
-    """Some copies time out, and as many labels never come."""
+def lost(frame: pl.DataFrame, unlabelled_share: float = 0.02) -> pl.DataFrame:
+    """Some copies time out, and some labels never come."""
     rng = np.random.default_rng(5)
-    gone, unlabelled = (pl.Series(rng.random(len(frame)) < share) for _ in range(2))
+    gone, unlabelled = (
+        pl.Series(rng.random(len(frame)) < share) for share in (0.02, unlabelled_share)
+    )
     late = ("candidate_status", "candidate_latency_ms", "candidate_prediction")
     return frame.with_columns(
         candidate_outcome=pl.when(gone).then(pl.lit("timeout")).otherwise("candidate_outcome"),
@@ -58,6 +65,7 @@ def texts(frame: pl.DataFrame) -> pl.DataFrame:
 FRAMES = {
     "healthy": pairs(7_000, seed=3),
     "errors and holes": lost(pairs(7_000, seed=4, errors=(0.001, 0.02))),
+    "errors and timeouts": lost(pairs(7_000, seed=4, errors=(0.001, 0.02)), 0.0),
     "slower": pairs(7_000, seed=5, ratio=1.6, slow=0.03),
     "texts": texts(pairs(7_000, seed=6, only_candidate_wrong=0.2)),
     "nothing pinned, hosts may drift": pairs(7_000, seed=7, rate=15.0),
@@ -133,7 +141,10 @@ def test_stop_save_load_and_continue_equals_never_stopped(
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) -> None:
-    """The same counts at the end, hence the same evidence, estimates and outcomes."""
+    """The same counts at the end, hence the same evidence, estimates and outcomes.
+
+    A block waits for the last of its labels, so that where some never come fewer are due.
+    """
     file = write(tmp_path / "pairs.parquet", FRAMES[name])
 
     one_by_one, blocks = (judge(file, policy_for(name), blocks=both) for both in (False, True))
@@ -142,6 +153,8 @@ def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) 
     assert blocks.revisions == one_by_one.revisions
     for mine, theirs in zip(blocks.findings, one_by_one.findings, strict=True):
         assert (mine.label, mine.outcome) == (theirs.label, theirs.outcome)
+        if "holes" in name and mine.about == "accuracy":
+            continue
         if mine.segment is not None or (mine.name in AT_THE_END and "drift" not in name):
             assert mine.log_e_harm == pytest.approx(theirs.log_e_harm)
             assert mine.log_e_safety == pytest.approx(theirs.log_e_safety)
@@ -149,7 +162,7 @@ def test_blocks_say_what_the_pair_by_pair_judge_says(name: str, tmp_path: Path) 
                 mine.estimate == theirs.estimate
             )
         if mine.decided_at and theirs.decided_at and mine.name in AT_THE_END:
-            assert mine.decided_at.pair >= theirs.decided_at.pair
+            assert mine.decided_at.at_us >= theirs.decided_at.at_us
 
 
 def test_a_folder_of_files_that_overlap_is_judged_like_one_file(tmp_path: Path) -> None:
@@ -242,3 +255,34 @@ def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
     assert tables[0].segments is not None
     assert union(tables).segments is None
     assert not judge(file, POLICY, blocks=True).by_segment
+
+
+def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:
+    """Histograms, rows and labels of a record with timeouts; quantiles to the bin."""
+    plan, tables = counted(tmp_path, "errors and timeouts")
+    blocks = block_sample(union(tables), plan)
+    table = read_pairs(tmp_path / "pairs.parquet")
+    single = pair_sample(table, POLICY)
+    gates = POLICY.gates
+    mean, loss, ratio = (gates[name] for name in ("latency-mean", "loss-paired", "p95-ratio"))
+
+    for of in (
+        lambda sample: sample.ratios(mean, "harm").at_end,
+        lambda sample: sample.ratios(mean, "safety").at_end,
+        lambda sample: sample.thresholds(gates["latency-thresholds"])[1].at_end,
+        lambda sample: sample.losses(loss).lower.at_end,
+        lambda sample: sample.losses(loss).upper.at_end,
+        lambda sample: [one.counts.at_end.tolist() for one in sample.labelled("champion")],
+        lambda sample: [kind[-1] for kind in (sample.rows().answered, sample.rows().unusable)],
+        lambda sample: [sample.due, sample.timely, sample.predicted],
+    ):
+        assert np.array_equal(of(blocks), of(single))
+    for mine, theirs in zip(
+        blocks.quantiles(0.95, 0.05), single.quantiles(0.95, 0.05), strict=True
+    ):
+        assert mine is not None
+        assert theirs is not None
+        assert mine.value == pytest.approx(theirs.value, rel=0.008)
+    arms, whole = safety_arms(table, ratio), np.array([len(table)])
+    expected = follow_quantiles(arms.baseline, arms.candidate, whole, 0.05).log_e
+    assert blocks.beyond(ratio, "safety", 0.05).log_e == pytest.approx(expected)

@@ -1,5 +1,6 @@
 """Hosts that drift, learned from an A/A window: no false rollback, and real harm still found."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from math import log
 
@@ -45,8 +46,12 @@ def judged(
     return sustained(seen, HOUR_US, found, log(limit), side, level)
 
 
-def usable(rho: float, reps: int, minutes: int = 180):
-    """Calibrations that can be relied on, each with a generator for what follows."""
+def usable(rho: float, reps: int) -> Iterator[tuple[Calibration, np.random.Generator]]:
+    """Calibrations that can be relied on, each with a generator for what follows.
+
+    Three hours; twelve where the hosts wander for long, as three are too short then.
+    """
+    minutes = 180 if rho < 0.9 else 720
     for rep in range(reps):
         rng = np.random.default_rng([rep, minutes, round(100 * rho)])
         found = calibrated(scores(rng, minutes, rho), minutes * 60_000_000)

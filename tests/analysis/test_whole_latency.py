@@ -258,3 +258,16 @@ def test_the_mean_of_latencies_is_estimated_as_measured() -> None:
     assert found.high is not None
     assert 0.18 < found.low < 0.2 < found.high < 0.22
     assert by_mean(Arms(np.ones(5), np.ones(5)), EVERY, 0.05).first() is None
+
+
+@pytest.mark.parametrize("p95", [0.01, 1.0, 15.5, 4_000.0])
+def test_bins_tell_how_many_thresholds_are_passed(p95: float) -> None:
+    """The same as a search, at thresholds, beside them, at nothing and without end."""
+    limits = thresholds.grid(p95)
+    beside = [np.nextafter(limits, way) for way in (0.0, np.inf)]
+    spread = p95 * np.exp(np.random.default_rng(58).normal(0, 2, 5_000))
+    values = np.concatenate([limits, *beside, spread, [0.0, 1e-9, 1e39, np.inf]])
+
+    found = thresholds.passed(values, limits)
+
+    assert (found == np.searchsorted(limits, values, side="left")).all()
