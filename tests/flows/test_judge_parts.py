@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from analysis import judge
 from benchmarks.speed import million
 
@@ -20,6 +22,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_dask_cluster_gives_the_identical_verdict(tmp_path: Path) -> None:
     """Two worker processes count a file of many row groups; the JSON is that of one pass."""
     file, policy, script = (tmp_path / name for name in ("p.parquet", "policy.toml", "run.py"))
@@ -27,7 +30,11 @@ def test_a_dask_cluster_gives_the_identical_verdict(tmp_path: Path) -> None:
     million(file, 60_000, row_group_size=1_000)
     script.write_text(RUN)
     quiet = {"PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
-    settings = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONPATH": str(Path.cwd())}
+    settings = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PYTHONPATH": str(Path.cwd()),
+    }
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
     done = subprocess.run(
