@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from cluster.database import Database
 from cluster.errors import LockHeld, LostLock, NotWritable, Unavailable
@@ -40,11 +41,33 @@ class Holding:
         )
 
 
+class Leases(Protocol):
+    """Where a site keeps its leases: rows of a file, or Lease objects of a cluster."""
+
+    def acquire(self, component: str, region: str, holder: str, ttl: float) -> "Lease":
+        """Take the lock for `ttl` seconds; LockHeld names who has it."""
+
+    def preempt(self, component: str, region: str, holder: str, ttl: float) -> "Lease":
+        """Take the lock from whoever has it, for undoing; the former holder's check fails."""
+
+    def holder(self, component: str, region: str) -> Holding | None:
+        """Who holds the lock now; None when it is free, ran out or its process is dead."""
+
+    def check(self, lease: "Lease") -> None:
+        """Raise LostLock unless `lease` is the newest of its component and region."""
+
+    def renew(self, lease: "Lease") -> None:
+        """Extend `lease` by its `ttl` from now; LostLock when it was taken over."""
+
+    def release(self, lease: "Lease") -> None:
+        """Free the lock if it is still this lease's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to act on a component in a region, good while nobody has a newer token."""
 
-    lock: "Lock"
+    lock: Leases
     component: str
     region: str
     holder: str
@@ -125,15 +148,16 @@ class Lock:
                 (GIVEN_BACK, lease.component, lease.region, lease.token),
             )
 
-    @contextlib.contextmanager
-    def held(self, component: str, region: str, holder: str, ttl: float) -> Iterator[Lease]:
-        """Hold the lock over a block, renewed in the background every quarter of `ttl`.
 
-        The block must call `check()` before each write: a lock lost meanwhile is noticed there.
-        """
-        lease = self.acquire(component, region, holder, ttl)
-        with kept(lease):
-            yield lease
+@contextlib.contextmanager
+def held(lock: Leases, component: str, region: str, holder: str, ttl: float) -> Iterator[Lease]:
+    """Hold the lock over a block, renewed in the background every quarter of `ttl`.
+
+    The block must call `check()` before each write: a lock lost meanwhile is noticed there.
+    """
+    lease = lock.acquire(component, region, holder, ttl)
+    with kept(lease):
+        yield lease
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cluster.lock import held
 from flows.aliases import settle_or_owe
 from flows.keeping import keeping
 from flows.loop import Recorder, run
@@ -19,8 +20,8 @@ def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit
     """Open the rollout, or go on with the one that is open, and stay until its verdict."""
     after_watch(site, request.name)
     holder = f"deploy-model {request.name} {request.version}"
-    held = site.lock.held(request.name, site.region, holder, LEASE_SECONDS)
-    with held as lease, keeping(site):
+    hold = held(site.lock, request.name, site.region, holder, LEASE_SECONDS)
+    with hold as lease, keeping(site):
         here = site.holding(lease)
         history, candidate, opened = check_deploy(here, request)
         rollout = opened or open_deploy(here, request, history, candidate)
@@ -34,8 +35,8 @@ def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit
 def go_on(site: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """`resume`: take the lock of an open rollout and go on from what was recorded."""
     holder = f"resume {rollout.verb} {rollout.component} {rollout.candidate.version}"
-    held = site.lock.held(rollout.component, site.region, holder, LEASE_SECONDS)
-    with held as lease, keeping(site):
+    hold = held(site.lock, rollout.component, site.region, holder, LEASE_SECONDS)
+    with hold as lease, keeping(site):
         eye = sight(site.holding(lease), rollout)
         run(eye, lease, recorder)
         ended = eye.rollout()

@@ -11,8 +11,8 @@ from cluster.local.instances import (
     stop_instances,
     versions_up,
 )
-from cluster.local.route import Mirror, Route
 from cluster.lock import Lease
+from cluster.route import Mirror, Route
 from flows.aliases import owe, settle_or_owe
 from flows.openers import actor
 from flows.site import Site

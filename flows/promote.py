@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cluster.lock import held
 from flows import evidence
 from flows.effects import ask, enter
 from flows.keeping import keeping
@@ -30,7 +31,7 @@ def promote_model(
     after_watch(site, name)
     refuse_unproven(site, name, override)
     holder = f"promote-model {name}"
-    with site.lock.held(name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):
+    with held(site.lock, name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):
         here = site.holding(lease)
         history = here.history(name)
         champion = _champion(history, name)

@@ -10,9 +10,9 @@ from time import monotonic
 from typing import Any
 
 from cluster.errors import ClusterError, NotWritable
-from cluster.local.route import Route
 from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, kept
+from cluster.route import Route
 from flows.effects import bring_up, close, perform
 from flows.keeping import keeping
 from flows.local_site import require_up

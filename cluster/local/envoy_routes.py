@@ -12,7 +12,8 @@ from cluster.local.envoy_words import (
     TYPE,
     Json,
 )
-from cluster.local.route import Mirror, Route, cluster_name, copy_cluster_name, to_json
+from cluster.local.route import cluster_name, copy_cluster_name, to_json
+from cluster.route import Mirror, Route
 
 # Weights are drawn from the same random number modulo 100; a million makes both independent.
 MILLION = 1_000_000

@@ -1,58 +1,6 @@
-"""Who answers a component's requests, and who gets copies of them."""
+"""The proxy's names for a version's instances, and a route as its file keeps it."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from cluster.errors import Refused
-
-# No "--": it separates component and version in the names of the proxy's clusters.
-NAME = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")
-
-
-@dataclass(frozen=True, slots=True)
-class Mirror:
-    """Copies of a `fraction` (0 to 1) of the requests to `version`, for the rollout named."""
-
-    version: str
-    fraction: float
-    rollout_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Share of a component's traffic by version, in percent; `version_info` names what was read.
-
-    A route to be set carries an empty `version_info`.
-    """
-
-    weights: Mapping[str, int]
-    mirror: Mirror | None = None
-    version_info: str = field(default="", compare=False)
-
-    def __post_init__(self) -> None:
-        """Refuse weights that do not make a whole, and copies of nothing."""
-        shares = self.weights.values()
-        if sum(shares) != 100 or min(shares) < 0:
-            raise Refused(f"weights must be at least 0 and sum to 100, not {dict(self.weights)}")
-        if self.mirror is not None and not 0 < self.mirror.fraction <= 1:
-            raise Refused(f"a mirror copies more than 0 and at most 1, not {self.mirror.fraction}")
-
-    @property
-    def versions(self) -> frozenset[str]:
-        """The versions that this route needs alive."""
-        serving = {version for version, share in self.weights.items() if share > 0}
-        return frozenset(serving | ({self.mirror.version} if self.mirror else set()))
-
-
-def require_name(name: str) -> str:
-    """A component's, version's or rollout's name that fits into files, headers and clusters."""
-    if NAME.fullmatch(name) is None:
-        raise Refused(
-            f"{name!r} cannot be a name: letters, digits and . _ + - (no --), at most 63, the"
-            " first a letter or digit"
-        )
-    return name
+from cluster.route import Mirror, Route, require_name
 
 
 def cluster_name(component: str, version: str) -> str:

@@ -14,8 +14,9 @@ from cluster.local.envoy_clusters import clusters, endpoints
 from cluster.local.envoy_routes import routes
 from cluster.local.envoy_words import ROUTES_NAME, STAT_PREFIX, STATE
 from cluster.local.home import Home
-from cluster.local.route import Route, cluster_name, copy_cluster_name, from_json
+from cluster.local.route import cluster_name, copy_cluster_name, from_json
 from cluster.local.xds import Change, Xds
+from cluster.route import Route
 
 CDS = "cluster_manager.cds"
 RDS = f"http.{STAT_PREFIX}.rds.{ROUTES_NAME}"

@@ -16,9 +16,9 @@ from cluster.local.envoy import ensure_envoy
 from cluster.local.home import Home
 from cluster.local.instances import Instance, start_instances
 from cluster.local.processes import ProcessSpec, Running, running
-from cluster.local.route import Mirror, Route
 from cluster.local.traffic import Traffic
 from cluster.local.upkeep import ensure_keeper
+from cluster.route import Mirror, Route
 
 ECHO = Path(__file__).with_name("echo_server.py")
 FREE = lambda: None  # noqa: E731  (nobody else holds the lock in these tests)

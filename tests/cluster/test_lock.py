@@ -12,7 +12,7 @@ import pytest
 from local_parts import eventually
 
 from cluster.errors import LockHeld, LostLock
-from cluster.lock import Lock, kept
+from cluster.lock import Lock, held, kept
 
 HOLD = """
 import sys, time
@@ -152,7 +152,7 @@ def test_another_host_is_believed_until_its_time_is_over(lock: Lock) -> None:
 
 def test_held_renews_in_the_background(lock: Lock) -> None:
     """A block of three lease times never loses the lock, and gives it back at its end."""
-    with lock.held("price", "local", "ann", 0.4) as lease:
+    with held(lock, "price", "local", "ann", 0.4) as lease:
         for _ in range(12):
             time.sleep(0.1)
             assert lock.holder("price", "local") is not None
@@ -163,7 +163,7 @@ def test_held_renews_in_the_background(lock: Lock) -> None:
 
 def test_held_notices_that_the_lock_was_taken(lock: Lock) -> None:
     """The renewal ends quietly; the block finds out where it checks, and does not free it."""
-    with lock.held("price", "local", "ann", 0.2) as lease:
+    with held(lock, "price", "local", "ann", 0.2) as lease:
         taken = lock.preempt("price", "local", "bob", 60)
         time.sleep(0.2)
         with pytest.raises(LostLock, match="bob"):

@@ -7,7 +7,7 @@ import pytest
 from local_parts import LocalSite, eventually, kill_role
 
 from cluster.local.processes import unwant
-from cluster.local.route import Mirror, Route
+from cluster.route import Mirror, Route
 
 pytestmark = pytest.mark.site
 

@@ -22,10 +22,10 @@ from cluster.lock import Lock
 RESUME = """
 import sys, time
 from pathlib import Path
-from cluster.lock import Lock
+from cluster.lock import Lock, held
 home, component, region, seconds = Path(sys.argv[1]), *sys.argv[2:]
 (home / "resumed").open("a").write(f"{component} {region}\\n")
-with Lock(home / "ledger.sqlite").held(component, region, "resume", 60):
+with held(Lock(home / "ledger.sqlite"), component, region, "resume", 60):
     time.sleep(float(seconds))
 """
 

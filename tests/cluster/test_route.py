@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cluster.errors import Refused
 from cluster.local.envoy_routes import routes
-from cluster.local.route import Mirror, Route, cluster_name, from_json, require_name, to_json
+from cluster.local.route import cluster_name, from_json, to_json
+from cluster.route import Mirror, Route, require_name
 
 VERSIONS = st.sampled_from(["v1.0.0", "v2.0.0", "v3-rc.1"])
 

@@ -31,11 +31,11 @@ from cluster.local.home import Home
 from cluster.local.instances import Instance, start_instances, stop_instances
 from cluster.local.ports import free_ports
 from cluster.local.processes import running, unwant
-from cluster.local.route import Mirror, Route
 from cluster.local.traffic import Traffic
 from cluster.local.upkeep import KEEPER, ensure_keeper
 from cluster.local.xds import Xds
 from cluster.lock import Lock
+from cluster.route import Mirror, Route
 
 pytestmark = pytest.mark.site
 

@@ -7,8 +7,8 @@ from local_parts import Clients, LocalSite, eventually, kill_role
 
 from cluster.local.instances import stop_instances
 from cluster.local.readiness import wait_ready
-from cluster.local.route import Mirror
 from cluster.local.upkeep import KEEPER, ensure_keeper
+from cluster.route import Mirror
 
 pytestmark = pytest.mark.site
 

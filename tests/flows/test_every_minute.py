@@ -13,6 +13,7 @@ import pytest
 
 from cluster.identity import start_mark
 from cluster.local.home import Home
+from cluster.lock import held
 from flows import every_minute, prefect_api, zombies
 from flows.deploy import NothingToDo
 from flows.loop import Unrecorded
@@ -176,7 +177,7 @@ def test_a_look_says_what_is_open_and_who_is_at_it(server: Server, here: Site) -
     every_minute.take(here, "deployment")
     assert server.entered["r"] == ("COMPLETED", "Looked", "adder: the keeper's turn")
 
-    with here.lock.held("adder", "local", "resume adder", 10.0):
+    with held(here.lock, "adder", "local", "resume adder", 10.0):
         assert every_minute.look(here) == ["adder: resume adder is at it"]
     assert Home(here.home.path).roles(here.home.run) == []
 
@@ -191,7 +192,7 @@ def test_a_resume_of_all_leaves_what_is_held_to_its_holder(here: Site) -> None:
     """It does not fail over the lock of a process that is at it; it says who that is."""
     open_rollout(here)
     with (
-        here.lock.held("adder", "local", "deploy-model adder v2.0.0", 10.0),
+        held(here.lock, "adder", "local", "deploy-model adder v2.0.0", 10.0),
         pytest.raises(NothingToDo, match=r"adder is held by deploy-model adder v2\.0\.0 \(process"),
     ):
         resume(here, None, Unrecorded())
