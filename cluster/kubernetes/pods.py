@@ -1,0 +1,102 @@
+"""Why a pod does not serve, in words, from what its status says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+# A container may die once while it starts, of what the next start finds in place. The kubelet
+# says CrashLoopBackOff when it died again.
+CRASHES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a pod; `lasting` when waiting will not cure it."""
+
+    pod: str
+    words: str
+    lasting: bool
+
+    def __str__(self) -> str:
+        return f"{self.pod}: {self.words}"
+
+
+def trouble(pod: Mapping[str, Any]) -> Trouble | None:
+    """What keeps a pod from serving; None for one that is ready or being deleted."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    if metadata.get("deletionTimestamp") or _condition(status, "Ready") == "True":
+        return None
+    name = str(metadata["name"])
+    statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    for told in statuses:
+        found = _of_container(name, told)
+        if found is not None:
+            return found
+    if _condition(status, "PodScheduled") == "False":
+        said = _message(status, "PodScheduled")
+        return Trouble(name, f"no node takes it: {said}", lasting=False)
+    if status.get("phase") == "Failed":
+        said = str(status.get("message") or status.get("reason") or "the pod failed")
+        return Trouble(name, said, lasting=True)
+    if any((told.get("state") or {}).get("running") for told in statuses):
+        return Trouble(name, "runs, but its readiness probe does not succeed", lasting=False)
+    return Trouble(name, "its containers are not started yet", lasting=False)
+
+
+def worst(pods: list[Mapping[str, Any]]) -> Trouble | None:
+    """The trouble to tell of several pods: a lasting one before one that may pass."""
+    found = [told for pod in pods if (told := trouble(pod)) is not None]
+    return next((told for told in found if told.lasting), found[0] if found else None)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod says it is ready and is not being deleted."""
+    gone = pod["metadata"].get("deletionTimestamp")
+    return not gone and _condition(pod.get("status", {}), "Ready") == "True"
+
+
+def _of_container(pod: str, told: Mapping[str, Any]) -> Trouble | None:
+    waiting = (told.get("state") or {}).get("waiting") or {}
+    reason, said = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    if reason in IMAGE:
+        return Trouble(pod, f"the image {told['image']} cannot be had ({reason}): {said}", True)
+    if reason in CONFIG:
+        return Trouble(pod, f"container {told['name']} cannot be started ({reason}): {said}", True)
+    restarts = int(told.get("restartCount", 0))
+    last = (told.get("lastState") or {}).get("terminated") or (told.get("state") or {}).get(
+        "terminated"
+    )
+    if last and (restarts >= CRASHES or reason == "CrashLoopBackOff"):
+        return Trouble(pod, _ended(told["name"], last, restarts), lasting=True)
+    return None
+
+
+def _ended(container: str, last: Mapping[str, Any], restarts: int) -> str:
+    count = "restarted once" if restarts == 1 else f"restarted {restarts} times"
+    if last.get("reason") == "OOMKilled":
+        return f"container {container} ran out of memory and was killed ({count})"
+    lived = ""
+    if last.get("startedAt") and last.get("finishedAt"):
+        seconds = (_time(last["finishedAt"]) - _time(last["startedAt"])).total_seconds()
+        lived = f", {seconds:g} s after its start"
+    code = last.get("exitCode")
+    return f"container {container} ends again and again ({count}), with exit code {code}{lived}"
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> str | None:
+    for condition in status.get("conditions", ()):
+        if condition["type"] == kind:
+            return str(condition["status"])
+    return None
+
+
+def _message(status: Mapping[str, Any], kind: str) -> str:
+    found = [c for c in status.get("conditions", ()) if c["type"] == kind]
+    return str(found[0].get("message") or found[0].get("reason"))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

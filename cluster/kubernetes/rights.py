@@ -1,0 +1,70 @@
+"""The rights that each part of the site uses, as rules of a Role, and which of them are missing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cluster.kubernetes.api import Api
+from cluster.kubernetes.kinds import (
+    ACCESS_REVIEW,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    EVENT,
+    HTTP_ROUTE,
+    LEASE,
+    POD,
+    SERVICE,
+    Kind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb on one kind of objects in the site's namespace."""
+
+    kind: Kind
+    verb: str
+
+    def __str__(self) -> str:
+        return (
+            f'{{apiGroups: ["{self.kind.group}"], resources: ["{self.kind.plural}"],'
+            f' verbs: ["{self.verb}"]}}'
+        )
+
+
+def _rights(*told: tuple[Kind, str]) -> frozenset[Right]:
+    return frozenset(Right(kind, verb) for kind, verbs in told for verb in verbs.split())
+
+
+# Held to the audit log of a real API server by the tests: none is missing, none is idle. An apply
+# that makes an object needs `create`, too, which the log tells as `patch`.
+LOCKING = _rights((LEASE, "get create update"))
+ROUTING = LOCKING | _rights(
+    (HTTP_ROUTE, "get patch create"), (SERVICE, "list"), (ENDPOINT_SLICE, "list")
+)
+DEPLOYING = LOCKING | _rights(
+    (DEPLOYMENT, "get list patch create delete"),
+    (SERVICE, "get list patch create delete"),
+    (ENDPOINT_SLICE, "list"),
+    (POD, "list"),
+    (HTTP_ROUTE, "get"),
+)
+SAYING = _rights((EVENT, "create"))
+ALL = ROUTING | DEPLOYING | SAYING
+
+
+def missing(api: Api, rights: Iterable[Right]) -> list[Right]:
+    """Those of `rights` that whoever asks does not have in the site's namespace."""
+    ordered = sorted(rights, key=lambda right: (right.kind.plural, right.verb))
+    return [right for right in ordered if not _allowed(api, right)]
+
+
+def _allowed(api: Api, right: Right) -> bool:
+    asked = {
+        "namespace": api.access.namespace,
+        "verb": right.verb,
+        "group": right.kind.group,
+        "resource": right.kind.plural,
+    }
+    told = api.create(ACCESS_REVIEW, {"metadata": {}, "spec": {"resourceAttributes": asked}})
+    allowed: bool = told["status"]["allowed"]
+    return allowed

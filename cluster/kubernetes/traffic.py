@@ -1,0 +1,173 @@
+"""Who serves, in which shares, and who gets copies: an HTTPRoute, written and read back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cluster.errors import NotFound, Owned, Refused, TrafficNotMoved
+from cluster.kubernetes import fence
+from cluster.kubernetes.api import MANAGER, Api, Object
+from cluster.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, SERVICE
+from cluster.kubernetes.names import COMPONENT, PREFIX, VERSION, object_name, require_component
+from cluster.lock import Lease
+from cluster.route import Mirror, Route
+
+ROLLOUT = f"{PREFIX}/mirrored-for"
+OF_SERVICE = "kubernetes.io/service-name"
+PORT = 80
+# Fractions of copies are told to the gateway in parts of this many.
+PARTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The Gateway whose listeners take the requests."""
+
+    name: str
+    namespace: str
+
+
+class Traffic:
+    """The routes of one namespace. What the gateway does about them is not told here.
+
+    The status of a route was seen to be current before the traffic changed, and a share of
+    copies to be accepted and ignored: whoever needs to know must count answers.
+    """
+
+    def __init__(self, api: Api, gateway: Gateway) -> None:
+        self._api = api
+        self._gateway = gateway
+
+    def route(self, component: str) -> Route:
+        """The route of a component as the API server has it; NotFound when it has none."""
+        found = self._api.find(HTTP_ROUTE, require_component(component))
+        if found is None:
+            raise NotFound(f"{component} gets no traffic in {self._api.access.namespace}")
+        return self._read(component, found)
+
+    def set_route(self, component: str, route: Route, lease: Lease) -> Route:
+        """Change a component's route under a lease, and read it back.
+
+        Refused for a version without a ready pod behind its Service; LostLock when somebody took
+        over; Owned when another program or person manages the route.
+        """
+        # Asked before the write: the same is asked afterwards, to read it back.
+        self._services(component)
+        for version in route.versions:
+            self._require_routable(component, version)
+        fence.write(self._api, HTTP_ROUTE, self._content(component, route), lease)
+        told = self.route(component)
+        if told != _in_parts(route):
+            raise TrafficNotMoved(
+                f"the route of {component} was written and reads back as {told}",
+                hint=f"kubectl get httproute {component} -o yaml --show-managed-fields",
+            )
+        return told
+
+    def ready_pods(self, component: str, version: str) -> list[str]:
+        """The names of the pods that the version's Service sends requests to, sorted."""
+        slices = self._api.list(ENDPOINT_SLICE, {OF_SERVICE: object_name(component, version)})
+        return sorted(
+            str(told["targetRef"]["name"])
+            for found in slices
+            for told in found.get("endpoints") or ()
+            if told["conditions"].get("ready")
+        )
+
+    def deployed(self, component: str) -> list[str]:
+        """The versions of a component that have a Service, sorted."""
+        return sorted(self._services(component).values())
+
+    def require_unrouted(self, component: str, version: str) -> None:
+        """Refused while the component's route names the version."""
+        try:
+            route = self.route(component)
+        except NotFound:
+            return
+        if version in route.versions:
+            copies = " and copies" if route.mirror and route.mirror.version == version else ""
+            raise Refused(
+                f"{component} {version} gets {route.weights.get(version, 0)} % of the traffic"
+                f"{copies}; nothing was changed"
+            )
+
+    def _content(self, component: str, route: Route) -> Object:
+        shares = [
+            {"name": object_name(component, version), "port": PORT, "weight": share}
+            for version, share in sorted(route.weights.items())
+        ]
+        rewrite = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+        filters: list[Object] = [{"type": "URLRewrite", "urlRewrite": {"path": rewrite}}]
+        marks = {}
+        if route.mirror is not None:
+            filters.append(_copies(component, route.mirror))
+            marks[ROLLOUT] = route.mirror.rollout_id
+        path = {"type": "PathPrefix", "value": f"/models/{component}"}
+        parent = {"name": self._gateway.name, "namespace": self._gateway.namespace}
+        rule = {"matches": [{"path": path}], "filters": filters, "backendRefs": shares}
+        return {
+            "metadata": {
+                "name": component,
+                "labels": {COMPONENT: component},
+                "annotations": marks,
+            },
+            "spec": {"parentRefs": [parent], "rules": [rule]},
+        }
+
+    def _read(self, component: str, found: Object) -> Route:
+        """The route that an object means; Owned where it means none that we would write."""
+        versions = self._services(component)
+        rules = found["spec"].get("rules", ())
+        try:
+            (rule,) = rules
+            weights = {versions[told["name"]]: int(told["weight"]) for told in rule["backendRefs"]}
+            mirror = _read_mirror(rule.get("filters", ()), versions, found["metadata"])
+            return Route(weights, mirror, str(found["metadata"]["resourceVersion"]))
+        except (KeyError, ValueError, Refused) as error:
+            raise Owned(
+                f"the HTTPRoute {component} was changed by {_others(found)} into something that is"
+                f" no route of ours: {error!r}",
+                hint=f"kubectl get httproute {component} -o yaml --show-managed-fields",
+            ) from error
+
+    def _services(self, component: str) -> dict[str, str]:
+        found = self._api.list(SERVICE, {COMPONENT: require_component(component)})
+        return {told["metadata"]["name"]: told["metadata"]["labels"][VERSION] for told in found}
+
+    def _require_routable(self, component: str, version: str) -> None:
+        if not self.ready_pods(component, version):
+            raise Refused(f"{component} {version} has no ready pod; no traffic was moved")
+
+
+def _copies(component: str, mirror: Mirror) -> Object:
+    share = {"numerator": _parts(mirror), "denominator": PARTS}
+    backend = {"name": object_name(component, mirror.version), "port": PORT}
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "fraction": share}}
+
+
+def _read_mirror(
+    filters: Any, versions: Mapping[str, str], metadata: Mapping[str, Any]
+) -> Mirror | None:
+    copied = [told["requestMirror"] for told in filters if told["type"] == "RequestMirror"]
+    if not copied:
+        return None
+    (told,) = copied
+    version = versions[told["backendRef"]["name"]]
+    fraction = told["fraction"]["numerator"] / told["fraction"]["denominator"]
+    return Mirror(version, fraction, metadata["annotations"][ROLLOUT])
+
+
+def _parts(mirror: Mirror) -> int:
+    return max(1, round(mirror.fraction * PARTS))
+
+
+def _in_parts(route: Route) -> Route:
+    """The route with its share of copies in the parts that an HTTPRoute can hold."""
+    if route.mirror is None:
+        return route
+    return replace(route, mirror=replace(route.mirror, fraction=_parts(route.mirror) / PARTS))
+
+
+def _others(found: Object) -> str:
+    managers = {told["manager"] for told in found["metadata"].get("managedFields", ())}
+    return ", ".join(sorted(managers - {MANAGER})) or "somebody"

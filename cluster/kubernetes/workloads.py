@@ -1,0 +1,183 @@
+"""The pods of a version: a Deployment and a Service, brought up until they serve, or taken down."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.errors import NotReady, Refused
+from cluster.kubernetes import fence
+from cluster.kubernetes.api import Api, Object
+from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
+from cluster.kubernetes.names import COMPONENT, VERSION, labels, object_name
+from cluster.kubernetes.pods import Trouble, worst
+from cluster.kubernetes.traffic import PORT, Traffic
+from cluster.lock import Lease
+
+READING = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How to run a version: `serves_on` for `drain` seconds after its end was asked for.
+
+    `ready_path` must answer 200 once it can serve. Longer than the data plane takes to forget a
+    pod, `drain` is what keeps an update from losing requests.
+    """
+
+    image: str
+    port: int
+    ready_path: str
+    replicas: int
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    drain: int = 5
+    grace: int = 30
+
+
+class Workloads:
+    """The versions of components that run in one namespace."""
+
+    def __init__(self, api: Api, traffic: Traffic) -> None:
+        self._api = api
+        self._traffic = traffic
+
+    def bring_up(
+        self, component: str, version: str, workload: Workload, within: float, lease: Lease
+    ) -> None:
+        """Run a version and wait until all of its pods serve; the same again changes nothing.
+
+        NotReady, within seconds where waiting cannot help, says what became of the pods; they
+        are left as they are, to be looked at.
+        """
+        name = object_name(component, version)
+        self._require_same_version(component, version, name)
+        fence.write(self._api, SERVICE, _service(component, version, name, workload), lease)
+        fence.write(self._api, DEPLOYMENT, _deployment(component, version, name, workload), lease)
+        deadline = time.monotonic() + within
+        while not self.ready(component, version, workload.replicas):
+            self._require_hope(component, version, within, out_of_time=time.monotonic() > deadline)
+            time.sleep(READING)
+
+    def ready(self, component: str, version: str, replicas: int) -> bool:
+        """Whether the Deployment has what was asked for, and the Service sends requests to it."""
+        found = self._api.find(DEPLOYMENT, object_name(component, version))
+        if found is None:
+            return False
+        status = found.get("status", {})
+        seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+        counts = [status.get(key, 0) for key in ("updatedReplicas", "availableReplicas")]
+        served = len(self._traffic.ready_pods(component, version))
+        return seen and counts == [replicas] * 2 and served >= replicas
+
+    def trouble(self, component: str, version: str) -> Trouble | None:
+        """What keeps a version's pods from serving, in words; None when all of them do."""
+        name = object_name(component, version)
+        found = self._api.find(DEPLOYMENT, name)
+        if found is None:
+            return Trouble(name, "its Deployment is gone; somebody deleted it", lasting=True)
+        for condition in found.get("status", {}).get("conditions", ()):
+            if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+                said = f"its pods are not admitted: {condition['message']}"
+                return Trouble(name, said, lasting=True)
+        return worst(self._pods(component, version))
+
+    def take_down(self, component: str, version: str, within: float, lease: Lease) -> None:
+        """End a version and wait until its pods are gone; Refused while it gets traffic."""
+        name = object_name(component, version)
+        self._traffic.require_unrouted(component, version)
+        found = self._api.find(DEPLOYMENT, name)
+        lease.check()
+        fence.require_not_newer(DEPLOYMENT, found, lease)
+        self._api.delete(DEPLOYMENT, name)
+        deadline = time.monotonic() + within
+        while pods := self._pods(component, version):
+            if time.monotonic() > deadline:
+                raise NotReady(
+                    f"{len(pods)} pods of {component} {version} did not end in {within:g} s",
+                    hint=f"kubectl get pods -l {VERSION}={version}; repeat the command",
+                )
+            time.sleep(READING)
+        self._api.delete(SERVICE, name)
+
+    def versions_up(self, component: str) -> list[str]:
+        """The versions of a component that have a Deployment, sorted."""
+        found = self._api.list(DEPLOYMENT, {COMPONENT: component})
+        return sorted(told["metadata"]["labels"][VERSION] for told in found)
+
+    def _pods(self, component: str, version: str) -> list[Mapping[str, Any]]:
+        return list(self._api.list(POD, labels(component, version)))
+
+    def _require_same_version(self, component: str, version: str, name: str) -> None:
+        found = self._api.find(SERVICE, name)
+        told = (found or {}).get("metadata", {}).get("labels", {})
+        if found is not None and told.get(VERSION) != version:
+            raise Refused(
+                f"{component} {version} would be called {name}, which is"
+                f" {told.get(VERSION) or 'not ours'}; nothing was changed"
+            )
+
+    def _require_hope(
+        self, component: str, version: str, within: float, *, out_of_time: bool
+    ) -> None:
+        found = self.trouble(component, version)
+        if found is not None and found.lasting:
+            raise _not_ready(component, version, str(found))
+        if out_of_time:
+            said = str(found) if found else "its pods are ready, its Service has not noticed"
+            raise _not_ready(component, version, f"not ready in {within:g} s; {said}")
+
+
+def _not_ready(component: str, version: str, said: str) -> NotReady:
+    name = object_name(component, version)
+    return NotReady(
+        f"{component} {version} cannot serve: {said}",
+        hint=f"kubectl describe deployment {name}; kubectl logs -l {VERSION}={version}",
+    )
+
+
+def _service(component: str, version: str, name: str, workload: Workload) -> Object:
+    marks = labels(component, version)
+    port = {"name": "http", "port": PORT, "targetPort": workload.port}
+    return {
+        "metadata": {"name": name, "labels": marks},
+        "spec": {"selector": marks, "ports": [port]},
+    }
+
+
+def _deployment(component: str, version: str, name: str, workload: Workload) -> Object:
+    marks = labels(component, version)
+    container: Object = {
+        "name": "server",
+        "image": workload.image,
+        "ports": [{"name": "http", "containerPort": workload.port}],
+        "env": [{"name": key, "value": value} for key, value in sorted(workload.env.items())],
+        "readinessProbe": {
+            "httpGet": {"path": workload.ready_path, "port": "http"},
+            "periodSeconds": 1,
+        },
+        # The endpoints forget a pod in parallel to its end, so it serves on meanwhile.
+        "lifecycle": {"preStop": {"sleep": {"seconds": workload.drain}}},
+    }
+    if workload.command:
+        container["command"] = list(workload.command)
+    template = {
+        "metadata": {"labels": {**marks, **workload.marks}},
+        "spec": {
+            "containers": [container],
+            "terminationGracePeriodSeconds": workload.grace,
+        },
+    }
+    return {
+        "metadata": {"name": name, "labels": marks},
+        "spec": {
+            "replicas": workload.replicas,
+            "selector": {"matchLabels": marks},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+            },
+            "template": template,
+        },
+    }

@@ -1,0 +1,158 @@
+"""What an API server refuses, and what is said about it: one error of ours each, with a remedy."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from scripted_api import Told, access, serving, status
+
+from cluster import errors
+from cluster.kubernetes import api as requests
+from cluster.kubernetes.api import Api
+from cluster.kubernetes.kinds import DEPLOYMENT
+from cluster.local.ports import free_ports
+
+FORBIDDEN = (
+    'deployments.apps "price" is forbidden: User "ann" cannot patch resource "deployments" in API'
+    ' group "apps" in the namespace "shop"'
+)
+QUOTA = 'deployments.apps "price" is forbidden: exceeded quota: small, requested: count=1'
+CONFLICT = {
+    "causes": [
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "kubectl-edit" using apps/v1',
+            "field": ".spec.replicas",
+        }
+    ]
+}
+WRONG = {"causes": [{"reason": "Invalid", "message": "must be >= 0", "field": "spec.replicas"}]}
+WEBHOOK = 'admission webhook "guard.example" denied the request: no release on Friday'
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message", "details", "kind", "words"),
+    [
+        (401, "Unauthorized", "Unauthorized", {}, errors.Unknown, ["does not know who asks"]),
+        (
+            403, "Forbidden", FORBIDDEN, {}, errors.Forbidden,
+            ['apiGroups: ["apps"], resources: ["deployments"], verbs: ["patch"]', "shop"],
+        ),
+        (
+            403, "Forbidden", FORBIDDEN.replace("patch", "create"), {}, errors.Forbidden,
+            ['resources: ["deployments"], verbs: ["create"]'],
+        ),
+        (403, "Forbidden", QUOTA, {}, errors.Refused, ["exceeded quota: small"]),
+        (404, "NotFound", "not found", {}, errors.NotFound, ["Deployment price in shop"]),
+        (409, "AlreadyExists", "exists", {}, errors.Changed, ["exists already"]),
+        (409, "Conflict", "object was modified", {}, errors.Changed, ["changed while"]),
+        (409, "Conflict", "conflict", CONFLICT, errors.Owned, ["kubectl-edit", "spec.replicas"]),
+        (422, "Invalid", "invalid", WRONG, errors.Invalid, ["spec.replicas: must be >= 0"]),
+        (400, "BadRequest", "unknown field x", {}, errors.Invalid, ["unknown field x"]),
+        (500, "InternalError", WEBHOOK, {}, errors.Refused, ["no release on Friday"]),
+        (500, "InternalError", "etcd went away", {}, errors.Unavailable, ["500", "etcd went"]),
+        (503, "ServiceUnavailable", "starting", {}, errors.Unavailable, ["503", "starting"]),
+        (504, "Timeout", "too slow", {}, errors.Unavailable, ["504"]),
+    ],
+    ids=[
+        "no credentials", "missing right", "making",
+        "quota", "not there", "exists", "stale", "owned",
+        "invalid field", "bad request", "webhook", "server error", "unavailable", "gateway",
+    ],
+)  # fmt: skip
+def test_each_refusal_is_one_error_with_a_remedy(
+    code: int,
+    reason: str,
+    message: str,
+    details: dict[str, object],
+    kind: type[errors.ClusterError],
+    words: list[str],
+) -> None:
+    """The class says what a caller may do, the words what a person must know."""
+    told = Told(code, status(code, reason, message, **details))
+    with serving(told) as (way, _), pytest.raises(kind) as raised:
+        Api(way).apply(DEPLOYMENT, {"metadata": {"name": "price"}})
+
+    assert type(raised.value) is kind
+    assert raised.value.hint
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[1]"], ids=["empty", "html", "list"])
+def test_an_answer_that_is_no_status_is_still_told(body: bytes) -> None:
+    """A proxy in between speaks another language than the API server."""
+    with serving(Told(502, body)) as (way, _), pytest.raises(errors.Unavailable, match="502"):
+        Api(way).get(DEPLOYMENT, "price")
+
+
+def test_a_busy_server_is_waited_for_as_long_as_it_asks() -> None:
+    """429 with Retry-After: the same request again after that time, and it goes through."""
+    busy = Told(429, status(429, "TooManyRequests", "busy"), {"retry-after": "1"})
+    with serving(busy, Told(200, {"kind": "Deployment"})) as (way, script):
+        begun = time.monotonic()
+        assert Api(way).get(DEPLOYMENT, "price") == {"kind": "Deployment"}
+
+    assert time.monotonic() - begun >= 1
+    assert len(script.asked) == 2
+
+
+def test_a_server_that_stays_busy_is_given_up_within_the_patience() -> None:
+    """A wait longer than the patience is not begun: the error says how long was asked for."""
+    busy = Told(429, status(429, "TooManyRequests", "busy"), {"retry-after": "30"})
+    with serving(busy) as (way, script), pytest.raises(errors.Overloaded, match="30 s") as raised:
+        Api(way, patience=2).get(DEPLOYMENT, "price")
+
+    assert raised.value.seconds == 30
+    assert len(script.asked) == 1
+
+
+def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen server costs a bounded time, and the error says that it did not answer."""
+    monkeypatch.setattr(requests, "TIMEOUT", httpx.Timeout(0.3))
+    with serving(Told(200, {}, delay=1)) as (way, _):
+        begun = time.monotonic()
+        with pytest.raises(errors.Unavailable, match=r"did not answer in 0.3 s.*get deployments"):
+            Api(way).get(DEPLOYMENT, "price")
+
+        assert time.monotonic() - begun < 0.9
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    """Connection refused names the address and the context, and how to look."""
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with pytest.raises(errors.Unavailable, match=rf"{url} \(test\) cannot be reached") as raised:
+        Api(access(url)).get(DEPLOYMENT, "price")
+
+    assert "kubectl cluster-info" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("off", "told"),
+    [(0.0, 0.0), (90.0, 90.0), (-90.0, -90.0)],
+    ids=["right clock", "our clock is slow", "our clock is fast"],
+)
+def test_time_is_the_servers(off: float, told: float) -> None:
+    """Expiries are compared by one clock: the API server's, as far as its answers tell it."""
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=off), usegmt=True)
+    with serving(Told(200, {}, date=date)) as (way, _):
+        asked = Api(way)
+        asked.get(DEPLOYMENT, "price")
+
+        ahead = (asked.now() - datetime.now(UTC)).total_seconds()
+
+    assert ahead == pytest.approx(told, abs=2.1)
+    assert (ahead == pytest.approx(0, abs=0.1)) is (told == 0)
+
+
+def test_requests_carry_the_token() -> None:
+    """A bearer token goes into every request, and into no representation of the access."""
+    with serving(Told(200, {})) as (way, _):
+        told = type(way)(way.context, way.server, way.namespace, way.trust, "s3cret")
+        asked = Api(told)
+        asked.get(DEPLOYMENT, "price")
+
+    assert asked._client.headers["authorization"] == "Bearer s3cret"
+    assert "s3cret" not in repr(told)
