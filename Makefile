@@ -4,7 +4,8 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 PY := .venv/bin/python
 
-.PHONY: setup demo test test-long test-faults check lock benchmark benchmark-short planted clean
+.PHONY: setup demo test test-long test-faults test-cluster cluster cluster-down check lock benchmark benchmark-short \
+  planted clean
 
 setup: .venv/.ready
 
@@ -25,6 +26,16 @@ test: setup
 
 test-long: setup
 	@$(PY) -m pytest -n 2 -m long
+
+# The first time it builds the programs of a cluster: minutes, and Go 1.26 or newer on the PATH.
+cluster: setup
+	@$(PY) tests/kubernetes/kube_command.py up
+
+cluster-down: setup
+	@$(PY) tests/kubernetes/kube_command.py down
+
+test-cluster: setup
+	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900
 
 # About an hour on two cores; the kill matrix goes on where it was stopped, unless the code changed.
 test-faults: setup

@@ -1,7 +1,13 @@
 """Two workers share the tests by file, because the site or server of a file is started once."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from kube_cluster import Cluster
 
 SITES = "tests/end_to_end/"
 OWN_SITE = tuple(f"{SITES}test_{name}.py" for name in ("approval", "secrets", "watch"))
@@ -25,3 +31,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: one worker lives on the site while the other does all the rest."""
     items.sort(key=lambda item: not item.nodeid.startswith(SITES))
+
+
+@pytest.fixture(scope="session")
+def bare_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
+    """A real control plane without a node, ended with the session."""
+    from kube_cluster import started
+
+    yield from started(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture(scope="session")
+def fake_cluster(bare_cluster: "Cluster") -> "Cluster":
+    """The same with three fake nodes and the Gateway API."""
+    from kube_cluster import with_nodes
+
+    return with_nodes(bare_cluster)

@@ -1,0 +1,150 @@
+"""How fake nodes and pods behave: a pod's label `fate` picks what becomes of it.
+
+The status fields are those that a kubelet writes for a real container with the same fate.
+"""
+
+import yaml
+
+FATE = "pincex.test/fate"
+READY_AFTER = "pincex.test/ready-after"
+NODE = "pincex.test/fake"
+ALIVE = [
+    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+]
+WAITING = {
+    "image-missing": ("ImagePullBackOff", 'Back-off pulling image "{image}": not found'),
+    "no-config": ("CreateContainerConfigError", 'secret "db-credentials" not found'),
+}
+CRASHES = {"crashloop": (3, "Error"), "oom": (137, "OOMKilled")}
+
+NODE_STATUS = """
+{{ $now := Now }}
+conditions:
+- {type: Ready, status: "True", reason: KubeletReady, lastHeartbeatTime: {{ $now | Quote }},
+   lastTransitionTime: {{ $now | Quote }}}
+addresses:
+- {type: InternalIP, address: {{ NodeIP | Quote }}}
+allocatable: {cpu: "64", memory: 256Gi, pods: "500"}
+capacity: {cpu: "64", memory: 256Gi, pods: "500"}
+"""
+CONDITIONS = """
+{{ $now := Now }}
+conditions:
+- {type: Initialized, status: "True", lastTransitionTime: {{ $now | Quote }}}
+- {type: Ready, status: "%(ready)s", reason: %(reason)s, lastTransitionTime: {{ $now | Quote }}}
+- {type: ContainersReady, status: "%(ready)s", reason: %(reason)s,
+   lastTransitionTime: {{ $now | Quote }}}
+phase: %(phase)s
+startTime: {{ $now | Quote }}
+hostIP: {{ NodeIPWith .spec.nodeName | Quote }}
+podIP: {{ PodIPWith .spec.nodeName false (or .metadata.uid "") (or .metadata.name "")
+  (or .metadata.namespace "") | Quote }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: ""
+"""
+RUNNING = """
+  ready: %(ready)s
+  started: true
+  restartCount: 0
+  state: {running: {startedAt: {{ $now | Quote }}}}
+{{ end }}
+"""
+HELD = """
+  ready: false
+  started: false
+  restartCount: 0
+  state: {waiting: {reason: %(why)s, message: %(message)s}}
+{{ end }}
+"""
+# One container per pod here, so the count of the first one goes on.
+CRASHED = """
+  ready: false
+  started: false
+  restartCount: {{ $restarts }}
+  state:
+    waiting: {reason: CrashLoopBackOff, message: back-off restarting failed container}
+  lastState:
+    terminated: {exitCode: %(code)d, reason: %(why)s, startedAt: {{ $now | Quote }},
+      finishedAt: {{ $now | Quote }}}
+{{ end }}
+"""
+COUNT = """
+{{ $restarts := 1 }}
+{{ with .status.containerStatuses }}{{ $restarts = add 1 (index . 0).restartCount }}{{ end }}
+"""
+
+
+def stages() -> str:
+    """The stages as kwok's configuration: nodes that are ready, pods with their fates."""
+    made = [_stage("node-ready", "Node", [_condition("NotIn")], NODE_STATUS)]
+    begun = CONDITIONS % {"ready": "False", "reason": "ContainersNotReady", "phase": "Running"}
+    ready = CONDITIONS % {"ready": "True", "reason": '""', "phase": "Running"}
+    pending = CONDITIONS % {"ready": "False", "reason": "ContainersNotReady", "phase": "Pending"}
+    fresh = {"key": ".status.podIP", "operator": "DoesNotExist"}
+    ordinary = _fate("NotIn", *WAITING, *CRASHES)
+    made.append(
+        _stage(
+            "pod-started", "Pod", [*ALIVE, fresh, ordinary], begun + RUNNING % {"ready": "false"}
+        )
+    )
+    started = {"key": ".status.podIP", "operator": "Exists"}
+    well = _fate("NotIn", "never-ready", *WAITING, *CRASHES)
+    becoming = _stage(
+        "pod-ready",
+        "Pod",
+        [*ALIVE, started, well, _condition("NotIn")],
+        ready + RUNNING % {"ready": "true"},
+    )
+    becoming["spec"]["delay"] = {
+        "durationMilliseconds": 300,
+        "durationFrom": {"expressionFrom": f'.metadata.annotations["{READY_AFTER}"]'},
+    }
+    made.append(becoming)
+    for fate, (why, message) in WAITING.items():
+        said = repr(message.replace("{image}", "{{ .image }}"))
+        text = pending + HELD % {"why": why, "message": said}
+        made.append(_stage(f"pod-{fate}", "Pod", [*ALIVE, fresh, _fate("In", fate)], text))
+    for fate, (code, why) in CRASHES.items():
+        text = COUNT + begun + CRASHED % {"code": code, "why": why}
+        crash = _stage(f"pod-{fate}", "Pod", [*ALIVE, _fate("In", fate)], text)
+        # It matches what it makes: a container that dies again and again.
+        crash["spec"]["delay"] = {"durationMilliseconds": 1000}
+        made.append(crash)
+    gone = {"key": ".metadata.deletionTimestamp", "operator": "Exists"}
+    made.append(_stage("pod-deleted", "Pod", [gone], None))
+    return yaml.safe_dump_all(made)
+
+
+def node(name: str) -> dict[str, object]:
+    """A Node object that kwok takes care of."""
+    labels = {NODE: "true", "kubernetes.io/hostname": name}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+
+
+def _stage(
+    name: str, kind: str, matching: list[dict[str, object]], status: str | None
+) -> dict[str, dict[str, object]]:
+    then = {"delete": True} if status is None else {"statusTemplate": status}
+    made: dict[str, object] = {
+        "resourceRef": {"apiGroup": "v1", "kind": kind},
+        "selector": {"matchExpressions": matching},
+        "next": then,
+    }
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",  # type: ignore[dict-item]
+        "kind": "Stage",  # type: ignore[dict-item]
+        "metadata": {"name": name},
+        "spec": made,
+    }
+
+
+def _condition(operator: str) -> dict[str, object]:
+    key = '.status.conditions.[] | select( .type == "Ready" ) | .status'
+    return {"key": key, "operator": operator, "values": ["True"]}
+
+
+def _fate(operator: str, *fates: str) -> dict[str, object]:
+    return {"key": f'.metadata.labels["{FATE}"]', "operator": operator, "values": list(fates)}
