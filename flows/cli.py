@@ -34,6 +34,7 @@ VERBS = {
     "calibrate": ("flows.calibrating:calibrate", "learn how hosts drift, from an A/A shadow"),
     "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
     "model-report": ("flows.model_report:model_report", "how a model did over a day or a week"),
+    "validate": ("flows.validate:validate", "what would go wrong with a rollout in a cluster"),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
@@ -162,6 +163,13 @@ def _other_arguments(made: dict[str, Any]) -> None:
     )
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
+    )
+    validate = made["validate"]
+    validate.add_argument("name", help="component name, such as price-predictor")
+    validate.add_argument("--namespace", help="of the cluster (default: that of the context)")
+    validate.add_argument("--context", help="of the kubeconfig (default: the current one)")
+    validate.add_argument(
+        "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
     )
     made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")

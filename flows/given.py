@@ -7,7 +7,7 @@ from flows.refusal import bad_input
 from flows.site import site
 from models.names import model_name, release_name
 
-PATHS = ("pairs", "policy", "report", "file", "evidence", "source")
+PATHS = ("kubeconfig", "pairs", "policy", "report", "file", "evidence", "source")
 SHOWN = 60
 
 
