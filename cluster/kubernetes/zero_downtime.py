@@ -115,8 +115,9 @@ def _pre_stop(container: Mapping[str, Any]) -> Line:
 
 def _image(container: Mapping[str, Any]) -> Line:
     name, image = f"image of {container['name']}", str(container["image"])
-    if "@sha256:" in image:
-        return _ok(name, image)
+    called, at, digest = image.partition("@sha256:")
+    if at:
+        return _ok(name, f"{called}{at}{digest[:12]}...")
     said = f"{image} has no digest: its pods may differ, and a rollback may get another"
     return Line(name, Outcome.WARN, said, f"{image.partition(':')[0]}@sha256:...")
 
