@@ -42,7 +42,7 @@ VERBS = {
 
 VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
-    *("validate", "backup-config", "restore-config", "deploy", "rollback", "report"),
+    *("backup-config", "restore-config", "deploy", "rollback", "report"),
     *("toggle-feature", "deploy-multiregion", "region", "test-pipeline", "diagnose"),
     *("maintenance", "backup-database", "restore-database"),
 }

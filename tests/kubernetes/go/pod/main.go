@@ -53,6 +53,9 @@ func serve() {
 		}
 	}
 	var asked, copies atomic.Int64
+	// Once its end was asked for, it lets each client go after an answer: closing idle connections
+	// at once would cut a request that is just being sent.
+	var ending atomic.Bool
 	// How often each order came: a request that is answered twice is a doubled order.
 	var guard sync.Mutex
 	seen := map[string]int{}
@@ -80,6 +83,9 @@ func serve() {
 			guard.Unlock()
 		}
 		time.Sleep(took)
+		if ending.Load() {
+			w.Header().Set("connection", "close")
+		}
 		w.Header().Set("content-type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"version": version, "path": r.URL.Path})
 	})
@@ -91,6 +97,8 @@ func serve() {
 	} else {
 		go func() {
 			<-ended
+			ending.Store(true)
+			time.Sleep(1500 * time.Millisecond)
 			limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			_ = server.Shutdown(limit)
