@@ -7,19 +7,18 @@ kube-proxy writes vanishes with it. Clients enter the namespace, by `inside` or 
 import contextlib
 import ctypes
 import hashlib
-import io
 import json
 import os
 import shutil
 import socket
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 from kube_build import program
+from kube_image import image
 from kube_plane import Plane, PlaneDown, Setting
 
 NODE, NODE_IP = "node1", "198.18.255.1"
@@ -257,38 +256,6 @@ def inside(namespace: str) -> Iterator[None]:
             yield
         finally:
             enter(home.fileno())
-
-
-def image(binary: bytes, name: str) -> bytes:
-    """A docker archive with one static program at /pod."""
-    layer = _tar({"pod": (binary, 0o755)})
-    digest = hashlib.sha256(layer).hexdigest()
-    config = json.dumps(
-        {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Entrypoint": ["/pod"]},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
-        }
-    ).encode()
-    called = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = [{"Config": called, "RepoTags": [name], "Layers": ["layer.tar"]}]
-    files = {
-        "manifest.json": (json.dumps(manifest).encode(), 0o644),
-        called: (config, 0o644),
-        "layer.tar": (layer, 0o644),
-    }
-    return _tar(files)
-
-
-def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
-        for name, (content, mode) in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), mode
-            archive.addfile(info, io.BytesIO(content))
-    return made.getvalue()
 
 
 def _network() -> dict[str, object]:
