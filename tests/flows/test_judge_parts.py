@@ -27,7 +27,12 @@ def test_a_dask_cluster_gives_the_identical_verdict(tmp_path: Path) -> None:
     million(file, 60_000, row_group_size=1_000)
     script.write_text(RUN)
     quiet = {"PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
-    settings = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONPATH": str(Path.cwd())}
+    settings = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # A server of its own starts slowly where other tests run beside it.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "200",
+        "PYTHONPATH": str(Path.cwd()),
+    }
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
     done = subprocess.run(
