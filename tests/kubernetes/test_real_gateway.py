@@ -18,7 +18,7 @@ from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.kubernetes.workloads import Workloads
 from cluster.route import Mirror, Route
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = pytest.mark.gateway
 
 PATH = "/models/price/predict"
 RATE = 300.0
