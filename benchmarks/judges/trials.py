@@ -243,22 +243,6 @@ TRIALS = (
     ),
     Trial(DRIFTING, GUARDED, 5, (Rare("frozen-p95", "harm", 0), Rare("disagreement", "safety", 1))),
     Trial(
-        WANDERING,
-        CALIBRATED,
-        5,
-        (
-            Rare("latency-mean", "harm", 0),
-            Rare("latency-thresholds", "harm", 0),
-            Rare("frozen-p95", "safety", 0),
-        ),
-    ),
-    Trial(
-        OUTSIDE,
-        CALIBRATED,
-        2,
-        (Said("latency-mean", "FAIL"), Said("latency-thresholds", "FAIL")),
-    ),
-    Trial(
         ALLOWED,
         SLOW,
         8,
@@ -307,4 +291,19 @@ TRIALS = (
     Trial(SOME_LABELS, POLICY, 1, (Said("unlabelled-share", "PASS"),)),
     Trial(FEW_LABELS, POLICY, 1, (Said("unlabelled-share", "INCONCLUSIVE"),)),
     Trial(WRONG_UNLABELLED, POLICY, 1, (Said("unlabelled-share", "INCONCLUSIVE"),)),
+    Trial(
+        WANDERING,
+        CALIBRATED,
+        12,
+        (
+            Rare("latency-mean", "harm", 0),
+            Rare("latency-thresholds", "harm", 0),
+        ),
+    ),
+    Trial(
+        OUTSIDE,
+        CALIBRATED,
+        2,
+        (Said("latency-mean", "FAIL"), Said("latency-thresholds", "FAIL")),
+    ),
 )
