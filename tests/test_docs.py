@@ -15,8 +15,9 @@ from flows.refusal import Exit, Refused
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "RUNBOOK.md", "CHANGELOG.md")
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
+EXPLAINED = sorted((ROOT / "docs").rglob("*.md"))
 STATISTICS = ROOT / "docs/statistics.md"
-PLACES = {path.name: path for path in (*DECISIONS, STATISTICS)}
+PLACES = {path.name: path for path in EXPLAINED}
 PLACES |= {name: ROOT / name for name in DOCUMENTS}
 TEXTS = {name: path.read_text() for name, path in PLACES.items()}
 RUNBOOK = TEXTS["RUNBOOK.md"]
