@@ -122,7 +122,8 @@ border-bottom:1px solid var(--rule);font-variant-numeric:tabular-nums}
 .pincex pre{background:var(--shade);padding:.8em 1em;overflow-x:auto;border-radius:4px}
 .pincex .grid{display:grid;gap:18px 28px;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
-.pincex .beside{display:grid;gap:8px 32px;align-items:start}
+.pincex .beside{display:grid;grid-template-columns:minmax(0,1fr);gap:8px 32px;align-items:start}
+.pincex .beside td{overflow-wrap:anywhere}
 @media (min-width:1000px){.pincex .beside{grid-template-columns:minmax(0,1fr) 340px}}
 .pincex figure{margin:0;break-inside:avoid}
 .pincex svg{width:100%;height:auto;max-width:460px;display:block}
