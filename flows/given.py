@@ -4,7 +4,6 @@ import argparse
 import os
 
 from flows.refusal import bad_input
-from flows.site import site
 from models.names import model_name, release_name
 
 PATHS = ("kubeconfig", "pairs", "policy", "report", "file", "evidence", "source")
@@ -21,6 +20,9 @@ def check(options: argparse.Namespace) -> None:
         if isinstance(value, str):
             _check_text(key, value)
     if "site" in given:
+        # Only here: `--help` need not wait for the adapters.
+        from flows.site import site
+
         site(given["site"])
     if "name" in given:
         model_name(given["name"])
