@@ -14,15 +14,22 @@ from benchmarks.small_site import UNWATCHED, SmallSite, small_site
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSite]:
     """A running site whose champion is v1.0.0 and that knows the small versions.
 
-    Its processes can be asked for their steps; they are not, unless a test asks. What a test calls
-    in its own process counts as that interpreter's, because the keeper starts every process of
-    another one again.
+    Its processes can be asked for their steps; they are not, unless a test asks.
     """
     directory = tmp_path_factory.mktemp("end-to-end")
     python = str(probed_python(directory / "probed"))
-    with pytest.MonkeyPatch.context() as patch, small_site(directory, UNWATCHED, python) as site:
-        patch.setattr(sys, "executable", python)
+    with small_site(directory, UNWATCHED, python) as site:
         yield site
+
+
+@pytest.fixture(autouse=True)
+def one_interpreter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test calls in its own process counts as the site's interpreter's.
+
+    The keeper starts every process of another one again.
+    """
+    if "here" in request.fixturenames:
+        monkeypatch.setattr(sys, "executable", request.getfixturevalue("here").python)
 
 
 @pytest.fixture(scope="session")
