@@ -118,7 +118,6 @@ def verdict_of(
         *record_courses(record),
         *segment_courses(record),
     ]
-    found = policy.drift.calibration
     failures = [course.failed for course in courses if course.failed]
     stood, stands = _promotion(record, courses)
     if failures:
@@ -130,11 +129,6 @@ def verdict_of(
         outcome, decided = Outcome.INCONCLUSIVE, None
         decision = "CONTINUE" if live else "INCONCLUSIVE"
     findings = tuple(course.finding for course in courses)
-    looks += {
-        "none": "",
-        "guard": ", small latency differences only while the drift guard is open",
-        "calibrated": f"; {budget_words(found, policy)}" if found else "",
-    }[policy.drift.kind]
     return Verdict(
         verdict=outcome.value,
         decision=decision,
@@ -143,13 +137,23 @@ def verdict_of(
         coverage=answered_share(sample.rows(), sample.n),
         decided_at=decided,
         stood_at=stood,
-        looks=looks,
+        looks=looks + _while(policy),
         findings=findings,
         revisions=about.revisions,
         policy_digest=policy.digest,
         pairs_digest=digest,
         code_version=CODE_VERSION,
     )
+
+
+def _while(policy: JudgePolicy) -> str:
+    """What the drift of hosts adds to when it was looked."""
+    found = policy.drift.calibration
+    return {
+        "none": "",
+        "guard": ", small latency differences only while the drift guard is open",
+        "calibrated": f"; {budget_words(found, policy)}" if found else "",
+    }[policy.drift.kind]
 
 
 def _mean_course(record: Record) -> Course:

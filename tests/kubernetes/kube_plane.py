@@ -157,6 +157,10 @@ class Plane:
         etcd = f"https://{LOOPBACK}:{ports['etcd']}"
         tls = {"cert": certs / "etcd-client.crt", "key": certs / "etcd-client.key"}
         own = f"{self.directory / role}.yaml"
+        access = dict.fromkeys(
+            ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"), own
+        )
+        client = {**access, "bind-address": LOOPBACK, "leader-elect": "false"}
         told: dict[str, object]
         match role:
             case "etcd":
@@ -197,9 +201,8 @@ class Plane:
                 }  # fmt: skip
             case "kube-controller-manager":
                 told = {
-                    "kubeconfig": own, "authentication-kubeconfig": own,
-                    "authorization-kubeconfig": own, "bind-address": LOOPBACK,
-                    "secure-port": ports["controllers"], "leader-elect": "false",
+                    **client,
+                    "secure-port": ports["controllers"],
                     "use-service-account-credentials": "true",
                     "service-account-private-key-file": certs / "accounts.key",
                     "root-ca-file": certs / "ca.crt", "cluster-cidr": where.pods,
@@ -207,9 +210,8 @@ class Plane:
                 }  # fmt: skip
             case "kube-scheduler":
                 told = {
-                    "kubeconfig": own, "authentication-kubeconfig": own,
-                    "authorization-kubeconfig": own, "bind-address": LOOPBACK,
-                    "secure-port": ports["scheduler"], "leader-elect": "false",
+                    **client,
+                    "secure-port": ports["scheduler"],
                 }  # fmt: skip
             case _:
                 raise ValueError(role)
