@@ -114,8 +114,8 @@ def _awaiting(facts: Facts, policy: Policy) -> Action:
         return _approved(facts, answer)
     if facts.now < approval.until + LAST_MOMENT:
         return Hold(ASK_EVERY, f"waiting for approval until {clock(approval.until)}")
-    waited = duration((approval.until - approval.at).total_seconds())
-    return _give_up(rollout, f"nobody approved it within {waited}", Ending.EXPIRED)
+    patience = duration(policy.approval.timeout)
+    return _give_up(rollout, f"nobody approved it within {patience}", Ending.EXPIRED)
 
 
 def _approved(facts: Facts, answer: Answer) -> Action:
