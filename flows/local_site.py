@@ -17,6 +17,7 @@ from flows.prefect_env import client_env, server_env
 from flows.refusal import Exit, Refused
 from flows.site import Site, resume_argv, site
 from models.tracking import mlflow_server_argv
+from rollout import status_text
 from rollout.words import duration
 
 PATIENCE = {"envoy": 15.0, "mlflow": 90.0, "prefect": 120.0, "serving": 120.0}
@@ -43,12 +44,13 @@ def up(options: argparse.Namespace) -> Answer:
         "mlflow": here.mlflow_url,
         "prefect": here.prefect_url,
     }
-    text = (
-        f"local site up in {here.home.path}, after {duration(time.monotonic() - started)}\n"
-        f"endpoint {here.endpoint} | Prefect {here.prefect_url} | MLflow {here.mlflow_url}\n"
-        "next: pincex register-model NAME VERSION PATH, or: pincex demo"
-    )
-    return Exit.DONE, {"site": here.name, **addresses, "processes": processes(here)}, text
+    lines = [
+        f"local site up in {here.home.path}, after {duration(time.monotonic() - started)}",
+        *status_text.addresses(here.endpoint, here.prefect_url, here.mlflow_url),
+        "next: pincex register-model NAME VERSION PATH, or: pincex demo",
+    ]
+    told = {"site": here.name, **addresses, "processes": processes(here)}
+    return Exit.DONE, told, "\n".join(lines)
 
 
 def down(options: argparse.Namespace) -> Answer:

@@ -13,23 +13,24 @@ Report = Mapping[str, Any]
 
 def site(report: Report) -> list[str]:
     """The site's line, then a block for each model."""
-    locks = report["locks"]
-    held = ", ".join(f"{lock['holder']} holds {lock['component']}" for lock in locks)
+    free = "" if report["locks"] else "   nobody holds the lock"
     lines = [
         f"{report['site']:<8} Envoy {report['envoy']}   Prefect {report['prefect']}   "
-        f"MLflow {report['mlflow']}   {held or 'nobody holds the lock'}"
+        f"MLflow {report['mlflow']}{free}"
     ]
+    lines += [f"lock     {lock['holder']} holds {lock['component']}" for lock in report["locks"]]
     if report["envoy"] != "ok":
         lines.append("nothing answers requests until Envoy does: pincex up")
     for entry in report["models"]:
         lines += _block(entry)
     if not report["models"]:
         lines += ["no model yet", "next: pincex register-model NAME VERSION PATH"]
-    lines.append(
-        f"endpoint {report['endpoint']} | Prefect {report['prefect_url']} | "
-        f"MLflow {report['mlflow_url']}"
-    )
-    return lines
+    return lines + addresses(report["endpoint"], report["prefect_url"], report["mlflow_url"])
+
+
+def addresses(endpoint: str, prefect: str, mlflow: str) -> list[str]:
+    """Where clients send their requests, and where people look."""
+    return [f"endpoint {endpoint}", f"Prefect  {prefect} | MLflow {mlflow}"]
 
 
 def model(report: Report, region: str) -> list[str]:
@@ -66,10 +67,8 @@ def _block(entry: Report) -> list[str]:
     if entry["champion"]:
         share = entry["weights"].get(entry["champion"], 0)
         since = clock(datetime.fromisoformat(entry["champion_since"]))
-        lines.append(
-            f"  champion   {entry['champion']:<8} {share} % of traffic   "
-            f"since {since}, {_grounds(entry)}"
-        )
+        lines.append(f"  champion   {entry['champion']:<8} {share} % of traffic since {since}")
+        lines.append(f"             {_grounds(entry)}")
     else:
         lines.append("  champion   none")
     if entry["watch"]:
@@ -78,17 +77,16 @@ def _block(entry: Report) -> list[str]:
         if entry["watch"]["triggers"]:
             lines += watch_words.lines(entry["watch"], indent="    ")
     if entry["challenger"]:
-        lines.append(f"  challenger {entry['challenger']:<8} {_shadow(entry)}")
+        share, now = _shadow(entry)
+        lines += [f"  challenger {entry['challenger']:<8} {share}", f"             {now}"]
     approval = entry["approval"]
     if approval and approval["pending"]:
         lines.append(f"  approval   {approval_text.waiting(approval)}")
         lines += [f"             {told}" for told in approval_text.how_to(entry["name"])]
     if entry["previous"]:
         intact = "on disk" if entry["previous_on_disk"] else "not on disk"
-        lines.append(
-            f"  previous   {entry['previous']:<8} {intact}   "
-            f"pincex rollback-model {entry['name']} returns to it"
-        )
+        lines.append(f"  previous   {entry['previous']:<8} {intact}")
+        lines.append(f"             back to it: pincex rollback-model {entry['name']}")
     lines += [f"  differs    {difference}" for difference in entry["differences"]]
     return lines
 
@@ -105,21 +103,22 @@ def _grounds(entry: Report) -> str:
     return "first version"
 
 
-def _shadow(entry: Report) -> str:
+def _shadow(entry: Report) -> tuple[str, str]:
+    """How many requests are copied to the challenger, and how far it is."""
     mirror = entry["mirror"]
     share = f"mirrored {100 * mirror['fraction']:.3g} %" if mirror else "not mirrored"
     approval = entry["approval"]
     if approval and approval["pending"]:
-        return f"{share}   {entry['decision'] or 'by override'}; not promoted yet"
+        return share, f"{entry['decision'] or 'by override'}; not promoted yet"
     if entry["waiting"]:
-        return f"{share}   PASS; pincex promote-model {entry['name']}"
+        return share, f"PASS; pincex promote-model {entry['name']}"
     progress = entry["progress"]
     if not progress:
-        return f"{share}   {entry['phase']}"
+        return share, entry["phase"]
     decided = entry["decision"] or progress["decision"] or "starting"
     expected = progress["expected"]
     forecast = f", verdict in about {duration(max(expected))}" if expected else ""
-    return f"{share}   {entry['phase']} for {duration(progress['elapsed'])}, {decided}{forecast}"
+    return share, f"{entry['phase']} for {duration(progress['elapsed'])}, {decided}{forecast}"
 
 
 def _approval(row: Report) -> str:

@@ -422,7 +422,7 @@ def test_status_says_until_when_and_how() -> None:
     entry = {**ENTRY, **DEPLOYING, "decision": "PROMOTE", "approval": approval}
     shown = site({**SITE, "models": [entry]})
 
-    assert "  challenger v2.1.0   mirrored 25 %   PROMOTE; not promoted yet" in shown
+    assert "             PROMOTE; not promoted yet" in shown
     assert f"  approval   waiting for approval until {clock(ASKED.until)}, asked by ann" in shown
     assert "             pincex approve price-predictor" in shown
 

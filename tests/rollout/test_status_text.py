@@ -47,18 +47,19 @@ DEPLOYING = {"challenger": "v2.1.0", "phase": "SHADOW", "mirror": MIRROR, "progr
 
 def block(**changes: Any) -> list[str]:
     """The lines of one model on a site."""
-    return site({**SITE, "models": [{**ENTRY, **changes}]})[1:-1]
+    return site({**SITE, "models": [{**ENTRY, **changes}]})[1:-2]
 
 
-def test_the_site_in_two_lines() -> None:
-    """What answers, who holds the lock, and where everything is."""
+def test_an_empty_site_says_how_to_begin() -> None:
+    """What answers, who holds the lock, the first command, and where everything is."""
     shown = site({**SITE, "models": []})
 
     assert shown == [
         "local    Envoy ok   Prefect ok   MLflow not answering   nobody holds the lock",
         "no model yet",
         "next: pincex register-model NAME VERSION PATH",
-        "endpoint http://127.0.0.1:1 | Prefect http://127.0.0.1:2 | MLflow http://127.0.0.1:3",
+        "endpoint http://127.0.0.1:1",
+        "Prefect  http://127.0.0.1:2 | MLflow http://127.0.0.1:3",
     ]
 
 
@@ -66,9 +67,11 @@ def test_the_holders_of_locks_are_named() -> None:
     """Each with what it holds."""
     locks = [{"holder": "deploy-model price v2", "component": name} for name in ("price", "risk")]
 
-    assert site({**SITE, "locks": locks})[0].endswith(
-        "deploy-model price v2 holds price, deploy-model price v2 holds risk"
-    )
+    assert site({**SITE, "locks": locks})[:3] == [
+        "local    Envoy ok   Prefect ok   MLflow not answering",
+        "lock     deploy-model price v2 holds price",
+        "lock     deploy-model price v2 holds risk",
+    ]
 
 
 GROUNDS = {
@@ -91,11 +94,11 @@ GROUNDS = {
 @pytest.mark.parametrize(("changes", "said"), GROUNDS.values(), ids=GROUNDS.keys())
 def test_why_the_champion_serves(changes: dict[str, Any], said: str) -> None:
     """Its share, since when, and on which grounds."""
-    name, champion = block(**changes)
+    name, champion, grounds = block(**changes)
 
     assert name == "price-predictor"
-    assert champion.startswith("  champion   v2.0.0   100 % of traffic   since ")
-    assert champion.endswith(said)
+    assert champion.startswith("  champion   v2.0.0   100 % of traffic since ")
+    assert grounds == f"             {said}"
 
 
 SHADOWS = {
@@ -123,15 +126,17 @@ SHADOWS = {
 @pytest.mark.parametrize(("changes", "said"), SHADOWS.values(), ids=SHADOWS.keys())
 def test_how_far_the_challenger_is(changes: dict[str, Any], said: str) -> None:
     """Copies, phase, decision, forecast; a PASS says the next command."""
-    assert block(**changes)[2] == f"  challenger v2.1.0   {said}"
+    share, now = said.split("   ")
+    assert block(**changes)[3:5] == [f"  challenger v2.1.0   {share}", f"             {now}"]
 
 
 def test_previous_and_differences_are_told() -> None:
     """Where a rollback returns to, and what does not agree; no champion is said, too."""
     lines = block(previous="v1.9.0", previous_on_disk=True, differences=["alias champion is gone"])
 
-    assert lines[2:] == [
-        "  previous   v1.9.0   on disk   pincex rollback-model price-predictor returns to it",
+    assert lines[3:] == [
+        "  previous   v1.9.0   on disk",
+        "             back to it: pincex rollback-model price-predictor",
         "  differs    alias champion is gone",
     ]
     assert block(champion=None) == ["price-predictor", "  champion   none"]
@@ -150,12 +155,26 @@ def test_a_model_lists_its_versions() -> None:
         {"version": None, "number": 13, "validation_status": None, "manifest_sha256": None},
     ]
 
-    assert model({**ENTRY, "versions": versions}, "local")[2:] == [
+    assert model({**ENTRY, "versions": versions}, "local")[3:] == [
         "  v2.0.0     MLflow version 1   abababababab  champion",
         "  v2.3.0     MLflow version 2   no manifest  rejected",
         "  no release MLflow version 13  no manifest",
         "region local",
     ]
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    """80 columns, with a long name, ports of five digits, a shadow, and locks that are held."""
+    addresses = {
+        "endpoint": "http://127.0.0.1:30564",
+        "prefect_url": "http://127.0.0.1:27760",
+        "mlflow_url": "http://127.0.0.1:31267",
+    }
+    lock = {"holder": "promote-model price-predictor", "component": "price-predictor"}
+    entry = {**ENTRY, **DEPLOYING, "previous": "v1.9.0-rc.1", "previous_on_disk": True}
+    shown = site({**SITE, **addresses, "locks": [lock], "models": [entry]})
+
+    assert max(map(len, shown)) <= 80, shown
 
 
 V1, V2 = {"version": "v1.0.0", "digest": "1"}, {"version": "v2.0.0", "digest": "2"}
