@@ -48,14 +48,17 @@ class Bets:
         """Log wealth of the mixture at each look."""
         return self.mixture(self.log_wealth(counts))
 
-    def between(self, before: Sequence[float], after: Floats) -> tuple[float, float]:
-        """Log wealth is never below the first, nor above the second, on any way between counts."""
-        ends = np.stack([np.asarray(before, dtype=np.float64), after])[:, :, None] * self.gains
-        whole = self.log_weights + np.stack(
-            [ends.min(axis=0).sum(axis=0), ends.max(axis=0).sum(axis=0)]
+    def between(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        """Log wealth is never below the first, nor above the second, on any way between counts.
+
+        For arrays of kinds x ways.
+        """
+        ends = np.stack([before, after])[..., None] * self.gains[:, None, :]
+        least, most = (
+            np.logaddexp.reduce(self.log_weights + bound(axis=0).sum(axis=0), axis=-1)
+            for bound in (ends.min, ends.max)
         )
-        least, most = np.logaddexp.reduce(whole, axis=1)
-        return float(least), float(most)
+        return np.asarray(least), np.asarray(most)
 
     def mixture(self, log_wealth: Floats) -> Floats:
         """Log of the weighted sum over bets, for an array of bets x looks."""
@@ -132,18 +135,34 @@ def follow(bets: Bets, events: Events, level: float, start: int = 0) -> Trace:
     looks = len(events[0])
     threshold = log(1 / level)
     above = np.zeros(looks, dtype=np.bool_)
-    carried = [0] * len(events)
-    for begin in range(start, looks, CHUNK):
-        stop = min(begin + CHUNK, looks)
-        seen = np.arange(begin - start + 1, stop - start + 1, dtype=np.float64)
-        running = [kind[begin:stop].cumsum() + n for kind, n in zip(events, carried, strict=True)]
-        counts = np.stack([*running, seen - np.sum(running, axis=0)])
-        least, most = bets.between([*carried, begin - start - sum(carried)], counts[:, -1])
-        if most >= threshold:
-            above[begin:stop] = least >= threshold or bets.path(counts) >= threshold
-        carried = [int(total[-1]) for total in running]
-    final = (*carried, max(looks - start, 0) - sum(carried))
+    begins = np.arange(start, looks, CHUNK)
+    ends = _counts_at(events, start, np.append(begins[1:], looks)[: len(begins)])
+    before = np.concatenate([np.zeros((len(ends), 1)), ends[:, :-1]], axis=1)[:, : len(begins)]
+    least, most = bets.between(before, ends)
+    for at in np.flatnonzero(most >= threshold):
+        begin, stop = int(begins[at]), min(int(begins[at]) + CHUNK, looks)
+        if least[at] >= threshold:
+            above[begin:stop] = True
+        else:
+            inside = [kind[begin:stop].cumsum() for kind in events]
+            rest = np.arange(1, stop - begin + 1) - np.sum(inside, axis=0)
+            counts = before[:, [at]] + np.stack([*inside, rest])
+            above[begin:stop] = bets.path(counts) >= threshold
+    final = tuple(int(n) for n in ends[:, -1]) if len(begins) else (0,) * len(ends)
     return Trace(bets, final, bets.log_e(final), threshold, above, _drawn(bets, events, start))
+
+
+def _counts_at(events: Sequence[Flags], start: int, ends: Integers) -> Floats:
+    """Pairs of each kind and of the rest, from `start` up to each end."""
+    if not len(ends):
+        return np.zeros((len(events) + 1, 0))
+    begins = np.append(start, ends[:-1])
+    parts = [
+        [np.count_nonzero(kind[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+        for kind in events
+    ]
+    running = np.cumsum(parts, axis=1, dtype=np.float64)
+    return np.concatenate([running, [ends - start - running.sum(axis=0)]])
 
 
 def followed(bets: Evidence, counts: Floats, level: float) -> Trace:
@@ -173,8 +192,5 @@ def _drawn(bets: Bets, events: Sequence[Flags], start: int) -> Drawn:
     looks = shown_looks(start, len(events[0]))
     if not len(looks):
         return Drawn(looks, np.zeros((len(events) + 1, 0)), np.zeros(0))
-    since = np.concatenate([looks[:1], looks[:-1] + 1])
-    kinds = [np.add.reduceat(kind[: looks[-1] + 1], since, dtype=np.int64) for kind in events]
-    running = np.cumsum(kinds, axis=1, dtype=np.float64)
-    counts = np.concatenate([running, [looks - start + 1 - running.sum(axis=0)]])
+    counts = _counts_at(events, start, looks + 1)
     return Drawn(looks, counts, bets.mixture(bets.log_wealth(counts)))

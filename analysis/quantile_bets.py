@@ -42,6 +42,10 @@ LOG_WEIGHTS = np.log(WEIGHTS)
 GAINS = np.log1p(
     np.stack([L2 * (u - Q) + L1 * (Q - v) for u, v in ((1, 1), (1, 0), (0, 1), (0, 0))])
 )
+# One of these three settles most bins: below both p95s, above both, and above one of them.
+PROBES = np.array(
+    [int(np.flatnonzero((a == L1) & (b == L2))[0]) for a, b in ((0, 2), (1, 0), (0.9, 2))]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,23 @@ def _proven(over: Floats, looks: Integers, threshold: float) -> Flags:
 
 
 def _all_proven(over: Floats, n: Floats, threshold: float) -> Flags:
-    """Where no bin is below the threshold; the best bet alone settles most of them."""
-    wealth = _wealth(over, n)
-    doubtful = (wealth + LOG_WEIGHTS).max(axis=-1) < threshold
-    below = np.zeros(doubtful.shape, dtype=np.bool_)
-    below[doubtful] = _mixture(wealth[doubtful]) < threshold
+    """Where no bin is below the threshold; a single bet settles most of them."""
+    below = _probed(over, n) < threshold
+    columns = np.broadcast_to(n, below.shape)[below]
+    below[below] = _mixture(_wealth(over[:, below], columns)) < threshold
     return np.asarray(~below.any(axis=0))
+
+
+def _probed(over: Floats, n: Floats) -> Floats:
+    """Log wealth of the best of three bets with its weight, which the mixture's never is below."""
+    own, other, both = over
+    best = np.full(own.shape, -np.inf)
+    for bet in PROBES:
+        two, first, second, none = GAINS[:, bet]
+        wealth = own * (first - none) + other * (second - none)
+        wealth += both * (two - first - second + none) + (n * none + LOG_WEIGHTS[bet])
+        np.maximum(best, wealth, out=best)
+    return best
 
 
 def _least(over: Floats, n: float) -> float:
