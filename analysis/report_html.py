@@ -146,6 +146,7 @@ color:var(--faint)}
 .pincex table.tight td,.pincex table.tight th{padding-right:.6em}
 .pincex h1{font-size:1.2rem}}
 @media print{body.pincex{--paper:#fff;font-size:11px}.pincex main{padding:0}
-.pincex section{break-inside:auto}.pincex tr{break-inside:avoid}}
+.pincex section{break-inside:auto}.pincex tr{break-inside:avoid}
+.pincex h2,.pincex h3{break-after:avoid}}
 """
 STYLE = COLOURS + LAYOUT + NARROW
