@@ -1,6 +1,6 @@
 """Figures of the judge: level and delay of every gate, beside naive peeking.
 
-`rows(full)` measures and returns table rows; short takes a minute or two, full some ten.
+`rows(full)` measures and gives table rows; short takes a minute, full most of an hour.
 """
 
 from collections.abc import Iterator
@@ -140,9 +140,12 @@ CASES = (
 )
 
 
-def rows(full: bool) -> list[Row]:
-    """Every figure of this room."""
-    return [*_gates(full), *latencies.rows(full), *_late(full), *_drift(full)]
+def rows(full: bool) -> Iterator[Row]:
+    """Every figure of this room, as it comes."""
+    yield from _gates(full)
+    yield from latencies.rows(full)
+    yield from _late(full)
+    yield from _drift(full)
 
 
 def _gates(full: bool) -> Iterator[Row]:
