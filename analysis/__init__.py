@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from analysis.planning import Stream, plan, seen_in
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
-    from analysis.read import read_pairs
+    from analysis.read import read_pairs, read_record
     from analysis.report_page import About
+    from analysis.requests import REQUEST_SCHEMA, Requests
     from analysis.show import page
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
@@ -32,6 +33,7 @@ __all__ = [
     "CODE_VERSION",
     "METADATA_KEYS",
     "PAIR_SCHEMA",
+    "REQUEST_SCHEMA",
     "SCHEMA_VERSION",
     "About",
     "BadInput",
@@ -45,6 +47,7 @@ __all__ = [
     "Outcome",
     "Pairs",
     "Plan",
+    "Requests",
     "Stream",
     "Verdict",
     "calibrate",
@@ -60,6 +63,7 @@ __all__ = [
     "plan_for",
     "read_pairs",
     "read_policy",
+    "read_record",
     "seen_in",
     "table_from",
     "table_of",
@@ -85,6 +89,8 @@ _HOMES = {
     "PAIR_SCHEMA": "pairs",
     "Pairs": "pairs",
     "Plan": "block_plan",
+    "REQUEST_SCHEMA": "requests",
+    "Requests": "requests",
     "SCHEMA_VERSION": "metadata",
     "Verdict": "verdict",
     "default_policy": "policy_file",
@@ -96,6 +102,7 @@ _HOMES = {
     "page": "show",
     "parse_policy": "policy_file",
     "read_pairs": "read",
+    "read_record": "read",
     "plan": "planning",
     "plan_for": "parts",
     "read_policy": "policy_file",

@@ -32,10 +32,14 @@ def iso(at_us: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The looks of a gate, one for each pair it admitted, and how many had arrived by then."""
+    """The looks of a gate, one for each pair it admitted, and how many had arrived by then.
+
+    `of` is what people call the rows.
+    """
 
     at_us: Integers
     arrived: Integers
+    of: str = "pairs"
 
     def look(self, index: int) -> Look:
         """The look after the pair with this index was admitted."""

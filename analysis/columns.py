@@ -78,6 +78,33 @@ def times(series: pl.Series) -> Integers:
     return series.cast(pl.Int64).fill_null(NO_TIME).to_numpy()
 
 
+def arrivals(series: pl.Series, strictness: Strictness) -> tuple[Integers, Integers | None]:
+    """Times of arrival, and the order to bring the rows into where they stand in none.
+
+    In a file rows stand in order of arrival, so that other ones are refused.
+    """
+    arrived = times(series)
+    if (arrived == NO_TIME).any():
+        refuse(series.name, "null", "present in every row", int((arrived == NO_TIME).argmax()))
+    back = np.flatnonzero(np.diff(arrived) < 0)
+    if len(back) and strictness.order_is_given:
+        refuse(series.name, "earlier than the row before", "in order of arrival", int(back[0]) + 1)
+    return arrived, np.argsort(arrived, kind="stable") if len(back) else None
+
+
+def watermark(stated_us: int | None, arrived_us: Integers, told_us: int = NO_TIME) -> int:
+    """The time of the look: stated by the writer, else the last thing that the table saw."""
+    last = int(arrived_us[-1]) if len(arrived_us) else 0
+    if stated_us is None:
+        return max(last, told_us)
+    if stated_us < last:
+        raise BadInput(
+            "metadata watermark is earlier than the last arrived_at",
+            "the watermark is the time of the look, after everything in the table arrived",
+        )
+    return stated_us
+
+
 def _numeric(series: pl.Series, strictness: Strictness, wanted: str) -> pl.Series:
     if series.dtype == pl.Null:
         return series.cast(pl.Float64)

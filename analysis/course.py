@@ -1,11 +1,12 @@
 """A gate over the whole record: when it failed, where it stood proven, and in which words."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from analysis import paired, rates
-from analysis.bets import Flags, Trace, follow
+from analysis.bets import Flags, Integers, Trace, follow
 from analysis.clock import Clock, Look
 from analysis.drift import Guard
 from analysis.findings import Estimate, Finding, Outcome
@@ -16,6 +17,30 @@ from analysis.sides import OTHER_HARM, OTHER_SAFETY, OWN_HARM, OWN_SAFETY, Sided
 from analysis.words import count
 
 INTERVAL_LEVEL = 0.05
+
+
+class Recorded(Protocol):
+    """What a verdict needs of a record, whatever its rows are; `allowed_at` when harm counts."""
+
+    @property
+    def policy(self) -> JudgePolicy: ...
+    @property
+    def guard(self) -> Guard: ...
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def shifts(self) -> Shifts | None: ...
+    @property
+    def arrival(self) -> Clock: ...
+    @property
+    def labels(self) -> Clock: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def watermark_us(self) -> int: ...
+
+    def allowed_at(self, gate: Gate, at_us: Integers) -> Flags | None:
+        """Where what a gate saw may be taken for harm; None where always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +65,20 @@ class Record:
     def labels(self) -> Clock:
         """The looks of those that do."""
         return self.sample.labels
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return self.sample.n
+
+    @property
+    def watermark_us(self) -> int:
+        """The time of the last look."""
+        return self.sample.watermark_us
+
+    def allowed_at(self, gate: Gate, at_us: Integers) -> Flags | None:
+        """Both sides of a pair saw the same request: always."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,32 +172,36 @@ def paired_estimate(totals: Totals) -> Estimate:
     return Estimate((b_harm - c_safety) / known if known else None, low, high, n)
 
 
-def course(record: Record, gate: Gate, clock: Clock, judged: Judged, words: Words) -> Course:
+def course(record: Recorded, gate: Gate, clock: Clock, judged: Judged, words: Words) -> Course:
     """Decide a gate that looks after every pair its clock admits."""
-    first = judged.harm.first() if judged.harm else None
+    first = judged.harm.first(record.allowed_at(gate, clock.at_us)) if judged.harm else None
     standing = judged.safety.above if judged.safety else np.zeros(len(clock.at_us), dtype=np.bool_)
     failed = None if first is None else clock.look(first)
     return Course(conclude(gate, clock, judged, words, standing, failed), clock, standing, failed)
 
 
-def guarded_course(record: Record, gate: Gate, harm: Trace, judged: Judged, words: Words) -> Course:
+def guarded_course(
+    record: Recorded, gate: Gate, harm: Trace, judged: Judged, words: Words
+) -> Course:
     """Decide a gate that speaks only while the guard is open; blocks end with a look too."""
     arrival, ends = record.arrival, record.guard.end_us
     before = np.searchsorted(arrival.at_us, ends, side="left")
     came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
     rows = np.insert(np.arange(1, len(came)), before, before)
-    looks = Clock(np.insert(arrival.at_us, before, ends), came[rows])
+    looks = Clock(np.insert(arrival.at_us, before, ends), came[rows], arrival.of)
     allowed = record.guard.open_at(looks.at_us)
+    trusted = record.allowed_at(gate, looks.at_us)
     proven = proven_at(record, judged)
     nothing = np.zeros(1, dtype=np.bool_)
     harmed = np.concatenate([nothing, harm.above])[rows] & allowed
+    harmed = harmed if trusted is None else harmed & trusted
     standing = np.concatenate([nothing, proven])[rows] & allowed
     failed = looks.look(int(harmed.argmax())) if harmed.any() else None
     # The verdict applies the guard to all gates at once: here stays what is proven without it.
     return Course(conclude(gate, looks, judged, words, standing, failed), arrival, proven, failed)
 
 
-def proven_at(record: Record, judged: Judged) -> Flags:
+def proven_at(record: Recorded, judged: Judged) -> Flags:
     """Where a gate of latency stands proven; on calibrated hosts only a shift can be."""
     at_us = record.arrival.at_us
     if record.policy.drift.kind != "calibrated":
@@ -188,7 +231,7 @@ def conclude(
         segment=None,
         blocking=gate.blocking,
         outcome=outcome,
-        reason=_reason(outcome, decided, judged, words),
+        reason=_reason(outcome, decided, judged, words, clock.of),
         estimate=judged.estimate,
         tolerance=gate.tolerance,
         margin=gate.margin,
@@ -200,11 +243,11 @@ def conclude(
     )
 
 
-def _reason(outcome: Outcome, decided: Look | None, judged: Judged, words: Words) -> str:
+def _reason(outcome: Outcome, decided: Look | None, judged: Judged, words: Words, of: str) -> str:
     if outcome is Outcome.FAIL and decided:
-        return f"{words.now}: harm proven after {count(decided.pair)} pairs"
+        return f"{words.now}: harm proven after {count(decided.pair)} {of}"
     if outcome is Outcome.PASS and decided:
-        proof = f"{words.now}: proven after {count(decided.pair)} pairs"
+        proof = f"{words.now}: proven after {count(decided.pair)} {of}"
         return f"{proof}; {words.found}" if words.found else proof
     if words.held:
         return f"{words.now}: {words.held}"

@@ -95,12 +95,19 @@ def guard_of(scores: Scores, watermark_us: int, drift: Drift) -> Guard:
     blocks = scores.by(round(drift.block))
     end_us = scores.origin_us + (blocks.second + 1) * round(drift.block) * SECOND_US
     kept = (end_us <= watermark_us) & (blocks.n >= 2)
-    end_us, n = end_us[kept], blocks.n[kept]
+    n = blocks.n[kept]
     mean, spread = moments(n, blocks.total[kept], blocks.squares[kept])
+    return guard_over(end_us[kept], n, mean, spread / n, drift)
+
+
+def guard_over(
+    end_us: Integers, n: Integers, mean: Floats, variance: Floats, drift: Drift
+) -> Guard:
+    """The guard from the mean of each complete block, its variance and the requests in it."""
     number = np.arange(1, len(end_us) + 1)
     rate = n.cumsum() / (number * drift.block)
     needed = np.where(rate < drift.sparse_rate, drift.sparse_blocks, drift.blocks)
-    dispersion = _dispersion(mean, spread / n)
+    dispersion = _dispersion(mean, variance)
     allowed = _chance(number - 1, drift.level)
     passed = (number >= needed) & (dispersion <= allowed)
     last = int(needed[-1]) if len(needed) else drift.blocks

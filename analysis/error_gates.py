@@ -9,6 +9,7 @@ from analysis.course import (
     Course,
     Judged,
     Record,
+    Recorded,
     Words,
     conclude,
     course,
@@ -19,7 +20,7 @@ from analysis.course import (
 )
 from analysis.findings import Estimate
 from analysis.late import Late, follow_late
-from analysis.policy import Gate
+from analysis.policy import DIFFERENT, Gate
 from analysis.sides import KNOWN, OTHER_SAFETY, OWN_HARM, Sided, Totals
 from analysis.words import count, percent, points, share
 
@@ -136,7 +137,7 @@ def found_percent(judged: Judged, what: str) -> str:
 
 
 def late_course(
-    record: Record,
+    record: Recorded,
     gate: Gate,
     bets: Bets,
     late: Late,
@@ -148,18 +149,19 @@ def late_course(
     blocks, counts = late.blocks, late.counts
     level = record.policy.rollback_level(gate)
     trace, window = follow_late(bets, counts, blocks, record.policy.horizon, level)
-    first = trace.first()
+    first = trace.first(record.allowed_at(gate, blocks.end_us))
     failed = None
     brief = now
     if first is not None:
         failed = Look(late.before + int(blocks.stop[first]), int(blocks.end_us[first]))
-        n = int(blocks.stop[first] - blocks.first[window])
+        n = late.requests(slice(window, first + 1))
         bad = int(counts[0, window : first + 1].sum())
         seconds = (blocks.end_us[first] - blocks.end_us[window]) // 1_000_000 + 1
         brief = (
             f"{metric.split(' of ')[0]}: {percent(bad / n)} of {count(n)} requests in {seconds} s"
         )
-    words = Words(metric, "difference of shares" if len(counts) > 2 else "share", brief, brief, "")
+    unit = "difference of shares" if gate.name in DIFFERENT else "share"
+    words = Words(metric, unit, brief, brief, "")
     nothing = np.zeros(0, dtype=np.bool_)
     judged = Judged(trace, None, estimate, None)
     finding = conclude(gate, record.arrival, judged, words, nothing, failed)

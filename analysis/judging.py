@@ -17,7 +17,7 @@ from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable, union
 from analysis.clock import Clock, Look
-from analysis.course import Course, Record
+from analysis.course import Course, Record, Recorded
 from analysis.drift import Scores, guard_of, scores_of
 from analysis.error_gates import error_courses
 from analysis.errors import BadInput
@@ -31,17 +31,22 @@ from analysis.pairs import Pairs
 from analysis.parts import WINDOW, in_blocks, in_parts, plan_for, table_of
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
-from analysis.read import Source, read_pairs
+from analysis.read import Source, read_record
 from analysis.reasons import reason_of
 from analysis.record_gates import answered_share, record_courses
+from analysis.request_sample import RequestSample
+from analysis.requests import Requests
 from analysis.sample import Sample
 from analysis.segment_gates import segment_courses
 from analysis.shift import shift_course
+from analysis.split_gates import split_courses
+from analysis.split_record import split_record
 from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
 ALIKE = f"ids that occur twice were looked for within {WINDOW:,} rows"
+SPLIT_LOOKS = "after every request and second of arrival; thresholds after every 1,024 requests"
 LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
 
 
@@ -53,6 +58,8 @@ def judge(
     blocks: bool = False,
 ) -> Verdict:
     """Judge a frame, a file or a folder of pairs by a policy, its file, or the packaged default.
+
+    Rows that name an arm are requests of split traffic, judged by the gates that need no pairs.
 
     With `blocks`, and where Parquet files hold more than 10 million pairs, they are counted in one
     pass. Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
@@ -67,7 +74,30 @@ def judge(
         return judge_blocks(table, plan, live)
     if blocks:
         raise BadInput("only files are counted in blocks", "give a Parquet file or a folder")
-    return judge_pairs(read_pairs(pairs), policy, live)
+    read = read_record(pairs)
+    if isinstance(read, Requests):
+        return judge_requests(read, policy, live)
+    return judge_pairs(read, policy, live)
+
+
+def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdict:
+    """The same for requests that were split between the sides."""
+    if policy.drift.kind == "calibrated":
+        raise BadInput(
+            "hosts are calibrated by pairs, and these are requests of split traffic",
+            'a policy whose [drift] kind is "guard", or "none" with its reason',
+        )
+    record = split_record(RequestSample(requests, policy), policy)
+    answered = requests.status[requests.candidate] > 0
+    return concluded(
+        record,
+        split_courses(record),
+        requests.metadata,
+        requests.digest,
+        float(answered.mean()) if len(answered) else None,
+        SPLIT_LOOKS,
+        live,
+    )
 
 
 def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
@@ -118,6 +148,21 @@ def verdict_of(
         *record_courses(record),
         *segment_courses(record),
     ]
+    answered = answered_share(sample.rows(), sample.n)
+    return concluded(record, courses, about, digest, answered, looks, live)
+
+
+def concluded(
+    record: Recorded,
+    courses: list[Course],
+    about: Metadata,
+    digest: str,
+    answered: float | None,
+    looks: str,
+    live: bool,
+) -> Verdict:
+    """What the gates decide together."""
+    policy = record.policy
     failures = [course.failed for course in courses if course.failed]
     stood, stands = _promotion(record, courses)
     if failures:
@@ -133,8 +178,9 @@ def verdict_of(
         verdict=outcome.value,
         decision=decision,
         reason=reason_of(outcome, findings, record, stood),
-        pairs=sample.n,
-        coverage=answered_share(sample.rows(), sample.n),
+        pairs=record.n,
+        of=record.arrival.of,
+        coverage=answered,
         decided_at=decided,
         stood_at=stood,
         looks=looks + _while(policy),
@@ -179,12 +225,14 @@ def _all_of(courses: list[Course], clock: Clock) -> Flags:
     return flags
 
 
-def _promotion(record: Record, courses: list[Course]) -> tuple[Look | None, bool]:
+def _promotion(record: Recorded, courses: list[Course]) -> tuple[Look | None, bool]:
     """The first look at which PROMOTE stood, and whether it stands at the watermark."""
     arrival, labels, guard = record.arrival, record.labels, record.guard
+    by = [course.clock for course in courses if course.finding.blocking]
+    assert all(clock is arrival or clock is labels for clock in by), "a gate that holds nothing"
     by_pairs, by_labels = _all_of(courses, arrival), _all_of(courses, labels)
     came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
-    watermark = np.array([record.sample.watermark_us])
+    watermark = np.array([record.watermark_us])
     events = (
         (arrival.at_us, np.arange(1, len(arrival.at_us) + 1), labels.admitted(arrival.at_us)),
         (labels.at_us, arrival.admitted(labels.at_us), np.arange(1, len(labels.at_us) + 1)),

@@ -28,11 +28,21 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Pairs of each kind, the rest last, in each block; `before` came ahead of the first judged."""
+    """Pairs of each kind, the rest last, in each block; `before` came ahead of the first judged.
+
+    `asked` are the requests of the candidate in each block; None where that is all.
+    """
 
     blocks: Blocks
     counts: Floats
     before: int
+    asked: Integers | None = None
+
+    def requests(self, window: slice) -> int:
+        """Requests of the candidate in some blocks."""
+        if self.asked is not None:
+            return int(self.asked[window].sum())
+        return int((self.blocks.stop - self.blocks.first)[window].sum())
 
 
 def blocks_of(arrived_us: Integers, watermark_us: int, horizon: float) -> Blocks:

@@ -13,6 +13,7 @@ from analysis.course import (
     Course,
     Judged,
     Record,
+    Recorded,
     Words,
     course,
     guarded_course,
@@ -115,9 +116,9 @@ def _often(estimate: Estimate) -> str:
     return "more often" if (estimate.value or 0.0) > 0 else "no more often"
 
 
-def unknown(record: Record, gate: Gate, name: str) -> Course:
+def unknown(record: Recorded, gate: Gate, name: str) -> Course:
     """Before the past quantile is known there is nothing to compare with."""
-    seen = f"{count(record.sample.n)} of {count(record.policy.reference_pairs)} requests"
+    seen = f"{count(record.n)} of {count(record.policy.reference_pairs)} requests"
     rows = len(record.arrival.at_us)
     words = Words(
         metric=f"share of requests over the baseline's past {name}, candidate minus baseline",

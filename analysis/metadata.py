@@ -17,6 +17,7 @@ METADATA_KEYS = (
     *REVISION_KEYS,
     "policy_digest",
     "mirror_fraction",
+    "candidate_share",
     "schema_version",
     "watermark",
     *COUNT_KEYS,
@@ -25,7 +26,7 @@ METADATA_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """File metadata; None where the writer said nothing."""
+    """File metadata of any table; None where the writer said nothing."""
 
     component: str | None = None
     region: str | None = None
@@ -65,9 +66,7 @@ def metadata_of(raw: Mapping[str, object]) -> Metadata:
     return Metadata(
         **texts,
         schema_version=version if "schema_version" in stated else None,
-        mirror_fraction=_fraction(stated["mirror_fraction"])
-        if "mirror_fraction" in stated
-        else None,
+        mirror_fraction=fraction("mirror_fraction", stated),
         watermark_us=_time(stated["watermark"]) if "watermark" in stated else None,
         left_out=counts.get("left_out", 0),
         requests=counts.get("requests"),
@@ -88,10 +87,13 @@ def _count(key: str, value: object) -> int:
     return int(text)
 
 
-def _fraction(value: object) -> float:
-    number = pl.Series([str(value)]).cast(pl.Float64, strict=False)[0]
+def fraction(key: str, stated: Mapping[str, object]) -> float | None:
+    """A fraction that the metadata states; None where it says nothing."""
+    if stated.get(key) in (None, ""):
+        return None
+    number = pl.Series([str(stated[key])]).cast(pl.Float64, strict=False)[0]
     if number is None or not 0 <= number <= 1:
-        raise BadInput(f"metadata mirror_fraction is {value!r}", "a fraction from 0 to 1")
+        raise BadInput(f"metadata {key} is {stated[key]!r}", "a fraction from 0 to 1")
     return float(number)
 
 

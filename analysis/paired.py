@@ -3,8 +3,14 @@
 Kinds of pairs: b (only the candidate bad), c (only the baseline bad), the rest. A bet multiplies
 1 + s lambda (D - delta), s = +1 for harm and -1 for safety; at delta = 0 this is the sequential
 McNemar test and concordant pairs cost nothing. Grids: research notes, 1.2.
+
+Where each request is answered by one side alone, sent to the candidate by chance in the share s, a
+bad one counts 1/s on the candidate and -1/(1 - s) on the baseline: its mean is the difference of
+the two rates, however they move (Horvitz and Thompson 1952). At delta = 0 this is the two-count
+test (Lindon and Malek 2022), one-sided, as a mixture of bets.
 """
 
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -13,29 +19,62 @@ from analysis.bets import Bets, Evidence, Flags, Floats, even
 from analysis.rates import last_true, lasts_true
 
 STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
-EVEN_STAKES = 2 * np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97]) - 1
+EVEN_SHARES = np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97])
+EVEN_STAKES = 2 * EVEN_SHARES - 1
 FINE_STAKES = np.geomspace(0.001, 0.98, 24)
 
 
-def harm_bets(tolerance: float) -> Bets:
+@dataclass(frozen=True, slots=True)
+class Payoff:
+    """What D gains by a request that is bad on the candidate alone, and loses by the other kind."""
+
+    own: float
+    other: float
+
+    @property
+    def mirrored(self) -> "Payoff":
+        """The sides swapped."""
+        return Payoff(self.other, self.own)
+
+    @property
+    def even_stakes(self) -> Floats:
+        """Stakes at delta = 0: odds of the candidate's share of the events, times those of none."""
+        if self == PAIRED:
+            return EVEN_STAKES
+        neutral = self.other / (self.own + self.other)
+        odds = EVEN_SHARES / (1 - EVEN_SHARES) * neutral / (1 - neutral)
+        return np.asarray((odds / (1 + odds) / neutral - 1) / self.own)
+
+
+PAIRED = Payoff(1.0, 1.0)
+
+
+def split_payoff(share: float) -> Payoff:
+    """Of requests that go to the candidate by chance, in this share of all."""
+    return Payoff(1 / share, 1 / (1 - share))
+
+
+def harm_bets(tolerance: float, payoff: Payoff = PAIRED) -> Bets:
     """Bets against "on average the difference is at most the tolerance"."""
     if tolerance == 0:
-        return even(_gains(EVEN_STAKES, 0.0))
-    return even(_gains(STAKES / (1 + tolerance), tolerance))
+        return even(_gains(payoff.even_stakes, 0.0, payoff))
+    return even(_gains(STAKES / (payoff.other + tolerance), tolerance, payoff))
 
 
-def safety_bets(margin: float) -> Bets:
+def safety_bets(margin: float, payoff: Payoff = PAIRED) -> Bets:
     """Bets against "on average the difference is at least the margin": the mirror image of harm."""
+    swapped = payoff.mirrored
     if margin == 0:
-        return even(_mirrored(_gains(EVEN_STAKES, 0.0)))
-    return even(_mirrored(_gains(STAKES / (1 + max(-margin, 0.0)), -margin)))
+        return even(_mirrored(_gains(swapped.even_stakes, 0.0, swapped)))
+    stakes = STAKES / (swapped.other + max(-margin, 0.0))
+    return even(_mirrored(_gains(stakes, -margin, swapped)))
 
 
-def _gains(stakes: Floats, delta: float | Floats) -> Floats:
+def _gains(stakes: Floats, delta: float | Floats, payoff: Payoff) -> Floats:
     return np.stack(
         [
-            np.log1p(stakes * (1 - delta)),
-            np.log1p(-stakes * (1 + delta)),
+            np.log1p(stakes * (payoff.own - delta)),
+            np.log1p(-stakes * (payoff.other + delta)),
             np.log1p(-stakes * delta),
         ]
     )
@@ -45,27 +84,30 @@ def _mirrored(gains: Floats) -> Floats:
     return gains[[1, 0, 2]]
 
 
-def interval(b: int, c: int, n: int, level: float) -> tuple[float, float]:
+def interval(b: int, c: int, n: int, level: float, payoff: Payoff = PAIRED) -> tuple[float, float]:
     """Confidence sequence for the mean difference: one-sided bets inverted at half the level."""
     counts = np.array([[b], [c], [n - b - c]], dtype=np.float64)
-    return float(lows(counts, level / 2)[0]), float(highs(counts, level / 2)[0])
+    low = float(lows(counts, level / 2, payoff)[0])
+    return low, float(highs(counts, level / 2, payoff)[0])
 
 
-def highs(counts: Floats, level: float) -> Floats:
+def highs(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:
     """The mirror image of `lows`."""
-    return -lows(counts[[1, 0, 2]], level)
+    return -lows(counts[[1, 0, 2]], level, payoff.mirrored)
 
 
-def lows(counts: Floats, level: float) -> Floats:
+def lows(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:
     """The largest delta that the harm bets reject, at each of the columns of counts.
 
     Bets that could lose all are left out and keep their weight, so that fewer never gain from it.
     """
 
+    fine = FINE_STAKES / payoff.other
+
     def rejected(delta: Floats) -> Flags:
-        usable = FINE_STAKES * (1 + delta[:, None]) < 1
-        stakes = np.where(usable, FINE_STAKES, 0.0)
-        wealth = np.einsum("kl,kls->ls", counts, _gains(stakes, delta[:, None]))
+        usable = fine * (payoff.other + delta[:, None]) < 1
+        stakes = np.where(usable, fine, 0.0)
+        wealth = np.einsum("kl,kls->ls", counts, _gains(stakes, delta[:, None], payoff))
         wealth[~usable] = -np.inf
         return np.asarray(np.logaddexp.reduce(wealth, axis=1) >= log(len(FINE_STAKES) / level))
 
@@ -74,14 +116,17 @@ def lows(counts: Floats, level: float) -> Floats:
     return np.where(rejected(low), found, low)
 
 
-def smallest_harm(bets: Evidence, c: int, n: int, threshold: float) -> float | None:
+def smallest_harm(
+    bets: Evidence, c: int, n: int, threshold: float, payoff: Payoff = PAIRED
+) -> float | None:
     """The smallest mean difference that would have proven harm, with c as seen."""
 
     def missed(difference: float) -> bool:
-        b = c + n * difference
+        b = (c * payoff.other + n * difference) / payoff.own
         return bets.log_e((b, c, n - b - c)) < threshold
 
-    most = (n - 2 * c) / n if n else 0.0
+    most = ((n - c) * payoff.own - c * payoff.other) / n if n else 0.0
+    most = min(most, 1.0)
     if most <= 0 or missed(most):
         return None
     return last_true(missed, 0.0, most)

@@ -84,14 +84,8 @@ def pairs_from_frame(
     """
     check_names(frame.columns)
     columns.check_request_ids(frame["request_id"])
-    arrived = columns.times(frame["arrived_at"])
-    if (arrived == NO_TIME).any():
-        refuse("arrived_at", "null", "present in every row", int((arrived == NO_TIME).argmax()))
-    back = np.flatnonzero(np.diff(arrived) < 0)
-    if len(back) and strictness.order_is_given:
-        refuse("arrived_at", "earlier than the row before", "in order of arrival", int(back[0]) + 1)
-    if len(back):
-        order = np.argsort(arrived, kind="stable")
+    arrived, order = columns.arrivals(frame["arrived_at"], strictness)
+    if order is not None:
         return pairs_from_frame(frame[order], metadata, strictness, digested=digested)
     about = metadata_of(metadata)
     labelled = columns.times(frame["labelled_at"])
@@ -124,7 +118,9 @@ def pairs_from_frame(
         classes=classes or (),
         segment=segment,
         metadata=about,
-        watermark_us=_watermark(about, arrived, labelled),
+        watermark_us=columns.watermark(
+            about.watermark_us, arrived, int(labelled.max(initial=NO_TIME))
+        ),
         digest=content_digest([frame["request_id"], segment, *written], about) if digested else "",
     )
 
@@ -145,19 +141,6 @@ def _check_label_times(arrived: Integers, labelled: Integers) -> None:
     if reversed_.any():
         row = int(reversed_.argmax())
         refuse("labelled_at", "before the request arrived", "no earlier than arrived_at", row)
-
-
-def _watermark(about: Metadata, arrived: Integers, labelled: Integers) -> int:
-    """The time of the look: stated by the writer, else the last thing that the table saw."""
-    last = int(arrived[-1]) if len(arrived) else 0
-    if about.watermark_us is None:
-        return max(last, int(labelled.max(initial=last)))
-    if about.watermark_us < last:
-        raise BadInput(
-            "metadata watermark is earlier than the last arrived_at",
-            "the watermark is the time of the look, after everything in the table arrived",
-        )
-    return about.watermark_us
 
 
 def _outcomes(frame: pl.DataFrame, candidate: Codes) -> Codes:

@@ -22,6 +22,7 @@ from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.read import KINDS, agreed_metadata, first_line
+from analysis.requests import is_split
 
 BATCH = 131_072
 OVERLAP = 16_384
@@ -53,10 +54,15 @@ def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
 
 
 def in_blocks(path: Path) -> bool:
-    """Whether a file or folder holds more pairs than are judged one by one, as its footers say."""
+    """Whether a file or folder holds more pairs than are judged one by one, as its footers say.
+
+    Requests of split traffic never are.
+    """
     if not path.is_dir() and path.suffix != ".parquet":
         return False
     if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
+        return False
+    if is_split(_opened(_files(path)[0]).schema_arrow.names):
         return False
     rows: int = sum(_opened(file).metadata.num_rows for file in _files(path))
     return rows > MANY

@@ -5,15 +5,42 @@ from dataclasses import dataclass
 
 from analysis.envelope import Calibration
 
-LATE = ("errors-late-paired", "errors-late-absolute", "gross-frozen-p95")
+# Of requests that are split between the sides; the other ones of these need no pairs either.
+SPLIT = (
+    "split-errors",
+    "split-errors-late",
+    "split-frozen-p95",
+    "split-gross-p95",
+    "split-thresholds",
+    "split-share",
+)
+PAIRLESS = ("errors-absolute", "errors-late-absolute", "p95-limit", "sample-integrity")
+LATE = (
+    "errors-late-paired",
+    "errors-late-absolute",
+    "gross-frozen-p95",
+    "split-errors-late",
+    "split-gross-p95",
+)
 # Told, and never decided.
 ADVISORY = ("prediction-shift",)
-HARM_ONLY = (*LATE, "latency-thresholds")
+HARM_ONLY = (*LATE, "latency-thresholds", "split-thresholds")
 PAIRED = ("errors-paired", "accuracy-paired")
 FROZEN = ("frozen-p95", "frozen-p99")
 # What tolerance and margin are: a part of the baseline's latency, or a difference; else a share.
-RATIOS = (*FROZEN, "gross-frozen-p95", "latency-thresholds", "latency-mean", "p95-ratio")
-DIFFERENCES = (*PAIRED, "errors-late-paired", "loss-paired")
+RATIOS = (
+    *FROZEN,
+    "gross-frozen-p95",
+    "latency-thresholds",
+    "latency-mean",
+    "p95-ratio",
+    "split-frozen-p95",
+    "split-gross-p95",
+    "split-thresholds",
+)
+DIFFERENCES = (*PAIRED, "errors-late-paired", "loss-paired", "split-errors", "split-errors-late")
+# Late gates whose evidence is a difference of both sides.
+DIFFERENT = ("errors-late-paired", "gross-frozen-p95", "split-errors-late", "split-gross-p95")
 WEIGHTLESS = ("loss-paired",)
 LOSSES = ("log", "brier")
 

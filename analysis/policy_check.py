@@ -1,12 +1,16 @@
 """Numbers of a policy that contradict each other or say what nobody can mean, refused at load."""
 
+from collections.abc import Sequence
+
 from analysis.errors import BadInput
 from analysis.policy import (
     ADVISORY,
     DIFFERENCES,
     HARM_ONLY,
     LOSSES,
+    PAIRLESS,
     RATIOS,
+    SPLIT,
     WEIGHTLESS,
     Drift,
     Gate,
@@ -39,20 +43,32 @@ def check(policy: JudgePolicy) -> None:
     for gate in policy.gates.values():
         _check_gate(gate)
     within("[budgets] segments", policy.segments, 1e-12, 1.0)
-    total = sum(gate.weight for gate in policy.gates.values()) + policy.segments
-    if total > 1 + 1e-9:
-        raise BadInput(
-            f"policy: the weights of the gates add up to {total:g}, with that of segments",
-            "they share out alpha_rollback, so at most 1",
-        )
-    if not any(gate.blocking for gate in policy.gates.values()):
-        raise BadInput("policy: no gate is blocking", "nothing would hold a promotion back")
+    for kind, own in (
+        ("pairs", [gate for name, gate in policy.gates.items() if name not in SPLIT]),
+        ("split traffic", [policy.gates[name] for name in (*SPLIT, *PAIRLESS)]),
+    ):
+        _check_together(kind, own, policy.segments if kind == "pairs" else 0.0)
     margin = policy.gates["errors-paired"].margin
     most = policy.gates["coverage"].limits["max_not_sent"]
     if margin is not None and most > margin / 5 + 1e-12:
         raise BadInput(
             f"policy: gates.coverage.max_not_sent is {most:g}",
             f"at most a fifth of the margin of errors-paired, {margin / 5:g}",
+        )
+
+
+def _check_together(kind: str, gates: Sequence[Gate], segments: float) -> None:
+    """The gates that judge one kind of record."""
+    total = sum(gate.weight for gate in gates) + segments
+    if total > 1 + 1e-9:
+        raise BadInput(
+            f"policy: the weights of the gates add up to {total:g}, with that of segments, for "
+            f"{kind}",
+            "they share out alpha_rollback, so at most 1",
+        )
+    if not any(gate.blocking for gate in gates):
+        raise BadInput(
+            f"policy: no gate is blocking for {kind}", "nothing would hold a promotion back"
         )
 
 

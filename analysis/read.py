@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
-from analysis.columns import IN_FILE, IN_FRAME
+from analysis.columns import IN_FILE, IN_FRAME, Strictness
 from analysis.errors import BadInput
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.requests import REQUEST_SCHEMA, Requests, is_split, requests_from_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Source: TypeAlias = "Pairs | pl.DataFrame | pd.DataFrame | Path | str"
+Source: TypeAlias = "Pairs | Requests | pl.DataFrame | pd.DataFrame | Path | str"
 
 KINDS = "pairs are a Parquet file, a .jsonl file or a folder of Parquet files"
 
@@ -26,22 +27,41 @@ def read_pairs(source: Source, metadata: Mapping[str, object] | None = None) -> 
 
     `metadata` goes with a frame, which cannot carry its own. A file without rows is bad input.
     """
-    if isinstance(source, Pairs):
+    read = read_record(source, metadata)
+    if isinstance(read, Requests):
+        raise BadInput(
+            "the rows name an arm, so that they are requests of split traffic and no pairs",
+            "pairs hold the answers of both sides to each request",
+        )
+    return read
+
+
+def read_record(source: Source, metadata: Mapping[str, object] | None = None) -> Pairs | Requests:
+    """Pairs, or requests of split traffic where the rows name an arm."""
+    if isinstance(source, (Pairs, Requests)):
         return source
     if isinstance(source, (str, Path)):
         frame, found = _from_path(Path(source))
-        check_names(frame.columns)
+        if not is_split(frame.columns):
+            check_names(frame.columns)
         if not len(frame):
             raise BadInput(f"{source} has no rows", "a pair table has one row per mirrored request")
-        return pairs_from_frame(frame, found, IN_FILE)
+        return _record(frame, found, IN_FILE)
     if isinstance(source, pl.DataFrame):
-        return pairs_from_frame(source, metadata or {}, IN_FRAME)
+        return _record(source, metadata or {}, IN_FRAME)
     if type(source).__module__.split(".")[0] == "pandas":
-        return pairs_from_frame(pl.from_pandas(source), metadata or {}, IN_FRAME)
+        return _record(pl.from_pandas(source), metadata or {}, IN_FRAME)
     raise BadInput(
         f"cannot judge a {type(source).__name__}",
         "give a DataFrame, a Parquet or JSONL file, or a folder of Parquet files",
     )
+
+
+def _record(
+    frame: pl.DataFrame, metadata: Mapping[str, object], strictness: Strictness
+) -> Pairs | Requests:
+    read = requests_from_frame if is_split(frame.columns) else pairs_from_frame
+    return read(frame, metadata, strictness)
 
 
 def _from_path(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
@@ -58,7 +78,8 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
     try:
         found: dict[str, object] = dict(pl.read_parquet_metadata(path))
         names = pl.read_parquet_schema(path)
-        frame = pl.read_parquet(path, columns=[name for name in PAIR_SCHEMA if name in names])
+        known = REQUEST_SCHEMA if is_split(names) else PAIR_SCHEMA
+        frame = pl.read_parquet(path, columns=[name for name in known if name in names])
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise BadInput(
             f"{path} cannot be read as Parquet: {first_line(error)}",
@@ -74,7 +95,8 @@ def _from_folder(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
     tables = [_from_parquet(file) for file in files]
     for file, (frame, _) in zip(files, tables, strict=True):
-        check_names(frame.columns)
+        if not is_split(frame.columns):
+            check_names(frame.columns)
         if frame.schema != tables[0][0].schema:
             raise BadInput(
                 f"{file} has other column types than {files[0]}", "the same schema in every file"

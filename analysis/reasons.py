@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.clock import Look
-from analysis.course import Record
+from analysis.course import Recorded
 from analysis.findings import Finding, Outcome
 from analysis.policy import HARM_ONLY
 from analysis.words import count, sentence
@@ -20,11 +20,13 @@ PROVEN = {
     "loss-paired": "losses",
     "disagreement": "equal answers",
     "coverage": "coverage",
+    "split-errors": "errors",
+    "split-frozen-p95": "p95",
 }
 
 
 def reason_of(
-    outcome: Outcome, findings: Sequence[Finding], record: Record, stood: Look | None
+    outcome: Outcome, findings: Sequence[Finding], record: Recorded, stood: Look | None
 ) -> str:
     """Why the verdict is what it is."""
     if outcome is Outcome.FAIL:
@@ -51,13 +53,13 @@ def _passed(findings: Sequence[Finding]) -> str:
     return sentence([*lead, f"{listed} proven within limits" if names else ""])
 
 
-def _undecided(findings: Sequence[Finding], record: Record, stood: Look | None) -> str:
-    n, least = record.sample.n, record.policy.min_pairs
+def _undecided(findings: Sequence[Finding], record: Recorded, stood: Look | None) -> str:
+    n, least, of = record.n, record.policy.min_pairs, record.arrival.of
     if n < least:
-        return f"{count(n)} pairs, at least {count(least)} are needed"
+        return f"{count(n)} {of}, at least {count(least)} are needed"
     waiting = [f for f in findings if f.blocking and f.outcome is not Outcome.PASS]
     gaps = [f.reason for f in waiting if f.about == "record"]
     undecided = list(dict.fromkeys(f.brief for f in waiting if f.about != "record"))
     open_ = f"{sentence(undecided)}: neither harm nor safety proven" if undecided else ""
-    once = f"PROMOTE stood at pair {count(stood.pair)} and no longer does" if stood else ""
+    once = f"PROMOTE stood at {of[:-1]} {count(stood.pair)} and no longer does" if stood else ""
     return sentence([*gaps, record.guard.trouble(), open_, once])

@@ -14,7 +14,7 @@ from analysis.course import INTERVAL_LEVEL
 from analysis.findings import Finding, Outcome
 from analysis.late import blocks_of
 from analysis.pairs import Pairs
-from analysis.policy import FROZEN, LATE, JudgePolicy
+from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import HARM, INK, SAFE, drawing, label
 from analysis.words import count, percent, points
@@ -155,8 +155,11 @@ def _course(finding: Finding, times: Times, axis: str) -> Html:
 
 
 def _has_interval(finding: Finding) -> bool:
-    few = finding.harm is not None and len(finding.harm.counts) <= MOST_KINDS
-    return few and finding.name not in LATE
+    if finding.harm is None or finding.name in (*LATE, *SPLIT):
+        return False
+    kinds = len(finding.harm.counts)
+    # Of split traffic a share has three kinds, as the other side's requests come, too.
+    return kinds <= MOST_KINDS and (kinds == 2) == (finding.unit == "share")
 
 
 def _last(finding: Finding, times: Times) -> float:

@@ -131,7 +131,7 @@ def headline(verdict: Verdict, begin_us: int | None) -> str:
     blocking = [f for f in verdict.findings if f.blocking]
     proven = sum(f.outcome is Outcome.PASS for f in blocking)
     decided = verdict.decided_at
-    after = f"{count(decided.pair if decided else verdict.pairs)} pairs"
+    after = f"{count(decided.pair if decided else verdict.pairs)} {verdict.of}"
     if decided and begin_us is not None:
         after += f" in {seconds_words((decided.at_us - begin_us) / 1e6)}"
     if verdict.verdict == Outcome.PASS:

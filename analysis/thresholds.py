@@ -13,7 +13,7 @@ import numpy as np
 from analysis.bets import Floats, Integers
 from analysis.blocks import counts_at
 from analysis.latency_arms import Arms
-from analysis.paired import EVEN_STAKES
+from analysis.paired import PAIRED, Payoff
 from analysis.quantiles import BINS, bins
 
 STEP = 1.06
@@ -33,6 +33,8 @@ def grid(past_p95_ms: float) -> Floats:
 class ThresholdBets:
     """Every bet of every threshold with the same weight; kinds are b of each, then c of each."""
 
+    payoff: Payoff = PAIRED
+
     def log_e(self, counts: Sequence[float] | Floats) -> float:
         """Log wealth of the mixture at these counts."""
         return float(self.path(np.asarray(counts, dtype=np.float64)[:, None])[0])
@@ -40,7 +42,8 @@ class ThresholdBets:
     def path(self, counts: Floats) -> Floats:
         """Log wealth of the mixture at each look."""
         b, c = (half[:, None] for half in np.split(counts, 2))
-        won, lost = np.log1p(EVEN_STAKES)[:, None], np.log1p(-EVEN_STAKES)[:, None]
+        stakes = self.payoff.even_stakes[:, None]
+        won, lost = np.log1p(stakes * self.payoff.own), np.log1p(-stakes * self.payoff.other)
         wealth = (b * won + c * lost).reshape(-1, counts.shape[1])
         peak = wealth.max(axis=0)
         return np.asarray(peak + np.log(np.exp(wealth - peak).mean(axis=0)))

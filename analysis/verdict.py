@@ -24,7 +24,8 @@ class Verdict:
     """What `judge` returns; the JSON object of the same name in Python.
 
     `stood_at` is the first look at which PROMOTE stood, also where it no longer does;
-    `decided_at` is the first look at which the final decision stood.
+    `decided_at` is the first look at which the final decision stood. `of` says what was judged:
+    pairs, or the requests of split traffic, of which the object tells then.
     """
 
     verdict: str
@@ -40,6 +41,7 @@ class Verdict:
     policy_digest: str
     pairs_digest: str
     code_version: str
+    of: str = "pairs"
 
     @property
     def gates(self) -> "pd.DataFrame":
@@ -71,6 +73,7 @@ class Verdict:
             "decision": self.decision,
             "reason": self.reason,
             "pairs": self.pairs,
+            **({} if self.of == "pairs" else {"of": self.of}),
             "coverage": rounded(self.coverage),
             "decided_at": self.decided_at.as_dict() if self.decided_at else None,
             "looks": self.looks,
@@ -93,7 +96,7 @@ class Verdict:
             raise NotPassed(f"{self.verdict}: {self.reason}\n{reasons}")
 
     def __repr__(self) -> str:
-        return f"Verdict({self.verdict}, {self.decision}, {self.pairs:,} pairs: {self.reason})"
+        return f"Verdict({self.verdict}, {self.decision}, {self.pairs:,} {self.of}: {self.reason})"
 
     def _repr_html_(self) -> str:
         return verdict_html(self)

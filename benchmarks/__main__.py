@@ -20,12 +20,14 @@ from benchmarks import (
     races,
     scale,
     speed,
+    split,
     undo,
 )
 
 SHORT = {
     "judging": judging,
     "judges": judges,
+    "split": split,
     "speed": speed,
     "scale": scale,
     "commands": commands,

@@ -17,7 +17,7 @@ CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 
 def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Judge a file read to its end; the exit code is the verdict."""
-    from analysis import default_policy, in_blocks, read_pairs
+    from analysis import Pairs, default_policy, in_blocks, read_record
     from analysis import judge as judged
     from rollout.policy import parse
 
@@ -28,7 +28,11 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     path = Path(options.pairs)
     if options.blocks or in_blocks(path):
         return _in_blocks(options, path, policy)
-    pairs = read_pairs(path)
+    pairs = read_record(path)
+    if not isinstance(pairs, Pairs):
+        _without(options, "these are requests of split traffic", "judge a shadow's pairs")
+        report = (verdict := judged(pairs, policy)).as_dict()
+        return CODES[str(verdict.verdict)], report, text_of(report)
     verdict = judged(pairs, policy)
     report = verdict.as_dict()
     said = text_of(report)
@@ -48,15 +52,22 @@ def _in_blocks(
     """Only counts are kept, so that there is no page and nothing to compare."""
     from analysis import judge as judged
 
-    for option in ("report", "compare"):
-        if getattr(options, option):
-            raise bad_input(
-                f"--{option} needs the pairs themselves, which are counted in blocks here",
-                f"leave out --{option}, or judge 10 million pairs or fewer without --blocks",
-            )
+    _without(
+        options, "pairs are counted in blocks here", "judge 10 million or fewer without --blocks"
+    )
     verdict = judged(path, policy, blocks=True)
     report = verdict.as_dict()
     return CODES[str(verdict.verdict)], report, text_of(report)
+
+
+def _without(options: argparse.Namespace, why: str, instead: str) -> None:
+    """A page and a comparison read the pairs one by one."""
+    for option in ("report", "compare"):
+        if getattr(options, option):
+            raise bad_input(
+                f"--{option} needs the pairs themselves, and {why}",
+                f"leave out --{option}, or {instead}",
+            )
 
 
 def _read(options: argparse.Namespace) -> set[Path]:

@@ -23,11 +23,17 @@ PAIRED = {
     "sample-ratio": "rows of both sides",
     "unlabelled-share": "labels missing",
     "accuracy-paired": "accuracy",
+    "split-errors": "errors",
+    "split-frozen-p95": "p95 against the past",
+    "split-thresholds": "latency, any threshold",
+    "split-share": "share of the candidate",
 }
 LATE = {
     "errors-late-paired": "late errors, paired",
     "errors-late-absolute": "late errors",
     "gross-frozen-p95": "late p95",
+    "split-errors-late": "late errors, split",
+    "split-gross-p95": "late p95",
 }
 
 

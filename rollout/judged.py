@@ -10,9 +10,11 @@ WIDTH = 80
 
 def text_of(verdict: Mapping[str, Any]) -> str:
     """What is so, why, then every gate with its reason."""
+    # Only a verdict on split traffic says of what it is.
+    of = verdict.get("of", "pairs")
     lines = [
         f"{verdict['verdict']} ({verdict['decision']}): {verdict['reason']}",
-        f"{count(verdict['pairs'])} pairs, {_coverage(verdict['coverage'])}, {verdict['looks']}",
+        f"{count(verdict['pairs'])} {of}, {_coverage(verdict['coverage'])}, {verdict['looks']}",
         "",
     ]
     pooled = [gate for gate in verdict["gates"] if gate["segment"] is None]

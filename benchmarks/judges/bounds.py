@@ -14,6 +14,7 @@ from scipy.special import ndtr
 from analysis import JudgePolicy, parse_policy
 from benchmarks.calibration import information
 from benchmarks.hosts import COMMON, OWN, frozen_truth
+from benchmarks.judges.split_worlds import SplitWorld
 from benchmarks.judges.worlds import P95, P99, SPREAD, World
 from benchmarks.latencies import reference
 
@@ -109,7 +110,7 @@ Claim = Paced | Rare | Said
 class Trial:
     """A world, the policy it is judged by, how often, and what must come out."""
 
-    world: World
+    world: World | SplitWorld
     policy: JudgePolicy
     reps: int
     claims: tuple[Claim, ...]
@@ -124,6 +125,32 @@ def safety(truth: tuple[float, ...], margin: float) -> float:
     if len(truth) == 2:
         return log(1 / ALPHA) / information((truth[1], truth[0]), 1 - margin)
     return log(1 / ALPHA) / information((truth[1], truth[0], truth[2]), -margin)
+
+
+def split_harm(gate: str, truth: tuple[float, ...], share: float) -> float:
+    """Requests of both sides: at a tolerance of 0 only the bad ones tell."""
+    return log(1 / (ALPHA * POLICY.gates[gate].weight)) / split_information(truth, share)
+
+
+def split_information(truth: tuple[float, ...], share: float, delta: float = 0.0) -> float:
+    """Per request, of the best bet on bad ones of the candidate, of the baseline, and the rest."""
+    b, c, rest = truth
+    stakes = np.linspace(1e-6, 1 - 1e-6, 200_001) / (1 / (1 - share) + delta)
+    growth = b * np.log1p(stakes * (1 / share - delta))
+    growth += c * np.log1p(-stakes * (1 / (1 - share) + delta))
+    return float((growth + rest * np.log1p(-stakes * delta)).max())
+
+
+def split_safety(truth: tuple[float, ...], share: float, margin: float) -> float:
+    """The mirror image, as if the baseline were the candidate."""
+    b, c, rest = truth
+    return log(1 / ALPHA) / split_information((c, b, rest), 1 - share, -margin)
+
+
+def of_split(candidate: float, baseline: float, share: float) -> tuple[float, float, float]:
+    """Requests that are bad on the candidate, on the baseline, and the rest."""
+    own, other = share * candidate, (1 - share) * baseline
+    return own, other, 1 - own - other
 
 
 def late(gate: str, truth: tuple[float, ...], tolerance: float = 0.0) -> float:

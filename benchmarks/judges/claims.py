@@ -6,8 +6,7 @@ import numpy as np
 
 from analysis import Verdict
 from analysis.findings import Finding
-from analysis.judging import judge_pairs
-from benchmarks.hosts import START_US
+from analysis.policy import LATE
 from benchmarks.judges.bounds import Claim, Rare, Said, Trial
 from benchmarks.judges.trials import TRIALS
 
@@ -39,10 +38,7 @@ def failures(gates: Container[str] | None = None) -> Iterator[str]:
 def _judged(trial: Trial, scale: int, number: int) -> Iterator[tuple[Verdict, int]]:
     """Each record's verdict, and how many pairs arrived before the onset."""
     for rep in range(trial.reps * scale):
-        pairs = trial.world.pairs(np.random.default_rng([77, number, rep]))
-        onset = START_US + int(trial.world.onset * 1e6)
-        before = int(np.searchsorted(pairs.arrived_us, onset))
-        yield judge_pairs(pairs, trial.policy, False), before
+        yield trial.world.judged(trial.policy, np.random.default_rng([77, number, rep]))
 
 
 def _held(claim: Claim, findings: list[Finding], onsets: list[int], trial: Trial) -> Row:
@@ -85,12 +81,9 @@ def _stood(finding: Finding, side: str) -> bool:
 
 def _crossed(finding: Finding, side: str) -> int | None:
     """The pair at which a gate first proved harm or safety; late gates say so by their look."""
-    if side == "harm" and finding.name in LATE_GATES:
+    if side == "harm" and finding.name in LATE:
         failed = finding.outcome.value == "FAIL" and finding.decided_at
         return finding.decided_at.pair if failed and finding.decided_at else None
     trace = finding.harm if side == "harm" else finding.safety
     first = trace.first() if trace else None
     return None if first is None else first + 1
-
-
-LATE_GATES = ("errors-late-paired", "errors-late-absolute", "gross-frozen-p95")

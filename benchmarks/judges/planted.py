@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import analysis
-from benchmarks.judges.mistakes import PLANTED, Planted
+from benchmarks.judges.mistake import Planted
+from benchmarks.judges.mistakes import PLANTED
 
 SOURCE = Path(analysis.__file__).parent
 TRY = """

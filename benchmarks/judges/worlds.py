@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from analysis import JudgePolicy, Verdict
 from analysis.columns import NO_TIME
+from analysis.judging import judge_pairs
 from analysis.metadata import metadata_of
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from benchmarks.hosts import COMMON, OWN, START_US
@@ -70,6 +72,12 @@ class World:
     not_sent: float = 0.0
     unusable: float = 0.0
     onset: float = 0.0
+
+    def judged(self, policy: JudgePolicy, rng: np.random.Generator) -> tuple[Verdict, int]:
+        """The verdict on one shadow, and how many pairs arrived before the onset."""
+        pairs = self.pairs(rng)
+        before = np.searchsorted(pairs.arrived_us, START_US + int(self.onset * 1e6))
+        return judge_pairs(pairs, policy, False), int(before)
 
     def pairs(self, rng: np.random.Generator) -> Pairs:
         """One shadow, as the judge reads it."""

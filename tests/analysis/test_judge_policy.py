@@ -8,6 +8,7 @@ import pytest
 from pair_tables import ONE_MACHINE
 
 from analysis import BadInput, default_policy, parse_policy, read_policy
+from analysis.policy import PAIRLESS, SPLIT
 from analysis.policy_file import GATES
 
 REFUSED = {
@@ -29,6 +30,14 @@ REFUSED = {
     "no pairs": ("[budgets]\nmin_pairs = 0", "min_pairs is 0"),
     "negative timeout": ("[time]\ntimeout = -1.0", "timeout is -1"),
     "weights above 1": ("[gates.errors-paired]\nweight = 0.9", "weights of the gates add up to"),
+    "weights of split traffic above 1": (
+        "[gates.split-errors]\nweight = 0.9",
+        "add up to .* for split traffic",
+    ),
+    "waiting for every threshold of split traffic": (
+        "[gates.split-thresholds]\nblocking = true",
+        "blocking is true",
+    ),
     "no weight": ("[gates.errors-paired]\nweight = 0.0", "weight is 0"),
     "percent for a fraction": ("[gates.errors-absolute]\ntolerance = 5", "tolerance is 5"),
     "margin below tolerance": ("[gates.accuracy-paired]\ntolerance = 0.02", "margin is 0.01"),
@@ -141,4 +150,6 @@ def test_the_default_spends_its_budget_as_designed() -> None:
     assert weights["gross-frozen-p95"] == 1 / 8
     assert weights["errors-late-paired"] + weights["errors-late-absolute"] == 1 / 8
     assert weights["accuracy-absolute"] + weights["accuracy-paired"] == 1 / 8
-    assert sum(weights.values()) + default_policy().segments == 1
+    paired = sum(weight for name, weight in weights.items() if name not in SPLIT)
+    assert paired + default_policy().segments == 1
+    assert sum(weights[name] for name in (*SPLIT, *PAIRLESS)) == 1

@@ -124,6 +124,41 @@ def test_what_cannot_be_judged_is_bad_input(
     assert ran.err == ""
 
 
+def _split(errors: float) -> list[Pair]:
+    """Requests of which every other one, by chance, is the candidate's."""
+    random, rows = Random(9), []
+    for number in range(9_000):
+        own = random.random() < 0.5
+        failed = own and random.random() < errors
+        at = BEGIN + timedelta(seconds=number / 100)
+        rows.append(
+            {
+                "request_id": f"r-{number}",
+                "arrived_at": at.isoformat(),
+                "arm": "candidate" if own else "baseline",
+                "status": 500 if failed else 200,
+                "latency_ms": random.uniform(5, 15),
+            }
+        )
+    return rows
+
+
+@pytest.mark.parametrize(("errors", "code"), [(0.0, 0), (0.05, 3)], ids=["safe", "harmful"])
+def test_requests_that_are_split_are_judged_by_the_same_verb(
+    cli: Cli, errors: float, code: int
+) -> None:
+    """A table with an arm; a page and a comparison are of pairs."""
+    name = write("split.jsonl", [{"candidate_share": 0.5}, *_split(errors)])
+    Path("policy.toml").write_text(POLICY + "[gates.split-errors]\nmargin = 0.01\n")
+    given = ("judge", name, "--policy", "policy.toml")
+    ran, told = cli(*given), cli(*given, "--report", "page.html", "--json")
+
+    assert ran.code == code
+    assert "9,000 requests, 100.0 % answered, after every request" in ran.out
+    assert told.code == 2
+    assert "--report needs the pairs" in told.report["error"]
+
+
 NO_TABLES = {
     "not Parquet": ("pairs.parquet", b"no Parquet at all", "cannot be read as Parquet"),
     "half a line": ("pairs.jsonl", b'{"request_id": "r-1"', "line 1"),

@@ -47,6 +47,12 @@ LABELS = {
     "accuracy-paired": "no worse than v2.0.0",
     "coverage": "copies answered",
     "sample-integrity": "unusable records",
+    "split-errors": "errors",
+    "split-errors-late": "late errors, split",
+    "split-frozen-p95": "p95 against the past",
+    "split-gross-p95": "late p95",
+    "split-thresholds": "latency, any threshold",
+    "split-share": "share of the candidate",
 }
 
 

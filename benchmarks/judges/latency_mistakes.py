@@ -1,0 +1,118 @@
+"""Errors to plant into the gates about latency."""
+
+from benchmarks.judges.mistake import Planted
+
+LATENCY_MISTAKES = (
+    Planted(
+        "p95-limit",
+        "half the limit",
+        "sides.py",
+        "late | (known & (pairs.candidate_latency_ms > candidate_ms))",
+        "late | (known & (pairs.candidate_latency_ms > candidate_ms / 2))",
+    ),
+    Planted(
+        "p95-limit",
+        "odds for the harm from below the limit",
+        "rates.py",
+        "return _ratio_bets(_with_odds(limit, ODDS_RATIOS), limit)",
+        "return _ratio_bets(_with_odds(0.8 * limit, ODDS_RATIOS), 0.8 * limit)",
+    ),
+    Planted(
+        "frozen-p95",
+        "no floor",
+        "frozen.py",
+        "return max(frozen_ms * (1 + ratio), least)",
+        "return max(frozen_ms, 0.0 * least)",
+    ),
+    Planted(
+        "frozen-p95",
+        "margin doubled",
+        "frozen.py",
+        "max(frozen_ms * (1 + margin), least)",
+        "max(frozen_ms * (1 + 2 * margin), least)",
+    ),
+    Planted(
+        "frozen-p95",
+        "the guard is always open",
+        "drift.py",
+        "passed = (number >= needed) & (dispersion <= allowed)",
+        "passed = number >= 1",
+    ),
+    Planted(
+        "gross-frozen-p95",
+        "any difference is gross",
+        "frozen.py",
+        'ratio = max(gate.tolerance or 0.0, gate.limits.get("floor", 0.0))',
+        'ratio = gate.limits.get("floor", 0.0)',
+    ),
+    Planted(
+        "frozen-p99",
+        "the past p95 taken for the p99",
+        "frozen.py",
+        '"p99": policy.baseline_p99_ms}',
+        '"p99": policy.baseline_p95_ms}',
+    ),
+    Planted(
+        "latency-thresholds",
+        "weights of the thresholds not shared out",
+        "thresholds.py",
+        "np.log(np.exp(wealth - peak).mean(axis=0))",
+        "np.log(np.exp(wealth - peak).sum(axis=0))",
+    ),
+    Planted(
+        "latency-thresholds",
+        "only the floor in milliseconds is allowed",
+        "latency_arms.py",
+        "np.minimum(own / (1 + ratio), own - floor_ms)",
+        "own - floor_ms",
+    ),
+    Planted(
+        "latency-mean",
+        "safety not mirrored",
+        "payoffs.py",
+        "return even(_gains(STAKES / (1 + max(-margin, 0.0)), -margin)[::-1])",
+        "return even(_gains(STAKES / (1 + max(-margin, 0.0)), -margin))",
+    ),
+    Planted(
+        "p95-ratio",
+        "the candidate pays half the price of a pair",
+        "quantile_bets.py",
+        "np.stack([L2 * (u - Q) + L1 * (Q - v)",
+        "np.stack([L2 * (u - Q / 2) + L1 * (Q - v)",
+    ),
+    Planted(
+        "p95-ratio",
+        "safety is harm",
+        "pair_sample.py",
+        "follow_quantiles(safe.baseline, safe.candidate,",
+        "follow_quantiles(safe.candidate, safe.baseline,",
+    ),
+    Planted(
+        "p95-ratio",
+        "safety without its margin",
+        "pair_sample.py",
+        "safe = safety_arms(self.pairs, gate)",
+        "safe = bare_arms(self.pairs)",
+    ),
+    Planted(
+        "latency-mean",
+        "calibrated hosts do not wander",
+        "minutes.py",
+        "variance = width**2 * (1 - faded**2) + noise",
+        "variance = 0.0 * width + noise",
+    ),
+    Planted(
+        "latency-mean",
+        "shifts are told with the wrong sign",
+        "minutes.py",
+        "beyond = side * (mean / SCALE - limit)",
+        "beyond = -side * (mean / SCALE - limit)",
+    ),
+    Planted(
+        "latency-thresholds",
+        "no envelope of calibrated hosts",
+        "latency_arms.py",
+        'ratio = max(ratio, gate.limits.get("envelope", 0.0))',
+        "ratio = max(ratio, 0.0)",
+    ),
+)
