@@ -17,6 +17,7 @@ from analysis.pairs import Pairs
 from analysis.policy import FROZEN, LATE, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import HARM, INK, SAFE, drawing, label
+from analysis.report_ticks import ticks
 from analysis.words import count, percent, points
 
 FARTHEST = 2.0
@@ -95,9 +96,9 @@ def forest(findings: Sequence[Finding]) -> Html:
             label(axes, -FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", xytext=(0, 6))
         axes.set_xlim(-FARTHEST - 0.2, FARTHEST + 0.25)
         axes.set_ylim(-len(told) + 0.4, 0.9)
-        axes.set_yticks([])
+        ticks(axes.yaxis, [], [])
         axes.spines["left"].set_visible(False)
-        axes.set_xticks([-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
+        ticks(axes.xaxis, [-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
 
     svg = drawing([0.36 * len(told)], "estimates on the scale of their limits", draw, left=0.2)
     note = (
@@ -186,7 +187,7 @@ def _evidence(axes: Axes, finding: Finding, times: Times) -> None:
     if decided is not None:
         axes.axvline(decided, color=INK["ink"], linewidth=0.8)
     axes.set_ylim(-1.1, 1.5)
-    axes.set_yticks([-1, 0, 1], ["-1", "0", "proven"])
+    ticks(axes.yaxis, [-1, 0, 1], ["-1", "0", "proven"])
 
 
 def _decided(finding: Finding, times: Times) -> float | None:
