@@ -59,9 +59,8 @@ def follow_blocks(
 
 def counted(kinds: Sequence[Integers], number: int, start: int = 0) -> Counts:
     """Pairs of each kind since `start`, by each of these ways to tell the kind of every pair."""
-    looks, rows = looks_of(len(kinds[0]), start), len(kinds[0])
-    whole = np.array([rows] if rows > start else [], dtype=np.int64)
-    at_looks, at_end = (
-        np.stack([counts_at(kind, number, at, start) for kind in kinds]) for at in (looks, whole)
-    )
-    return Counts(looks, at_looks, at_end.sum(axis=-1))
+    looks = looks_of(len(kinds[0]), start)
+    at_looks = np.stack([counts_at(kind, number, looks, start) for kind in kinds])
+    last = int(looks[-1]) if len(looks) else start
+    rest = np.stack([np.bincount(kind[last:], minlength=number) for kind in kinds])
+    return Counts(looks, at_looks, at_looks[:, :, -1:].sum(axis=-1) + rest)
