@@ -3,7 +3,7 @@
 Between two looks stands what the last one saw, so that a gate is at most one look late.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,10 @@ class Counts:
     looks: Integers
     at_looks: Floats
     at_end: Floats
+
+    def combined(self, one: Callable[[Floats], Floats]) -> "Counts":
+        """One count of several ways to tell the kind of a pair: ways x kinds x looks before."""
+        return Counts(self.looks, one(self.at_looks), one(self.at_end[:, :, None])[:, 0])
 
 
 def looks_of(pairs: int, start: int = 0) -> Integers:
@@ -59,9 +63,8 @@ def follow_blocks(
 
 def counted(kinds: Sequence[Integers], number: int, start: int = 0) -> Counts:
     """Pairs of each kind since `start`, by each of these ways to tell the kind of every pair."""
-    looks, rows = looks_of(len(kinds[0]), start), len(kinds[0])
-    whole = np.array([rows] if rows > start else [], dtype=np.int64)
-    at_looks, at_end = (
-        np.stack([counts_at(kind, number, at, start) for kind in kinds]) for at in (looks, whole)
-    )
-    return Counts(looks, at_looks, at_end.sum(axis=-1))
+    looks = looks_of(len(kinds[0]), start)
+    at_looks = np.stack([counts_at(kind, number, looks, start) for kind in kinds])
+    last = int(looks[-1]) if len(looks) else start
+    rest = np.stack([np.bincount(kind[last:], minlength=number) for kind in kinds])
+    return Counts(looks, at_looks, at_looks[:, :, -1:].sum(axis=-1) + rest)

@@ -139,11 +139,9 @@ def outcomes(series: pl.Series) -> Codes:
     if len(series) and series.dtype != pl.String:
         refuse(series.name, f"type {series.dtype}", wanted)
     refuse_where(series.is_null(), series.name, "null", wanted)
-    refuse_where(~series.is_in(list(OUTCOMES)), series.name, "unknown outcome", wanted)
-    codes = np.zeros(len(series), dtype=np.int16)
-    for code, outcome in enumerate(OUTCOMES):
-        codes[(series == outcome).to_numpy()] = code
-    return codes
+    codes = series.cast(pl.Enum(OUTCOMES), strict=False).to_physical()
+    refuse_where(codes.is_null(), series.name, "unknown outcome", wanted)
+    return codes.cast(pl.Int16).to_numpy()
 
 
 def segments(series: pl.Series) -> pl.Series:

@@ -19,7 +19,7 @@ from analysis.quantiles import quantile
 from analysis.sample import Both, Claim, Labelled, Losses, Mean, Part, Predicted, Rows, Shift
 from analysis.segments import segments_of
 from analysis.sides import Sides, error_sides, over_limit_sides, wrong_sides
-from analysis.thresholds import discordant_at, grid
+from analysis.thresholds import grid, over_one, passed_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,9 @@ class PairSample:
         """Around the past p95."""
         frozen = self.frozen("p95")
         limits_ms, start = grid(frozen.limit_ms or 1.0), frozen.start
-        arms, looks = harm_arms(self.pairs, gate), looks_of(self.n, start)
-        whole = np.array([self.n] if self.n > start else [], dtype=np.int64)
-        at_looks, at_end = (discordant_at(arms, limits_ms, at, start) for at in (looks, whole))
-        return limits_ms, Counts(looks, at_looks, at_end.sum(axis=1))
+        arms = harm_arms(self.pairs, gate)
+        kinds = passed_both(arms.candidate, arms.baseline, limits_ms)
+        return limits_ms, counted(kinds, len(limits_ms) + 1, start).combined(over_one)
 
     def ratios(self, gate: Gate, claim: Claim) -> Counts:
         """Rounded down for harm and up for safety."""
@@ -149,10 +148,11 @@ class PairSample:
         told = self.predicted
         predicted = told.baseline or told.candidate
         odd = losses.odd_in(self.pairs)
+        lower, upper = _steps(payoffs.down(lost)), _steps(payoffs.up(lost))
         return Losses(
-            _steps(payoffs.down(lost)),
-            _steps(payoffs.up(lost)),
-            mean_of(lost),
+            lower,
+            upper,
+            Mean(_mean(lost), lower.at_end, upper.at_end),
             (float(own.mean()), float(other.mean())) if len(own) else None,
             losses.why_not(odd, gate, numbers=told.numbers, predicted=predicted),
         )
@@ -163,9 +163,7 @@ class PairSample:
         cut = cut_of(self.pairs, start)
         kinds, number = kinds_by(self.pairs, cut)
         begin = start if len(cut.values) else self.n
-        seen = counted(kinds, number, begin)
-        ends = more_and_less(seen.at_end[:, :, None])[:, 0]
-        counts = Counts(seen.looks, more_and_less(seen.at_looks), ends)
+        counts = counted(kinds, number, begin).combined(more_and_less)
         return Shift(cut.names, counts, max(self.n - begin, 0))
 
     def rows(self) -> Rows:
@@ -223,12 +221,16 @@ def pair_sample(pairs: Pairs, policy: JudgePolicy) -> PairSample:
 
 def mean_of(payoff: Floats) -> Mean:
     """The mean of the payoffs known, NaN where not."""
-    known = ~np.isnan(payoff)
     lower, upper = (
         np.bincount(kinds, minlength=payoffs.KINDS).astype(np.float64)
         for kinds in (payoffs.down(payoff), payoffs.up(payoff))
     )
-    return Mean(float(payoff[known].mean()) if known.any() else None, lower, upper)
+    return Mean(_mean(payoff), lower, upper)
+
+
+def _mean(payoff: Floats) -> float | None:
+    known = ~np.isnan(payoff)
+    return float(payoff[known].mean()) if known.any() else None
 
 
 def unusable(pairs: Pairs) -> Flags:

@@ -45,8 +45,8 @@ def up(payoff: Floats) -> Integers:
 
 
 def _kinds(steps: Floats, unknown: int) -> Integers:
-    known = np.nan_to_num(steps, nan=unknown, posinf=STEPS, neginf=-STEPS)
-    return np.asarray(np.clip(known, -STEPS, STEPS).astype(np.int64) + STEPS)
+    known = np.where(np.isnan(steps), unknown, np.clip(steps, -STEPS, STEPS))
+    return np.asarray(known.astype(np.int64) + STEPS)
 
 
 def mean_of(counts: Floats) -> float | None:

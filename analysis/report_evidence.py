@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis import paired, rates
 from analysis.bets import Floats, Integers, Trace
@@ -17,6 +17,7 @@ from analysis.pairs import Pairs
 from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import HARM, INK, SAFE, drawing, label
+from analysis.report_ticks import ticks
 from analysis.words import count, percent, points
 
 FARTHEST = 2.0
@@ -95,9 +96,9 @@ def forest(findings: Sequence[Finding]) -> Html:
             label(axes, -FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", xytext=(0, 6))
         axes.set_xlim(-FARTHEST - 0.2, FARTHEST + 0.25)
         axes.set_ylim(-len(told) + 0.4, 0.9)
-        axes.set_yticks([])
+        ticks(axes.yaxis, [], [])
         axes.spines["left"].set_visible(False)
-        axes.set_xticks([-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
+        ticks(axes.xaxis, [-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
 
     svg = drawing([0.36 * len(told)], "estimates on the scale of their limits", draw, left=0.2)
     note = (
@@ -183,13 +184,14 @@ def _evidence(axes: Axes, finding: Finding, times: Times) -> None:
         ends.append((float(way[-1]), name, float(at[-1])))
     for y, name, x in ends:
         other = max((end[0] for end in ends if end[1] != name), default=-9.0)
-        lift = 3 if y >= other else -10
+        # Below the lowest line stand the texts of the axis.
+        lift = -10 if -0.9 < y < other else 3
         label(axes, x, y, name, name, xytext=(-2, lift), ha="right")
     decided = _decided(finding, times)
     if decided is not None:
         axes.axvline(decided, color=INK["ink"], linewidth=0.8)
     axes.set_ylim(-1.1, 1.5)
-    axes.set_yticks([-1, 0, 1], ["-1", "0", "proven"])
+    ticks(axes.yaxis, [-1, 0, 1], ["-1", "0", "proven"])
 
 
 def _decided(finding: Finding, times: Times) -> float | None:
@@ -276,6 +278,7 @@ def _time_axis(axes: Axes, axis: str, last: float) -> None:
         axes.locator_params(axis="x", nbins=4)
         return
     size, unit = (1.0, "s") if last < 300 else (60.0, "min") if last < 18_000 else (3600.0, "h")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / size:.4g}"))
-    axes.locator_params(axis="x", nbins=5)
+    whole = MaxNLocator(nbins=5).tick_values(0.0, last / size)
+    at = [float(value) for value in whole if 0 <= value * size <= last]
+    ticks(axes.xaxis, [value * size for value in at], [f"{value:.4g}" for value in at])
     axes.set_xlabel(f"{unit} since the first request")

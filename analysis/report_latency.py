@@ -15,6 +15,7 @@ from analysis.policy import JudgePolicy
 from analysis.quantiles import Quantile, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
 from analysis.report_plot import BASELINE, CANDIDATE, INK, drawing, label
+from analysis.report_ticks import ticks
 from analysis.words import milliseconds
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -90,7 +91,7 @@ def _densities(sides: Sides, names: tuple[str, str], limit_ms: float) -> Html:
             )
             label(axes, limit_ms, 0.02 * top, f"limit {milliseconds(limit_ms)}", "faint",
                   xytext=(3, 3), rotation=90)  # fmt: skip
-        axes.set_yticks([])
+        ticks(axes.yaxis, [], [])
         axes.spines["left"].set_visible(False)
         axes.set_title("How long answers took")
         axes.set_xlabel("ms, log axis")
@@ -129,9 +130,9 @@ def _ratios(both: list[tuple[float, Quantile, Quantile]]) -> Html:
             axes.plot([at], [ratio], "o", color=INK["candidate"], markersize=4.5)
         axes.set_ylim(bottom, top)
         axes.set_xlim(-0.5, len(rows) - 0.5)
-        axes.set_xticks(range(len(rows)), [_p(share) for share, *_ in rows])
-        ticks = [tick for tick in _steps(top / bottom) if bottom <= tick <= top]
-        axes.set_yticks(ticks, [f"{tick:g} x" for tick in ticks])
+        ticks(axes.xaxis, range(len(rows)), [_p(share) for share, *_ in rows])
+        shown = [tick for tick in _steps(top / bottom) if bottom <= tick <= top]
+        ticks(axes.yaxis, shown, [f"{tick:g} x" for tick in shown])
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_title("Candidate over baseline, by quantile")
 

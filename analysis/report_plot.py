@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from analysis.report_html import Html, html
+from analysis.report_ticks import plain_ticks
 
 INK = {
     "ink": "#1b1f25",
@@ -68,22 +70,18 @@ def drawing(
     height = TOP + BOTTOM + sum(rows) + BETWEEN * (len(rows) - 1)
     with rc_context(SETTINGS):
         figure = Figure(figsize=(WIDTH, height))
-        figure.subplots_adjust(
-            left=left / WIDTH,
-            right=1 - RIGHT / WIDTH,
-            top=1 - TOP / height,
-            bottom=BOTTOM / height,
-            hspace=BETWEEN * len(rows) / sum(rows),
-        )
         FigureCanvasSVG(figure)
-        stacked = figure.subplots(
-            len(rows), 1, sharex=len(rows) > 1, squeeze=False, height_ratios=rows
-        )
-        axes = [row[0] for row in stacked]
+        axes: list[Axes] = []
+        top = height - TOP
+        for row in rows:
+            box = (left, top - row, WIDTH - left - RIGHT, row) / np.array([WIDTH, height] * 2)
+            axes.append(figure.add_axes(tuple(box), sharex=axes[0] if axes else None))
+            top -= row + BETWEEN
         for one in axes:
             one.patch.set_visible(False)
         figure.patch.set_visible(False)
         draw(axes)
+        plain_ticks(axes)
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing)

@@ -96,8 +96,15 @@ class Sides:
     def kinds(self) -> Integers:
         """The kind of each pair."""
         sure = np.ones(len(self.candidate_harm), dtype=np.bool_) if self.sure is None else self.sure
-        kind = 16 * sure.astype(np.int64) + 8 * self.candidate_harm + 4 * self.candidate_safety
-        return np.asarray(kind + 2 * self.baseline_harm + self.baseline_safety)
+        kind: np.ndarray = sure.astype(np.uint8)
+        for flag in (
+            self.candidate_harm,
+            self.candidate_safety,
+            self.baseline_harm,
+            self.baseline_safety,
+        ):
+            kind = 2 * kind + flag
+        return np.asarray(kind, dtype=np.int64)
 
     def totals(self, start: int = 0) -> Totals:
         """The pairs of each kind from the row `start` on."""

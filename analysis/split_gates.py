@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis import paired, rates
 from analysis.bets import follow
-from analysis.blocks import follow_blocks, looks_of
+from analysis.blocks import counted, follow_blocks
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -40,7 +40,7 @@ from analysis.split_record import (
     own_estimate,
     trouble,
 )
-from analysis.thresholds import ThresholdBets, crossed, grid
+from analysis.thresholds import ThresholdBets, grid, over_one, passed_both
 from analysis.words import count, milliseconds, percent, points, share
 
 
@@ -186,15 +186,14 @@ def _thresholds(record: SplitRecord, past_ms: float, start: int) -> Course:
     ratio, floor_ms = allowance(gate)[0], gate.limits["floor_ms"]
     own, other = sample.latencies(ratio, floor_ms)
     limits_ms = grid(past_ms)
-    looks = looks_of(sample.n, start)
-    seen = crossed(own, other, limits_ms, looks, start)
+    kinds = passed_both(own, other, limits_ms)
+    seen = counted(kinds, len(limits_ms) + 1, start).combined(over_one)
     level = record.policy.rollback_level(gate)
     bets = ThresholdBets(record.payoff)
-    harm = follow_blocks(bets, seen, looks, sample.n, level)
+    harm = follow_blocks(bets, seen.at_looks, seen.looks, sample.n, level)
     asked = sample.requests.candidate[start:]
     n = len(asked)
-    end = crossed(own, other, limits_ms, np.array([n + start] if n else []), start).sum(axis=1)
-    b, c = np.split(end, 2)
+    b, c = np.split(seen.at_end, 2)
     more = b / max(int(asked.sum()), 1) - c / max(n - int(asked.sum()), 1)
     worst = int(more.argmax())
     over = milliseconds(max(limits_ms[worst] * (1 + ratio), limits_ms[worst] + floor_ms))

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bets import Floats, Integers
-from analysis.blocks import counts_at
-from analysis.latency_arms import Arms
 from analysis.paired import PAIRED, Payoff
 from analysis.quantiles import BINS, bins
 
@@ -47,17 +45,6 @@ class ThresholdBets:
         wealth = (b * won + c * lost).reshape(-1, counts.shape[1])
         peak = wealth.max(axis=0)
         return np.asarray(peak + np.log(np.exp(wealth - peak).mean(axis=0)))
-
-
-def discordant_at(arms: Arms, thresholds: Floats, looks: Integers, start: int) -> Floats:
-    """Counts of b, then of c, for each threshold at each look since `start`."""
-    return crossed(arms.candidate, arms.baseline, thresholds, looks, start)
-
-
-def crossed(own: Floats, other: Floats, thresholds: Floats, looks: Integers, start: int) -> Floats:
-    """The same for any two values of each pair: over a threshold on one side alone."""
-    kinds, number = passed_both(own, other, thresholds), len(thresholds) + 1
-    return over_one(np.stack([counts_at(kind, number, looks, start) for kind in kinds]))
 
 
 def passed_both(own: Floats, other: Floats, thresholds: Floats) -> tuple[Integers, ...]:

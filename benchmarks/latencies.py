@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 
 from analysis import default_policy, payoffs, thresholds
-from analysis.bets import Trace
+from analysis.bets import Floats, Trace
 from analysis.blocks import counts_at, follow_blocks
 from analysis.latency_arms import Arms, log_ratio
 from analysis.quantile_bets import Q, follow_quantiles
@@ -46,10 +46,16 @@ def _looks(n: int, every: int) -> np.ndarray:
     return np.arange(every, n + 1, every)
 
 
+def crossed(own: Floats, other: Floats, limits: Floats, looks: np.ndarray) -> Floats:
+    """Pairs over each limit on one side alone, the candidate's, then the baseline's, by looks."""
+    kinds, number = thresholds.passed_both(own, other, limits), len(limits) + 1
+    return thresholds.over_one(np.stack([counts_at(kind, number, looks) for kind in kinds]))
+
+
 def by_thresholds(arms: Arms, every: int, level: float) -> Trace:
     """The gate `latency-thresholds` without its allowance, past p95 known."""
     n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
-    counts = thresholds.discordant_at(arms, thresholds.grid(P95_MS), looks, 0)
+    counts = crossed(arms.candidate, arms.baseline, thresholds.grid(P95_MS), looks)
     return follow_blocks(thresholds.ThresholdBets(), counts, looks, n, level)
 
 
@@ -107,8 +113,8 @@ def reference(gate: str, change: str, level: float, seed: int, n: int = 400_000)
             float(np.log1p(stake * payoff).mean()) for stake in np.linspace(0.01, 0.99, 99)
         )
         return log(1 / level) / growth
-    counts = thresholds.discordant_at(arms, thresholds.grid(P95_MS), np.array([n]), 0)[:, 0]
-    b, c = np.split(counts / n, 2)
+    counts = crossed(arms.candidate, arms.baseline, thresholds.grid(P95_MS), np.array([n]))
+    b, c = np.split(counts[:, 0] / n, 2)
     stakes = np.linspace(0.005, 0.995, 199)[:, None]
     return log(1 / level) / float((b * np.log1p(stakes) + c * np.log1p(-stakes)).max())
 

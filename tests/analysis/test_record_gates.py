@@ -11,7 +11,7 @@ from pair_tables import pairs, policy, write
 
 from analysis import Outcome, Verdict, judge
 from analysis.shift import ShiftBets
-from analysis.thresholds import crossed
+from benchmarks.latencies import crossed
 
 SHORT = "[latency]\nreference_pairs = 1000\n[gates.prediction-shift]\nlevel = 0.05\n"
 
@@ -56,7 +56,7 @@ def test_equal_scores_are_told_to_shift_no_more_often_than_the_level() -> None:
     told = 0
     for _ in range(120):
         own, other = rng.normal(0, 1, 5_000) + rng.normal(0, 0.3, (2, 5_000))
-        path = ShiftBets().path(crossed(own, other, cut, looks, 0))
+        path = ShiftBets().path(crossed(own, other, cut, looks))
         told += bool((path >= np.log(20)).any())
     assert told <= 6
 

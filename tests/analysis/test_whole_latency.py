@@ -11,7 +11,7 @@ from analysis import Outcome, judge, paired, payoffs, read_pairs, thresholds
 from analysis.blocks import EVERY, counts_at, follow_blocks, looks_of
 from analysis.latency_arms import Arms, bare_arms, harm_arms, log_ratio, safety_arms
 from analysis.sides import over_limit_sides
-from benchmarks.latencies import JUDGES, P95_MS, by_mean, drawn, reference, spoken
+from benchmarks.latencies import JUDGES, P95_MS, by_mean, crossed, drawn, reference, spoken
 
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
 BARE = "".join(
@@ -116,7 +116,7 @@ def test_all_thresholds_are_mcnemar_at_each_of_them() -> None:
     seen = slice(0, int(looks[-1]))
     wealth = []
 
-    counts = thresholds.discordant_at(arms, limits, looks, 0)[:, -1]
+    counts = crossed(arms.candidate, arms.baseline, limits, looks)[:, -1]
 
     for index, limit in enumerate(limits):
         candidate, baseline = arms.candidate[seen] > limit, arms.baseline[seen] > limit
