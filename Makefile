@@ -10,6 +10,7 @@ PY := .venv/bin/python
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml | $(UV)
+	@echo "installing what it needs into .venv: some 1.4 GB, minutes the first time"
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .

@@ -39,9 +39,10 @@ def register_model(options: argparse.Namespace) -> Answer:
         "run_id": made.run_id,
     }
     digest = (made.manifest_sha256 or "")[:12]
+    first = "" if here.history(made.name).champion else " --first"
     text = (
         f"{made.name} {made.release} is registered (MLflow version {made.number}, "
-        f"manifest {digest})\nnext: pincex deploy-model {made.name} {made.release}"
+        f"manifest {digest})\nnext: pincex deploy-model {made.name} {made.release}{first}"
     )
     return Exit.DONE, report, text
 

@@ -8,6 +8,7 @@ from cluster.errors import NotFound, Unavailable
 from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, Running, recorded, wanted
 from cluster.local.scan import listens
+from rollout.words import duration
 
 GIVE_UP_AFTER_DEATHS = 3
 PROBE_SECONDS = 2.0
@@ -36,7 +37,10 @@ def wait_ready(home: Home, role: str, timeout: float) -> Running:
             if seen.deaths - deaths_before >= GIVE_UP_AFTER_DEATHS:
                 raise _not_ready(home, role, f"keeps ending with exit code {seen.last_exit}")
         time.sleep(0.02)
-    raise _not_ready(home, role, f"is not ready after {timeout:g} s")
+    late = recorded(home, role)
+    if late is not None and late.alive:
+        raise _not_ready(home, role, f"lives, but is not ready after {duration(timeout)}")
+    raise _not_ready(home, role, f"is not ready after {duration(timeout)}")
 
 
 def is_ready(spec: ProcessSpec, process: Running) -> bool:
@@ -77,5 +81,5 @@ def last_words(home: Home, role: str) -> str:
 def _not_ready(home: Home, role: str, what: str) -> Unavailable:
     return Unavailable(
         f"{role} {what}; its last words:\n{last_words(home, role)}",
-        hint=f"tail -50 {home.log_file(role)}",
+        hint=f"where the machine is busy the same command goes on waiting; {home.log_file(role)}",
     )
