@@ -98,7 +98,7 @@ def _go(arguments: list[str], *, cwd: Path, seconds: float) -> str:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     try:
         done = subprocess.run(
-            ["nice", "-n", "19", go(), *arguments],
+            [go(), *arguments],
             cwd=cwd, env=environment, timeout=seconds,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
