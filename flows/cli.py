@@ -40,6 +40,10 @@ VERBS = {
         "show what differs from a backup, or undo it",
     ),
     "validate": ("flows.validate:validate", "what would go wrong with a rollout in a cluster"),
+    "diagnose": (
+        "flows.diagnose:diagnose",
+        "the likeliest causes of what is wrong, and what to do",
+    ),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
@@ -50,7 +54,7 @@ BOTH_SITES = ("backup-config", "restore-config")
 VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
     *("deploy", "rollback", "report"),
-    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline", "diagnose"),
+    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
     *("maintenance", "backup-database", "restore-database"),
 }
 """Verbs of the runbook that are not there yet."""
@@ -171,8 +175,9 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
-    made["validate"].add_argument("name", help="component name, such as price-predictor")
-    for verb in ("validate", *BOTH_SITES):
+    for verb in ("validate", "diagnose"):
+        made[verb].add_argument("name", help="component name, such as price-predictor")
+    for verb in ("validate", "diagnose", *BOTH_SITES):
         made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
         made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")
         made[verb].add_argument(
