@@ -34,16 +34,27 @@ VERBS = {
     "calibrate": ("flows.calibrating:calibrate", "learn how hosts drift, from an A/A shadow"),
     "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
     "model-report": ("flows.model_report:model_report", "how a model did over a day or a week"),
+    "backup-config": ("flows.backup:backup_config", "keep what the site is told, in one file"),
+    "restore-config": (
+        "flows.backup:restore_config",
+        "show what differs from a backup, or undo it",
+    ),
     "validate": ("flows.validate:validate", "what would go wrong with a rollout in a cluster"),
+    "diagnose": (
+        "flows.diagnose:diagnose",
+        "the likeliest causes of what is wrong, and what to do",
+    ),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
 
+BOTH_SITES = ("backup-config", "restore-config")
+"""Verbs for the local site, and for a cluster when one of its options is given."""
 VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
-    *("backup-config", "restore-config", "deploy", "rollback", "report"),
-    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline", "diagnose"),
+    *("deploy", "rollback", "report"),
+    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
     *("maintenance", "backup-database", "restore-database"),
 }
 """Verbs of the runbook that are not there yet."""
@@ -164,13 +175,17 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
-    validate = made["validate"]
-    validate.add_argument("name", help="component name, such as price-predictor")
-    validate.add_argument("--namespace", help="of the cluster (default: that of the context)")
-    validate.add_argument("--context", help="of the kubeconfig (default: the current one)")
-    validate.add_argument(
-        "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
-    )
+    for verb in ("validate", "diagnose"):
+        made[verb].add_argument("name", help="component name, such as price-predictor")
+    for verb in ("validate", "diagnose", *BOTH_SITES):
+        made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
+        made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")
+        made[verb].add_argument(
+            "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+        )
+    restore = made["restore-config"]
+    restore.add_argument("backup", metavar="FILE", help="what backup-config wrote")
+    restore.add_argument("--yes", action="store_true", help="do what would be done")
     made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")

@@ -6,7 +6,7 @@ import os
 from flows.refusal import bad_input
 from models.names import model_name, release_name
 
-PATHS = ("kubeconfig", "pairs", "policy", "report", "file", "evidence", "source")
+PATHS = ("kubeconfig", "backup", "pairs", "policy", "report", "file", "evidence", "source")
 SHOWN = 60
 
 

@@ -1,15 +1,13 @@
 """`validate`: the checklist before a rollout in a cluster; it looks, and changes nothing."""
 
 import argparse
-import os
 import textwrap
-from pathlib import Path
 from typing import Any
 
+from flows.in_cluster import api_of
 from flows.refusal import Exit
 
 WIDTH, INDENT = 80, 13
-KUBECONFIG = "~/.kube/config"
 SHOWN = ("FAIL", "NOT CHECKED", "WARN", "OK")
 
 Answer = tuple[int, dict[str, Any], str]
@@ -17,12 +15,9 @@ Answer = tuple[int, dict[str, Any], str]
 
 def validate(options: argparse.Namespace) -> Answer:
     """Exit code 3 where a line is FAIL, 4 where something was not checked, else 0."""
-    from cluster.kubernetes.api import Api
-    from cluster.kubernetes.kubeconfig import read_access
     from cluster.kubernetes.preflight import checklist
 
-    given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    access = read_access(Path(given).expanduser(), options.context, options.namespace)
+    api = api_of(options)
     lines = [
         {
             "name": line.name,
@@ -30,10 +25,11 @@ def validate(options: argparse.Namespace) -> Answer:
             "evidence": line.evidence,
             "remedy": line.remedy,
         }
-        for line in checklist(Api(access), options.name)
+        for line in checklist(api, options.name)
     ]
     counts = {word: sum(line["outcome"] == word for line in lines) for word in SHOWN}
-    where = {"component": options.name, "context": access.context, "namespace": access.namespace}
+    context, namespace = api.access.context, api.access.namespace
+    where = {"component": options.name, "context": context, "namespace": namespace}
     report = {**where, "counts": counts, "lines": lines}
     return _code(counts), report, text(report)
 

@@ -54,9 +54,11 @@ class Api:
         except NotFound:
             return None
 
-    def list(self, kind: Kind, labels: Mapping[str, str]) -> list[Object]:
-        """The objects that carry all `labels`."""
-        chosen = ",".join(f"{key}={value}" for key, value in labels.items())
+    def list(self, kind: Kind, labels: Mapping[str, str | None]) -> list[Object]:
+        """The objects that carry all `labels`, with any value where None is given."""
+        chosen = ",".join(
+            key if value is None else f"{key}={value}" for key, value in labels.items()
+        )
         told = self._object("GET", self._asked("list", kind), params={"labelSelector": chosen})
         items: list[Object] = told["items"]
         return items
@@ -66,19 +68,29 @@ class Api:
         name = content["metadata"].get("name", "")
         return self._object("POST", self._asked("create", kind, name), content)
 
-    def replace(self, kind: Kind, content: Object) -> Object:
-        """An object as it was read, changed; Changed when somebody else was faster."""
-        name = content["metadata"]["name"]
-        return self._object("PUT", self._asked("update", kind, name), content)
+    def replace(self, kind: Kind, content: Object, *, rehearsed: bool = False) -> Object:
+        """An object as it was read, changed; Changed when somebody else was faster.
 
-    def apply(self, kind: Kind, content: Object) -> Object:
+        `rehearsed`, the server says what would come of it, and keeps nothing.
+        """
+        name = content["metadata"]["name"]
+        whole = {"apiVersion": kind.api_version, "kind": kind.name, **content}
+        given = {"dryRun": "All"} if rehearsed else None
+        return self._object("PUT", self._asked("update", kind, name), whole, given)
+
+    def apply(
+        self, kind: Kind, content: Object, *, forced: bool = False, rehearsed: bool = False
+    ) -> Object:
         """The fields that are ours, server-side; Owned names who else manages one of them.
 
         With `metadata.resourceVersion` in `content`, Changed when the object is another by now.
+        `forced` takes them from whoever else does; `rehearsed` keeps nothing.
         """
         name = content["metadata"]["name"]
         whole = {"apiVersion": kind.api_version, "kind": kind.name, **content}
         given = {"fieldManager": MANAGER}
+        given |= {"force": "true"} if forced else {}
+        given |= {"dryRun": "All"} if rehearsed else {}
         return self._object("PATCH", self._asked("patch", kind, name), whole, given, APPLY)
 
     def delete(self, kind: Kind, name: str) -> None:

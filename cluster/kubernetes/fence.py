@@ -28,7 +28,7 @@ def write(api: Api, kind: Kind, content: Object, lease: Lease) -> Object:
             # An object that is not there has no version: of two that make it at the same moment
             # the later one wins, and the next look of the newer lease sets it right.
             version = found["metadata"]["resourceVersion"] if found else None
-            return api.apply(kind, _marked(content, lease, version))
+            return api.apply(kind, marked(content, lease, version))
         except Changed:
             # The next round reads who was faster; its token decides.
             continue
@@ -47,7 +47,8 @@ def require_not_newer(kind: Kind, found: Object | None, lease: Lease) -> None:
         )
 
 
-def _marked(content: Object, lease: Lease, version: str | None) -> Object:
+def marked(content: Object, lease: Lease, version: str | None) -> Object:
+    """The content with the lease's token and, where there is one, the version that was read."""
     metadata = dict(content["metadata"])
     metadata["annotations"] = {**metadata.get("annotations", {}), FENCE: str(lease.token)}
     if version is not None:

@@ -7,6 +7,8 @@ from cluster.errors import Refused
 PREFIX = "rollout.pincex"
 COMPONENT, VERSION = f"{PREFIX}/component", f"{PREFIX}/version"
 FENCE = f"{PREFIX}/token"
+# A namespace of one cluster is one region; its leases lie in it.
+REGION = "cluster"
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 RELEASE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 

@@ -12,6 +12,7 @@ from cluster.kubernetes.kinds import (
     HTTP_ROUTE,
     LEASE,
     POD,
+    SCALER,
     SERVICE,
     Kind,
 )
@@ -48,6 +49,10 @@ DEPLOYING = LOCKING | _rights(
     (POD, "list"),
     (HTTP_ROUTE, "get"),
 )
+LOOKING = _rights(
+    (DEPLOYMENT, "list"), (POD, "list"), (EVENT, "list"), (SCALER, "list"), (SERVICE, "list"),
+    (ENDPOINT_SLICE, "list"), (HTTP_ROUTE, "get"),
+)  # fmt: skip
 SAYING = _rights((EVENT, "create"))
 ALL = ROUTING | DEPLOYING | SAYING
 

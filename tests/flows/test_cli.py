@@ -54,11 +54,14 @@ BAD_INPUT = {
         "binary.toml is not UTF-8",
     ),
     "missing evidence": (("verify", "none"), "none is no evidence"),
+    "missing backup": (("restore-config", "none.json"), "there is no backup none.json"),
+    "no backup": (("restore-config", "bad.toml"), "bad.toml is no backup"),
 }
 NO_SITE = {
     "status": ("status",),
     "model-status": ("model-status", "price"),
     "history": ("history",),
+    "backup-config": ("backup-config",),
     "labels": ("labels", "price", "labels.jsonl"),
     "promote-model": ("promote-model", "price"),
     "approve": ("approve", "price"),

@@ -29,6 +29,7 @@ def real_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
         yield node
     finally:
         node.down()
+    assert node.left() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The Go programs of a real cluster, built once and kept by the digest of what they are made of.
 
-They go into `.tools` of this checkout, or into the folder that PINCEX_KUBE_CACHE names, which
-several checkouts can share. Only the Go toolchain and the module proxy are needed.
+They go into the user's cache folder, which outlives a checkout and is shared by all of them, or
+into the folder that PINCEX_KUBE_CACHE names. Only the Go toolchain and the module proxy are needed.
 """
 
 import fcntl
@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 MODULES = Path(__file__).resolve().parent / "go"
-CHECKOUT = MODULES.parents[2]
 KUBERNETES = "v1.34.4"
 VERSION = "k8s.io/component-base/version"
 PACKAGES = {
@@ -34,7 +33,10 @@ class CannotBuild(Exception):
 
 def cache() -> Path:
     """Where built programs are kept."""
-    return Path(os.environ.get("PINCEX_KUBE_CACHE") or CHECKOUT / ".tools").resolve()
+    if named := os.environ.get("PINCEX_KUBE_CACHE"):
+        return Path(named).resolve()
+    shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return shared.resolve() / "pincex-rollout"
 
 
 def program(module: str) -> Path:
@@ -69,20 +71,24 @@ def go() -> str:
 
 
 def _digest(module: str) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join([PACKAGES[module], *_options()]).encode())
     for file in sorted((MODULES / module).iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _options() -> list[str]:
+    named = {"gitVersion": KUBERNETES, "gitMajor": "1", "gitMinor": "34", "gitTreeState": "clean"}
+    flags = " ".join(["-s -w", *(f"-X {VERSION}.{key}={value}" for key, value in named.items())])
+    return ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", flags]
 
 
 def _build(module: str, made: Path) -> None:
     began = time.monotonic()
     print(f"building {module} for {made.parent} (minutes, once) ...", file=sys.stderr, flush=True)
     draft = made.with_suffix(".draft")
-    named = {"gitVersion": KUBERNETES, "gitMajor": "1", "gitMinor": "34", "gitTreeState": "clean"}
-    flags = " ".join(["-s -w", *(f"-X {VERSION}.{key}={value}" for key, value in named.items())])
-    told = ["-mod=readonly", "-p", "2", "-trimpath", "-ldflags", flags, "-o", str(draft)]
-    _go(["build", *told, PACKAGES[module]], cwd=MODULES / module, seconds=BUILD_SECONDS)
+    told = ["build", "-p", "2", *_options(), "-o", str(draft), PACKAGES[module]]
+    _go(told, cwd=MODULES / module, seconds=BUILD_SECONDS)
     os.replace(draft, made)
     took = time.monotonic() - began
     print(f"built {module} in {took:.0f} s", file=sys.stderr, flush=True)
@@ -92,7 +98,7 @@ def _go(arguments: list[str], *, cwd: Path, seconds: float) -> str:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     try:
         done = subprocess.run(
-            ["nice", "-n", "19", go(), *arguments],
+            [go(), *arguments],
             cwd=cwd, env=environment, timeout=seconds,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip

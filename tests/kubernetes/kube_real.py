@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 from kube_build import program
 from kube_image import image
+from kube_left import end_shims, mounts_below, processes_of
 from kube_plane import Plane, PlaneDown, Setting
 
 NODE, NODE_IP = "node1", "198.18.255.1"
@@ -84,9 +85,18 @@ class RealNode:
         self.plane.parts.stop("kubelet")
         self._end_containers()
         self.plane.down()
-        _unmount_below(self.directory)
+        end_shims(self.socket)
+        for point in mounts_below(self.directory):
+            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
         _remove_groups()
         subprocess.run(["ip", "netns", "delete", self.namespace], check=False, capture_output=True)
+
+    def left(self) -> list[str]:
+        """What an ended node would still hold: processes, mounts, control groups, its namespace."""
+        groups = [str(path) for path in Path("/sys/fs/cgroup").glob("*/kubepods")]
+        namespace = Path(f"/run/netns/{self.namespace}")
+        spaces = [str(namespace)] if namespace.exists() else []
+        return [*processes_of(self.directory), *mounts_below(self.directory), *groups, *spaces]
 
     def ctr(self, *arguments: str) -> str:
         """What containerd's own client prints."""
@@ -227,18 +237,20 @@ conf_dir = "{cni}"
                 time.sleep(0.2)
 
     def _end_containers(self) -> None:
+        """Kill what runs in them; containerd may be dead, or a task may end under our hands."""
         if "containerd" not in self.plane.parts.alive():
             return
-        with contextlib.suppress(subprocess.SubprocessError):
-            for task in self.ctr("tasks", "ls", "-q").split():
-                self.ctr("tasks", "kill", "--signal", "SIGKILL", "--all", task)
-            deadline = time.monotonic() + 10
-            while self.ctr("tasks", "ls").count("RUNNING") and time.monotonic() < deadline:
-                time.sleep(0.1)
-            for task in self.ctr("tasks", "ls", "-q").split():
-                self.ctr("tasks", "delete", "--force", task)
-            for container in self.ctr("containers", "ls", "-q").split():
-                self.ctr("containers", "delete", container)
+        for told in ("tasks kill --signal SIGKILL --all", "tasks delete --force"):
+            for task in self._tried("tasks", "ls", "-q").split():
+                self._tried(*told.split(), task)
+        for container in self._tried("containers", "ls", "-q").split():
+            self._tried("containers", "delete", container)
+
+    def _tried(self, *arguments: str) -> str:
+        try:
+            return self.ctr(*arguments)
+        except subprocess.SubprocessError:
+            return ""
 
 
 @contextlib.contextmanager
@@ -274,14 +286,6 @@ def _network() -> dict[str, object]:
 def _written(path: Path, content: object) -> Path:
     path.write_text(yaml.safe_dump(content))
     return path
-
-
-def _unmount_below(directory: Path) -> None:
-    """What containers and pods had mounted, the deepest first."""
-    with open("/proc/self/mountinfo") as told:
-        found = [line.split()[4] for line in told]
-    for point in sorted((p for p in found if p.startswith(f"{directory}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
 
 
 def _remove_groups() -> None:

@@ -1,0 +1,245 @@
+"""What a namespace is told about its components: read as items, and put back as they were.
+
+Left out is what the cluster says itself (status, versions, addresses), our own token, copies of
+requests, which belong to a rollout, and replicas that an autoscaler moves.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from copy import deepcopy
+
+from cluster.backup import Backup, Change
+from cluster.errors import Changed, NotFound, NotReady, Unavailable
+from cluster.kubernetes import fence
+from cluster.kubernetes.api import MANAGER, Api, Object
+from cluster.kubernetes.kinds import (
+    BUDGET,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    POD,
+    SCALER,
+    SERVICE,
+    Kind,
+)
+from cluster.kubernetes.lock import Lock
+from cluster.kubernetes.names import COMPONENT, FENCE, REGION
+from cluster.kubernetes.pods import worst
+from cluster.kubernetes.traffic import ROLLOUT
+from cluster.lock import Lease, held
+
+# What is named is there before what names it.
+ORDER = (CONFIG_MAP, SERVICE, DEPLOYMENT, HTTP_ROUTE, BUDGET, SCALER)
+KINDS = {kind.name: kind for kind in ORDER}
+GIVEN = {
+    "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
+}
+OTHERS_NOTES = (
+    FENCE,
+    ROLLOUT,
+    "deployment.kubernetes.io/revision",
+    "kubectl.kubernetes.io/last-applied-configuration",
+)
+HOLDER, LEASE_SECONDS, READING = "restore-config", 30.0, 0.25
+ATTEMPTS, PAUSE = 20, 0.1
+Write = Callable[[Object], Object]
+
+
+class Config:
+    """The configuration of one namespace; `within` seconds are what restored pods may take."""
+
+    def __init__(self, api: Api, within: float) -> None:
+        self._api = api
+        self._within = within
+
+    @property
+    def name(self) -> str:
+        return f"namespace {self._api.access.namespace} of a cluster"
+
+    def components(self) -> list[str]:
+        """Every component that an object here carries the label of, sorted."""
+        found = [told for kind in ORDER for told in self._labelled(kind)]
+        return sorted({told["metadata"]["labels"][COMPONENT] for told in found})
+
+    def items(self, components: Collection[str]) -> dict[str, Object]:
+        """Each object that carries a component's label, as whoever wrote it told it."""
+        found = {
+            kind: [
+                told
+                for told in self._labelled(kind)
+                if told["metadata"]["labels"][COMPONENT] in components
+            ]
+            for kind in ORDER
+        }
+        scaled = {told["spec"]["scaleTargetRef"]["name"] for told in found[SCALER]}
+        items = {}
+        for kind, objects in found.items():
+            for told in objects:
+                content = _told(kind, told)
+                if kind is DEPLOYMENT and told["metadata"]["name"] in scaled:
+                    content["spec"].pop("replicas", None)
+                items[f"{kind.name} {told['metadata']['name']}"] = content
+        return items
+
+    def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
+        """Rehearse every write, then make them: what serves, the traffic, then what is too much.
+
+        NotReady where restored pods do not serve; then traffic is as it was.
+        """
+        wanted, present = backup.items, self.items(backup.components)
+        put = [change.item for change in changes if change.verb != "remove"]
+        removed = [change.item for change in changes if change.verb == "remove"]
+        for item in put:
+            self._rehearse(KINDS[item.split()[0]], wanted[item])
+        owners = {
+            item: (wanted.get(item) or present[item])["metadata"]["labels"][COMPONENT]
+            for item in (*put, *removed)
+        }
+        with ExitStack() as stack:
+            lock = Lock(self._api)
+            leases = {
+                name: stack.enter_context(held(lock, name, REGION, HOLDER, LEASE_SECONDS))
+                for name in sorted(set(owners.values()))
+            }
+            for kind in ORDER:
+                ours = [item for item in put if item.split()[0] == kind.name]
+                for item in ours:
+                    self._put(kind, wanted[item], leases[owners[item]])
+                if kind is DEPLOYMENT:
+                    self._wait([item.split()[1] for item in ours])
+            for kind in reversed(ORDER):
+                ours = [item for item in removed if item.split()[0] == kind.name]
+                for item in ours:
+                    self._remove(kind, item.split()[1], leases[owners[item]])
+                if kind is DEPLOYMENT:
+                    self._wait_gone([present[item]["spec"]["selector"] for item in ours])
+
+    def _labelled(self, kind: Kind) -> list[Object]:
+        try:
+            return self._api.list(kind, {COMPONENT: None})
+        except NotFound:
+            # A cluster without a Gateway does not know its routes.
+            return []
+
+    def _rehearse(self, kind: Kind, content: Object) -> None:
+        found = self._api.find(kind, content["metadata"]["name"])
+        if found is None:
+            self._api.apply(kind, content, rehearsed=True)
+        else:
+            self._api.replace(kind, _exactly(kind, found, content), rehearsed=True)
+
+    def _put(self, kind: Kind, content: Object, lease: Lease) -> None:
+        """Exactly this content, all of it ours: what others managed of it is taken from them."""
+        name = content["metadata"]["name"]
+        lease.check()
+        if self._api.find(kind, name) is None:
+            self._api.apply(kind, fence.marked(content, lease, None))
+            return
+        marked = fence.marked(content, lease, None)
+        self._over(kind, name, lease, lambda found: self._replace(kind, found, marked))
+        self._over(kind, name, lease, lambda found: self._take(kind, found, content, lease))
+        self._over(kind, name, lease, lambda found: self._api.replace(kind, _alone(found)))
+
+    def _over(self, kind: Kind, name: str, lease: Lease, write: Write) -> None:
+        """One write over what was just read: nothing that a newer lease wrote is undone."""
+        for _ in range(ATTEMPTS):
+            lease.check()
+            found = self._api.get(kind, name)
+            fence.require_not_newer(kind, found, lease)
+            try:
+                write(found)
+                return
+            except Changed:
+                # A controller notes its progress in the object.
+                time.sleep(PAUSE)
+        raise Unavailable(f"{kind.name} {name} kept changing under us", hint="repeat the command")
+
+    def _replace(self, kind: Kind, found: Object, content: Object) -> Object:
+        return self._api.replace(kind, _exactly(kind, found, content))
+
+    def _take(self, kind: Kind, found: Object, content: Object, lease: Lease) -> Object:
+        version = found["metadata"]["resourceVersion"]
+        return self._api.apply(kind, fence.marked(content, lease, version), forced=True)
+
+    def _remove(self, kind: Kind, name: str, lease: Lease) -> None:
+        lease.check()
+        fence.require_not_newer(kind, self._api.find(kind, name), lease)
+        self._api.delete(kind, name)
+
+    def _wait_gone(self, selectors: Sequence[Object]) -> None:
+        """Services go when their pods have: a proxy that is late still finds them."""
+        deadline = time.monotonic() + self._within
+        for selector in selectors:
+            while pods := self._api.list(POD, selector["matchLabels"]):
+                if time.monotonic() > deadline:
+                    raise NotReady(
+                        f"{len(pods)} pods did not end in {self._within:g} s; all else is back",
+                        hint="kubectl get pods; then repeat the command",
+                    )
+                time.sleep(READING)
+
+    def _wait(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + self._within
+        for name in names:
+            while not _serves(found := self._api.get(DEPLOYMENT, name)):
+                marks = found["spec"]["selector"]["matchLabels"]
+                trouble = worst(list(self._api.list(POD, marks)))
+                if (trouble and trouble.lasting) or time.monotonic() > deadline:
+                    raise NotReady(
+                        f"{name} was put back and does not serve: {trouble or 'not yet'};"
+                        " the traffic is as it was",
+                        hint=f"kubectl describe deployment {name}; then repeat the command",
+                    )
+                time.sleep(READING)
+
+
+def _told(kind: Kind, found: Object) -> Object:
+    """An object without what the cluster or a rollout says in it."""
+    metadata = found["metadata"]
+    notes = metadata.get("annotations") or {}
+    kept = {
+        "name": metadata["name"],
+        "labels": dict(metadata["labels"]),
+        "annotations": {key: note for key, note in notes.items() if key not in OTHERS_NOTES},
+    }
+    said = {"apiVersion", "kind", "metadata", "status"}
+    content: Object = deepcopy({key: told for key, told in found.items() if key not in said})
+    for key in GIVEN.get(kind.name, ()):
+        content["spec"].pop(key, None)
+    if kind is HTTP_ROUTE:
+        for rule in content["spec"].get("rules", ()):
+            filters = rule.get("filters", ())
+            rule["filters"] = [told for told in filters if told["type"] != "RequestMirror"]
+    return {"metadata": kept, **content}
+
+
+def _exactly(kind: Kind, found: Object, content: Object) -> Object:
+    """The object as it is, told to be `content` and nothing else."""
+    metadata = {**found["metadata"], **content["metadata"]}
+    made: Object = {**content, "metadata": metadata}
+    kept = [key for key in GIVEN.get(kind.name, ()) if key in found["spec"]]
+    if kind is DEPLOYMENT and "replicas" not in content["spec"]:
+        kept.append("replicas")
+    if kept:
+        made["spec"] = {**content["spec"], **{key: found["spec"][key] for key in kept}}
+    return made
+
+
+def _alone(found: Object) -> Object:
+    """The object managed by us: whoever managed a field beside us would stop our next change."""
+    metadata = found["metadata"]
+    managers = [told for told in metadata["managedFields"] if _stays(told)]
+    return {**found, "metadata": {**metadata, "managedFields": managers}}
+
+
+def _stays(told: Mapping[str, str]) -> bool:
+    ours = (told["manager"], told["operation"]) == (MANAGER, "Apply")
+    return ours or told.get("subresource") == "status"
+
+
+def _serves(found: Object) -> bool:
+    status, replicas = found.get("status", {}), int(found["spec"]["replicas"])
+    seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+    counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+    return bool(seen) and counts == [replicas] * 3

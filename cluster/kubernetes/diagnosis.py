@@ -1,0 +1,226 @@
+"""Why a component does not roll out, answer or keep up: read from a namespace, changing nothing."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cluster.diagnosis import Case, Diagnosis, Finding, likeliest_first
+from cluster.errors import NotFound
+from cluster.kubernetes.api import Api, Object
+from cluster.kubernetes.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, POD, SCALER
+from cluster.kubernetes.names import COMPONENT, VERSION
+from cluster.kubernetes.pods import CONFIG, IMAGE, is_ready
+from cluster.kubernetes.traffic import Traffic
+
+QUOTA = re.compile(r"exceeded quota: ([^,]+), (.*)")
+MOUNTS = {"FailedMount", "FailedAttachVolume"}
+WORDS = 160
+NOT_SEEN = ("logs", "CPU and memory in use (metrics API)")
+NO_LIMIT = "(that of its node)"
+TIMING = "a longer timeoutSeconds of the probe, or a quicker path"
+# The first that is found in a probe's own words: what it says, and what would be right.
+PROBES = (
+    ("Startup probe failed", "slow start", "a startupProbe with a higher failureThreshold"),
+    ("statuscode: 5", "dead dependency", "what it needs to be ready answers; its log says what"),
+    ("deadline exceeded", "probe timing", TIMING),
+    ("Timeout", "probe timing", TIMING),
+    ("connection refused", "slow start", "it listens, on the port of the probe, before it fails"),
+)
+
+
+def diagnose(api: Api, traffic: Traffic, component: str) -> Diagnosis:
+    """The causes that can be seen, the certain ones first; NotFound for an unknown component."""
+    marks = {COMPONENT: component}
+    deployments = api.list(DEPLOYMENT, marks)
+    if not deployments:
+        raise NotFound(
+            f"{component} has no Deployment in {api.access.namespace}",
+            hint=f"kubectl -n {api.access.namespace} get deployments -L {COMPONENT}",
+        )
+    space = f"kubectl -n {api.access.namespace}"
+    pods, events = api.list(POD, marks), api.list(EVENT, {})
+    found = [
+        *(cause for told in deployments for cause in of_deployment(told, space)),
+        *(cause for pod in pods for cause in of_pod(pod, _about(events, pod), space)),
+        *(cause for told in _scalers(api, deployments) for cause in of_scaler(told, space)),
+        *_of_route(api, traffic, component, deployments, space),
+    ]
+    seen = (f"{len(deployments)} Deployments", f"{len(pods)} pods", "their events", "the route")
+    return Diagnosis(likeliest_first(found), seen, NOT_SEEN, _unwell(deployments))
+
+
+def of_deployment(deployment: Object, space: str) -> Iterator[Finding]:
+    """Pods that the cluster does not admit."""
+    name = deployment["metadata"]["name"]
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if condition["type"] != "ReplicaFailure" or condition["status"] != "True":
+            continue
+        message = str(condition["message"])
+        if full := QUOTA.search(message):
+            evidence = f"{name}: quota {full[1]} is used up ({full[2]})"
+            yield Finding(Case.STUCK, "quota", evidence, f"{space} edit quota {full[1]}")
+        else:
+            evidence = f"{name}: {message[:WORDS]}"
+            yield Finding(Case.STUCK, "admission", evidence, f"{space} describe deployment {name}")
+
+
+def of_pod(pod: Object, events: Sequence[Object], space: str) -> Iterator[Finding]:
+    """What keeps a pod from serving, and what ended its containers."""
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for told in status.get("containerStatuses") or ():
+        last = (told.get("lastState") or {}).get("terminated") or {}
+        if last.get("reason") == "OOMKilled":
+            limit = _memory(pod, told["name"])
+            evidence = f"{name}: {told['name']} was killed at its memory limit {limit}"
+            remedy = f"{space} set resources deployment {_owner(pod)} --limits=memory=MORE"
+            yield Finding(Case.PERFORMANCE, "memory", evidence, remedy)
+    # Between two ends by its liveness probe a pod may well say that it is ready.
+    yield from _killed(name, events, space)
+    if is_ready(pod) or pod["metadata"].get("deletionTimestamp"):
+        return
+    yield from _unscheduled(name, status, space)
+    if not any(_began(told) for told in status.get("containerStatuses") or ()):
+        # A new namespace has its certificates late: what was mounted meanwhile is no cause.
+        yield from _unmounted(name, events, space)
+    probed = list(_probed(name, events, space))
+    yield from probed
+    for told in status.get("containerStatuses") or ():
+        yield from _waiting(name, told, space, by_probe=bool(probed))
+
+
+def of_scaler(scaler: Object, space: str) -> Iterator[Finding]:
+    """An autoscaler that would like more pods than it may make."""
+    name, status = scaler["metadata"]["name"], scaler.get("status", {})
+    for condition in status.get("conditions") or ():
+        limited = condition["type"] == "ScalingLimited" and condition["status"] == "True"
+        if limited and condition.get("reason") == "TooManyReplicas":
+            most = scaler["spec"]["maxReplicas"]
+            evidence = f"autoscaler {name} is at its most, {most} pods, and wants more"
+            yield Finding(Case.PERFORMANCE, "CPU", evidence, f"{space} edit hpa {name}")
+
+
+def _of_route(
+    api: Api, traffic: Traffic, component: str, deployments: Sequence[Object], space: str
+) -> Iterator[Finding]:
+    try:
+        if api.find(HTTP_ROUTE, component) is None:
+            return
+        route = traffic.route(component)
+    except NotFound:
+        return
+    known = {told["metadata"]["labels"].get(VERSION): told for told in deployments}
+    for version, share in sorted(route.weights.items()):
+        if share == 0 or traffic.ready_pods(component, version):
+            continue
+        wanted = known[version]["spec"]["replicas"] if version in known else 0
+        evidence = f"{version} gets {share} % of the traffic and has no ready pod of {wanted}"
+        remedy = f"{space} get pods -l {COMPONENT}={component},{VERSION}={version}"
+        if wanted == 0:
+            remedy = f"{space} get deployments -l {COMPONENT}={component}"
+        yield Finding(Case.MODEL, "model service unreachable", evidence, remedy)
+
+
+def _unscheduled(name: str, status: Mapping[str, Any], space: str) -> Iterator[Finding]:
+    for condition in status.get("conditions") or ():
+        if condition["type"] != "PodScheduled" or condition["status"] != "False":
+            continue
+        message = str(condition.get("message"))
+        evidence = f"{name}: {message[:WORDS]}"
+        if "persistentvolumeclaim" in message.lower():
+            yield Finding(Case.STUCK, "volume", evidence, f"{space} get pvc")
+        elif "Insufficient" in message or "Too many pods" in message:
+            yield Finding(Case.STUCK, "node capacity", evidence, "kubectl describe nodes")
+        else:
+            yield Finding(Case.STUCK, "no node fits", evidence, f"{space} describe pod {name}")
+
+
+def _began(told: Mapping[str, Any]) -> bool:
+    state = told.get("state") or {}
+    return "waiting" not in state or bool(told.get("restartCount"))
+
+
+def _unmounted(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:
+    for event in events:
+        if event.get("reason") in MOUNTS:
+            evidence = f"{name}: {str(event.get('message'))[:WORDS]}"
+            yield Finding(Case.STUCK, "volume", evidence, f"{space} describe pod {name}")
+
+
+def _killed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:
+    for event in events:
+        message = str(event.get("message"))
+        if event.get("reason") == "Unhealthy" and message.startswith("Liveness probe failed"):
+            evidence = f"{name}: killed by its liveness probe: {message[:WORDS]}"
+            remedy = f"{space} edit deployment {name.rsplit('-', 2)[0]}; right: {TIMING}"
+            yield Finding(Case.HEALTH, "probe timing", evidence, remedy)
+
+
+def _probed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:
+    """What the kubelet said of its probes, with what in them tells the causes apart."""
+    for event in events:
+        message = str(event.get("message"))
+        if event.get("reason") != "Unhealthy" or message.startswith("Liveness"):
+            continue
+        for words, cause, right in PROBES:
+            if words in message:
+                evidence = f"{name}: {message[:WORDS]} ({event.get('count') or 1} times)"
+                remedy = f"{space} logs {name}; right: {right}"
+                yield Finding(Case.HEALTH, cause, evidence, remedy, certain=False)
+                break
+
+
+def _waiting(
+    name: str, told: Mapping[str, Any], space: str, *, by_probe: bool
+) -> Iterator[Finding]:
+    waiting = (told.get("state") or {}).get("waiting") or {}
+    reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    last = (told.get("lastState") or {}).get("terminated") or {}
+    if reason in IMAGE:
+        evidence = f"{name}: {told['image']}: {reason}: {message[:WORDS]}"
+        yield Finding(Case.STUCK, "image pull", evidence, f"{space} describe pod {name}")
+    elif reason in CONFIG:
+        evidence = f"{name}: {reason}: {message[:WORDS]}"
+        yield Finding(Case.STUCK, "configuration", evidence, f"{space} describe pod {name}")
+    elif last and last.get("reason") != "OOMKilled":
+        evidence = f"{name}: ended {told['restartCount']} times, exit code {last['exitCode']}"
+        yield Finding(Case.STUCK, "crash", evidence, f"{space} logs {name} --previous")
+    elif (told.get("state") or {}).get("running") and not by_probe:
+        since = told["state"]["running"]["startedAt"]
+        evidence = f"{name}: runs since {since} and is not ready; no probe has failed in its events"
+        remedy = f"{space} logs {name}"
+        yield Finding(Case.HEALTH, "slow start", evidence, remedy, certain=False)
+
+
+def _unwell(deployments: Sequence[Object]) -> list[str]:
+    """The Deployments that have not all the pods they should have."""
+    found = []
+    for told in deployments:
+        wanted, has = told["spec"]["replicas"], told.get("status", {}).get("availableReplicas", 0)
+        if has < wanted:
+            found.append(f"{told['metadata']['name']} has {has} of {wanted} pods")
+    return found
+
+
+def _about(events: Sequence[Object], pod: Object) -> list[Object]:
+    uid = pod["metadata"]["uid"]
+    return [event for event in events if event["involvedObject"].get("uid") == uid]
+
+
+def _scalers(api: Api, deployments: Sequence[Object]) -> list[Object]:
+    names = {told["metadata"]["name"] for told in deployments}
+    return [s for s in api.list(SCALER, {}) if s["spec"]["scaleTargetRef"]["name"] in names]
+
+
+def _memory(pod: Object, container: str) -> str:
+    for told in pod["spec"]["containers"]:
+        if told["name"] == container:
+            return str(
+                ((told.get("resources") or {}).get("limits") or {}).get("memory", "of its node")
+            )
+    return "of its node"
+
+
+def _owner(pod: Object) -> str:
+    """The Deployment's name: that of the ReplicaSet without its hash."""
+    owners = pod["metadata"].get("ownerReferences") or [{"name": pod["metadata"]["name"]}]
+    return str(owners[0]["name"]).rpartition("-")[0]

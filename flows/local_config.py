@@ -1,0 +1,141 @@
+"""What the local site is told: its policy, and of each model version, servers, route, aliases.
+
+A shadow is no configuration: its challenger and its copies are left out. What served before is
+put back as an undo is, so that ledger, traffic and aliases agree afterwards.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+from cluster.backup import Backup, Change, Items
+from cluster.errors import Refused
+from cluster.files import write_whole, writing
+from cluster.local.upkeep import ensure_keeper
+from cluster.lock import Lease, held
+from cluster.route import Route
+from flows.aliases import settle
+from flows.effects import bring_up
+from flows.keeping import keeping
+from flows.local_site import require_up
+from flows.openers import actor, open_rollout
+from flows.platform import traffic
+from flows.rollback import undo
+from flows.site import LEASE_SECONDS, Site, resume_argv
+from rollout.history import as_data
+from rollout.policy import default_policy_text, parse
+from rollout.state import Revision, Verb
+
+POLICY = "policy"
+ALIASES = ("champion", "previous")
+HOLDER = "restore-config"
+
+
+class LocalConfig:
+    """The configuration of the local site."""
+
+    def __init__(self, site: Site) -> None:
+        require_up(site)
+        self._site = site
+
+    @property
+    def name(self) -> str:
+        return f"local site {self._site.home.site().node_id}"
+
+    def components(self) -> list[str]:
+        """The models that serve here, sorted."""
+        known = sorted({row.component for row in self._site.ledger.rows()})
+        return [name for name in known if self._site.history(name).champion is not None]
+
+    def items(self, components: Collection[str]) -> Items:
+        """What is told; Refused while a model is between two versions."""
+        items: dict[str, Any] = {}
+        policy = self._site.home.path / "policy.toml"
+        if policy.exists():
+            items[POLICY] = policy.read_text(encoding="utf-8")
+        for name in sorted(components):
+            items |= self._of(name)
+        return items
+
+    def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
+        """The policy, then model by model its version, servers, route and aliases."""
+        touched = sorted({change.item.split()[1] for change in changes if change.item != POLICY})
+        targets = {name: Revision(**backup.items[f"version {name}"]) for name in touched}
+        for name, target in targets.items():
+            self._require_returnable(name, target)
+        if any(change.item == POLICY for change in changes):
+            self._put_policy(backup.items.get(POLICY))
+        ensure_keeper(self._site.home, resume_argv(self._site))
+        for name, target in targets.items():
+            lock, region = self._site.lock, self._site.region
+            with held(lock, name, region, HOLDER, LEASE_SECONDS) as lease, keeping(self._site):
+                self._require_returnable(name, target)
+                self._put(name, target, backup.items, lease)
+
+    def _of(self, name: str) -> dict[str, Any]:
+        champion = self._site.history(name).champion
+        if champion is None:
+            return {}
+        revision, shares = champion.revision, dict(traffic(self._site, name).weights)
+        serving = {version: share for version, share in shares.items() if share}
+        if len(serving) > 1:
+            raise Refused(
+                f"{name} is between two versions ({serving}): that is no configuration to keep",
+                hint=f"pincex resume {name}",
+            )
+        found = self._site.registry.aliases(name)
+        return {
+            f"version {name}": as_data(revision),
+            f"servers {name}": len(self._servers(name, revision.version)),
+            f"route {name}": serving,
+            f"aliases {name}": {role: found[role] for role in ALIASES if role in found},
+        }
+
+    def _servers(self, name: str, version: str) -> list[str]:
+        home = self._site.home
+        roles = home.roles(home.processes)
+        return [role for role in roles if role.startswith(f"{name}@{version}#")]
+
+    def _require_returnable(self, name: str, target: Revision) -> None:
+        """Refused during a rollout, and for what no undo would return to."""
+        history = self._site.history(name)
+        if history.open is not None:
+            raise Refused(
+                f"{history.open.verb} {name} {history.open.candidate.version} is open"
+                f" ({history.open.phase}); nothing was changed",
+                hint=f"pincex resume {name}, or end it: pincex rollback-model {name}",
+            )
+        if target not in [served.revision for served in history.champions]:
+            raise Refused(
+                f"{name} {target.version} was rolled back since the backup, and only evidence"
+                " brings it back; nothing was changed",
+                hint=f"pincex deploy-model {name} {target.version}",
+            )
+
+    def _put_policy(self, text: str | None) -> None:
+        home = self._site.home
+        path = home.path / "policy.toml"
+        if text is None:
+            with writing(path):
+                path.unlink()
+        else:
+            parse(text)
+            write_whole(path, text, stage=home.stage)
+
+    def _put(self, name: str, target: Revision, wanted: Items, lease: Lease) -> None:
+        here = self._site.holding(lease)
+        history = here.history(name)
+        text = history.rollouts[-1].policy_text if history.rollouts else default_policy_text()
+        stable = history.champion.revision if history.champion else None
+        if stable != target:
+            told = open_rollout(
+                here, name, Verb.ROLLBACK, stable, target, text, 1.0, 1.0, override=HOLDER
+            )
+            undo(here, told, lease, monotonic())
+        policy = replace(parse(text), replicas=wanted[f"servers {name}"])
+        bring_up(here, name, target, policy, lease)
+        route = Route({target.version: 100})
+        if traffic(here, name).serving != target.version:
+            here.traffic.set_route(name, route, lease_check=lease.check)
+        settle(here, name, actor=actor(), overrule=True)
