@@ -19,10 +19,10 @@ SPLIT_MISTAKES = (
     ),
     Planted(
         "split-errors",
-        "margin doubled",
+        "margin tripled",
         "split_record.py",
         "paired.safety_bets(claims[1], payoff)",
-        "paired.safety_bets(2 * claims[1], payoff)",
+        "paired.safety_bets(3 * claims[1], payoff)",
     ),
     Planted(
         "split-errors-late",

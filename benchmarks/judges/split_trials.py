@@ -27,11 +27,11 @@ HARMED = SplitWorld(
 WORSE = of_split(0.1, 0.001, 0.2)
 SAFE = SplitWorld("split: everything is better", minutes=4, errors=(0.0005, 0.00005))
 EDGE = SplitWorld(
-    "split: every limit is just kept", minutes=2, share=0.2, errors=(0.05, 0.05), ratio=FLOOR
+    "split: every limit is just kept", minutes=2, share=0.8, errors=(0.05, 0.05), ratio=FLOOR
 )
 BURSTS = SplitWorld("split: errors of both come and go", share=0.1, minutes=4, burst=0.1)
 MARGIN = SplitWorld(
-    "split: every margin is just missed", minutes=3, errors=(0.001, 0.002), ratio=1.25
+    "split: every margin is just missed", minutes=3, errors=(0.0001, 0.0011), ratio=1.25
 )
 GROSS = SplitWorld("split: p95 half as much again", minutes=2, ratio=1.5)
 LATE = SplitWorld(
