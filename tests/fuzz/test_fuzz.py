@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz_http, fuzz_server
+from benchmarks import fuzz_argv, fuzz_http, fuzz_server
 from benchmarks.fuzz import SURFACES, with_pairs
 from benchmarks.fuzz_cases import Bench, Case
+from flows.cli import VERBS
 
 FEW = {"command line": 120, "policies": 60, "pair files": 80, "label files": 60, "site files": 50}
 QUICK = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
@@ -29,6 +30,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fuzz_server.Ser
     """A real model server."""
     with fuzz_server.server(tmp_path_factory.mktemp("fuzz") / "server") as running:
         yield running
+
+
+def test_every_verb_is_tried() -> None:
+    """A verb that the strategies do not know would end them by an error of their own, seldom."""
+    assert set(fuzz_argv.WHOLE) == set(VERBS)
 
 
 @pytest.mark.parametrize("surface", FEW)
