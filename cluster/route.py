@@ -20,23 +20,49 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Calls:
+    """What the requests of a component allow, and the paths they come to; none: those of a model.
+
+    Only idempotent ones may be sent twice, only mirrorable ones copied, and where a single
+    instance acts none may be divided between two versions.
+    """
+
+    paths: tuple[str, ...]
+    idempotent: bool
+    mirrorable: bool
+    single: bool
+
+
+PREDICTIONS = Calls((), idempotent=True, mirrorable=True, single=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Share of a component's traffic by version, in percent; `version_info` names what was read.
 
-    A route to be set carries an empty `version_info`.
+    A route to be set carries an empty `version_info`. Where it is `observed` for a rollout, the
+    site keeps a line about each answer.
     """
 
     weights: Mapping[str, int]
     mirror: Mirror | None = None
     version_info: str = field(default="", compare=False)
+    calls: Calls = PREDICTIONS
+    observed: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse weights that do not make a whole, and copies of nothing."""
+        """Refuse weights that do not make a whole, copies of nothing, and what calls forbid."""
         shares = self.weights.values()
         if sum(shares) != 100 or min(shares) < 0:
             raise Refused(f"weights must be at least 0 and sum to 100, not {dict(self.weights)}")
         if self.mirror is not None and not 0 < self.mirror.fraction <= 1:
             raise Refused(f"a mirror copies more than 0 and at most 1, not {self.mirror.fraction}")
+        if self.mirror is not None and not self.calls.mirrorable:
+            raise Refused("these requests are not mirrorable: a copy would be executed, too")
+        if self.calls.single and max(shares) < 100:
+            raise Refused(
+                f"a single instance is handed over, never weighted: not {dict(self.weights)}"
+            )
 
     @property
     def versions(self) -> frozenset[str]:

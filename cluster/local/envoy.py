@@ -43,7 +43,7 @@ def ensure_envoy(home: Home, timeout: float = 10.0) -> Running:
 def _write_once(home: Home, site: Site) -> None:
     for file, content in (
         (home.routes, routes({}, FIRST_VERSION)),
-        (home.clusters, clusters(home, [], FIRST_VERSION)),
+        (home.clusters, clusters(home, {}, FIRST_VERSION)),
     ):
         make_directory(file.parent)
         if not file.exists():

@@ -2,6 +2,7 @@
 
 from cluster.local.envoy_words import (
     COPY,
+    OBSERVED,
     ROUTES_NAME,
     SHADOW,
     STAT_PREFIX,
@@ -33,6 +34,7 @@ def _listener(home: Home, site: Site) -> Json:
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
         "early_header_mutation_extensions": [_without_client_marks()],
+        "access_log": [_answer_log(home)],
         "rds": {
             "route_config_name": ROUTES_NAME,
             "config_source": from_file(home, "rds", "routes.json"),
@@ -73,6 +75,29 @@ def _without_client_marks() -> Json:
             "@type": TYPE
             + "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
             "mutations": [{"remove_on_match": {"key_matcher": {"prefix": "x-pincex-"}}}],
+        },
+    }
+
+
+def _answer_log(home: Home) -> Json:
+    """One line per answer of an observed component, also where there was no server to answer."""
+    observed = {"header_filter": {"header": {"name": OBSERVED, "present_match": True}}}
+    return {
+        "name": "envoy.access_loggers.file",
+        "filter": observed,
+        "typed_config": {
+            "@type": TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": str(home.access_log),
+            "log_format": {
+                "json_format": {
+                    "rollout": f"%REQ({OBSERVED})%",
+                    "cluster": "%UPSTREAM_CLUSTER%",
+                    "status": "%RESPONSE_CODE%",
+                    "flags": "%RESPONSE_FLAGS%",
+                    "ms": "%DURATION%",
+                    "at": "%START_TIME(%s.%6f)%",
+                }
+            },
         },
     }
 

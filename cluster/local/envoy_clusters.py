@@ -9,11 +9,11 @@ from cluster.local.route import cluster_name, copy_cluster_name
 PRODUCTION_LIMIT, COPY_LIMIT, COPY_PENDING = 1024, 256, 64
 
 
-def clusters(home: Home, versions: Sequence[tuple[str, str]], version_info: str) -> Json:
-    """For each (component, version): a cluster that serves and one that only gets copies."""
+def clusters(home: Home, versions: Mapping[tuple[str, str], str], version_info: str) -> Json:
+    """For each (component, version) and its path of readiness: one that serves, one for copies."""
     resources = []
-    for component, version in versions:
-        resources.append(_serving_cluster(home, component, version))
+    for (component, version), ready in versions.items():
+        resources.append(_serving_cluster(home, component, version, ready))
         resources.append(_copy_cluster(home, component, version))
     return {"version_info": version_info, "resources": resources}
 
@@ -32,7 +32,7 @@ def endpoints(
     return {"version_info": version_info, "resources": [assignment]}
 
 
-def _serving_cluster(home: Home, component: str, version: str) -> Json:
+def _serving_cluster(home: Home, component: str, version: str, ready: str) -> Json:
     limit = {"max_connections": PRODUCTION_LIMIT, "max_requests": PRODUCTION_LIMIT}
     limit |= {"max_pending_requests": PRODUCTION_LIMIT, "max_retries": PRODUCTION_LIMIT}
     return {
@@ -49,7 +49,7 @@ def _serving_cluster(home: Home, component: str, version: str) -> Json:
                 "no_traffic_interval": "0.5s",
                 "unhealthy_threshold": 2,
                 "healthy_threshold": 1,
-                "http_health_check": {"path": "/readyz"},
+                "http_health_check": {"path": ready},
             }
         ],
         "outlier_detection": {

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from cluster.errors import Refused
 from cluster.local.envoy_words import (
     COPY,
     MIRRORED,
+    OBSERVED,
     PATIENCE,
     ROUTES_NAME,
     SHADOW,
@@ -13,7 +15,7 @@ from cluster.local.envoy_words import (
     Json,
 )
 from cluster.local.route import cluster_name, copy_cluster_name, to_json
-from cluster.route import Mirror, Route
+from cluster.route import Calls, Mirror, Route
 
 # Weights are drawn from the same random number modulo 100; a million makes both independent.
 MILLION = 1_000_000
@@ -22,11 +24,13 @@ MILLION = 1_000_000
 def routes(table: Mapping[str, Route], version_info: str) -> Json:
     """All routes of the site, with the table itself kept in the metadata, to be read back.
 
-    The component that was first in `table` answers at the plain paths, too, and keeps them: a
+    The model that was first in `table` answers at the plain paths, too, and keeps them: a
     second one must not take the first one's clients away.
     """
+    _require_paths_apart(table)
     rules = [rule for component, route in table.items() for rule in _rules(component, route)]
-    for first in list(table)[:1]:
+    models = [component for component, route in table.items() if not route.calls.paths]
+    for first in models[:1]:
         rules += _paths(first, table[first], prefix="")
     resource = {
         "@type": TYPE + "envoy.config.route.v3.RouteConfiguration",
@@ -40,28 +44,52 @@ def routes(table: Mapping[str, Route], version_info: str) -> Json:
     return {"version_info": version_info, "resources": [resource]}
 
 
+def _require_paths_apart(table: Mapping[str, Route]) -> None:
+    """Envoy takes the first rule that fits: a second owner of a path would never be asked."""
+    owners: dict[str, str] = {}
+    for component, route in table.items():
+        for path in route.calls.paths:
+            if path in owners:
+                raise Refused(f"{path} belongs to {owners[path]}; {component} needs another")
+            owners[path] = component
+
+
 def _rules(component: str, route: Route) -> list[Json]:
+    if route.calls.paths:
+        return [rule for path in route.calls.paths for rule in _service(component, route, path)]
     return _paths(component, route, prefix=f"/models/{component}")
 
 
+def _service(component: str, route: Route, path: str) -> list[Json]:
+    """Everything at and below a path, as the client wrote it."""
+    action = _action(component, route, None)
+    return _answered(component, route, {"path_separated_prefix": path}, action)
+
+
 def _paths(component: str, route: Route, prefix: str) -> list[Json]:
-    match = {"path": f"{prefix}/predict"}
-    action = _action(component, route, "/predict")
+    predict = _action(component, route, "/predict")
     labels: Json = {
         "match": {"path": f"{prefix}/labels"},
         "route": _action(component, route, "/labels"),
     }
-    mirror = route.mirror
+    return [*_answered(component, route, {"path": f"{prefix}/predict"}, predict), labels]
+
+
+def _answered(component: str, route: Route, match: Json, action: Json) -> list[Json]:
+    """The rule of what matches; before it, the one for the share that is copied."""
+    mirror, observed = route.mirror, route.observed
+    seen = [_added(OBSERVED, observed)] if observed else []
     if mirror is None:
-        return [{"match": match, "route": action}, labels]
+        marked: Json = {"request_headers_to_add": seen} if seen else {}
+        return [{"match": match, "route": action, **marked}]
     share = {"numerator": round(mirror.fraction * MILLION), "denominator": "MILLION"}
-    marks = [_added(SHADOW, mirror.rollout_id)]
+    marks = [*seen, _added(SHADOW, mirror.rollout_id)]
     copied: Json = {
         "match": {**match, "runtime_fraction": {"default_value": share}},
         "route": {**action, "request_mirror_policies": [_copies(component, mirror)]},
         "request_headers_to_add": [*marks, _added(MIRRORED, "1")],
     }
-    return [copied, {"match": match, "route": action, "request_headers_to_add": marks}, labels]
+    return [copied, {"match": match, "route": action, "request_headers_to_add": marks}]
 
 
 def _copies(component: str, mirror: Mirror) -> Json:
@@ -72,7 +100,7 @@ def _copies(component: str, mirror: Mirror) -> Json:
     }
 
 
-def _action(component: str, route: Route, path: str) -> Json:
+def _action(component: str, route: Route, path: str | None) -> Json:
     shares = [
         {"name": cluster_name(component, version), "weight": share}
         for version, share in sorted(route.weights.items())
@@ -80,16 +108,17 @@ def _action(component: str, route: Route, path: str) -> Json:
     ]
     return {
         "weighted_clusters": {"clusters": shares},
-        "prefix_rewrite": path,
+        **({"prefix_rewrite": path} if path else {}),
         "timeout": f"{PATIENCE:g}s",
-        "retry_policy": _retries(),
+        "retry_policy": _retries(route.calls),
     }
 
 
-def _retries() -> Json:
-    """Predictions and labels may be sent again: both are the same when sent twice."""
+def _retries(calls: Calls) -> Json:
+    """What no server has seen may go to another one; what one may have begun, if idempotent."""
+    unseen = "connect-failure,refused-stream,reset-before-request"
     return {
-        "retry_on": "connect-failure,refused-stream,reset-before-request,reset",
+        "retry_on": f"{unseen},reset" if calls.idempotent else unseen,
         "num_retries": 2,
         "retry_host_predicate": [
             {

@@ -13,6 +13,7 @@ ROUTES_NAME, STAT_PREFIX, STATE = "site", "site", "pincex"
 PATIENCE = 5.0
 """Seconds a client waits at most for an answer through the proxy."""
 SHADOW, MIRRORED, COPY = "x-pincex-shadow", "x-pincex-mirrored", "x-pincex-copy"
+OBSERVED = "x-pincex-observed"
 
 
 def from_file(home: Home, kind: str, name: str) -> Json:

@@ -122,6 +122,10 @@ class Home:
         return self.envoy / "stage"
 
     @property
+    def access_log(self) -> Path:
+        return self.envoy / "logs" / "access.jsonl"
+
+    @property
     def upstream_log(self) -> Path:
         return self.envoy / "logs" / "upstream.jsonl"
 

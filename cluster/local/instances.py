@@ -11,7 +11,7 @@ from cluster.local.processes import ProcessSpec, Running, recorded, running, unw
 from cluster.local.readiness import wait_ready
 from cluster.local.route import cluster_name
 from cluster.local.scan import listens
-from cluster.local.traffic import Traffic
+from cluster.local.traffic import READY, Traffic
 
 LISTED_SECONDS = 10.0
 KILL_SECONDS = 10.0
@@ -21,13 +21,14 @@ KILL_SECONDS = 10.0
 class Instance:
     """How to start one server: `{port}` in `argv` becomes its port, `grace` in seconds.
 
-    It must answer 200 at /readyz of 127.0.0.1 and that port once it can serve.
+    It must answer 200 at `ready` of 127.0.0.1 and that port once it can serve.
     """
 
     argv: tuple[str, ...]
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
     grace: float = 10.0
+    ready: str = READY
 
 
 def role_of(component: str, version: str, number: int) -> str:
@@ -67,7 +68,7 @@ def start_instances(
         for role in set(roles) - before:
             unwant(home, role)
         raise
-    _list(home, component, version, roles, lease_check)
+    _list(home, component, version, roles, specs[0].ready, lease_check)
     for role in before - set(roles):
         unwant(home, role)
     return found
@@ -132,7 +133,7 @@ def _on_port(role: str, spec: Instance, port: int) -> ProcessSpec:
         argv=tuple(word.replace("{port}", str(port)) for word in spec.argv),
         cwd=spec.cwd,
         env=spec.env,
-        ready_url=f"http://127.0.0.1:{port}/readyz",
+        ready_url=f"http://127.0.0.1:{port}{spec.ready}",
         grace=spec.grace,
     )
 
@@ -142,19 +143,20 @@ def _list(
     component: str,
     version: str,
     roles: Sequence[str],
+    ready: str,
     lease_check: Callable[[], None],
 ) -> None:
     """Tell Envoy the ports of a version's instances and wait until it would use all of them."""
     traffic = Traffic(home)
     specs = [wanted(home, role) for role in roles]
     ports = sorted(spec.port for spec in specs if spec is not None and spec.port is not None)
-    traffic.set_endpoints(component, version, ports, lease_check=lease_check)
+    traffic.set_endpoints(component, version, ports, lease_check=lease_check, ready=ready)
     deadline = time.monotonic() + LISTED_SECONDS
     while traffic.ready_hosts(component, version) != ports:
         if time.monotonic() > deadline:
-            ready = traffic.ready_hosts(component, version)
+            found = traffic.ready_hosts(component, version)
             raise Unavailable(
-                f"Envoy finds only ports {ready} of {ports} of {component} {version} ready"
+                f"Envoy finds only ports {found} of {ports} of {component} {version} ready"
             )
         time.sleep(0.02)
 

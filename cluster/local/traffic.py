@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from cluster.route import Route
 CDS = "cluster_manager.cds"
 RDS = f"http.{STAT_PREFIX}.rds.{ROUTES_NAME}"
 QUIET_READINGS, READING = 3, 0.05
-COPY_LOG_BYTES = 50_000_000
+LOG_BYTES = 50_000_000
+READY = "/readyz"
 
 
 class Traffic:
@@ -39,12 +40,14 @@ class Traffic:
         ports: Sequence[int],
         *,
         lease_check: Callable[[], None],
+        ready: str = READY,
     ) -> None:
         """Make the instances on `ports` the ones of a version, ready to be routed to.
 
-        `lease_check` is called where nobody can come between it and the write.
+        They are once they answer 200 at `ready`. `lease_check` is called where nobody can come
+        between it and the write.
         """
-        self._write_endpoints(component, version, ports, lease_check, draining=False)
+        self._write_endpoints(component, version, ports, lease_check, draining=False, ready=ready)
 
     def endpoints(self, component: str, version: str) -> list[int]:
         """The ports of a version's instances; NotFound when it has none."""
@@ -83,8 +86,11 @@ class Traffic:
             for version in route.versions:
                 self._require_routable(component, version)
             before = self.routes()
+            _require_same_kind(component, before.get(component, route), route)
             if route.mirror is not None and not any(old.mirror for old in before.values()):
-                self._rotate_copy_log()
+                self._rotate(self._home.upstream_log)
+            if route.observed and not any(old.observed for old in before.values()):
+                self._rotate(self._home.access_log)
             table = {**before, component: route}
             change = self._xds.write(self._home.routes, lambda name: routes(table, name), [RDS])
         self._xds.confirm(change)
@@ -93,7 +99,7 @@ class Traffic:
     def drain(self, component: str, version: str, timeout: float) -> None:
         """Give a version's instances nothing new and wait until what they have is done."""
         ports = self.endpoints(component, version)
-        self._write_endpoints(component, version, ports, _unchecked, draining=True)
+        self._write_endpoints(component, version, ports, _unchecked, draining=True, ready=READY)
         deadline, quiet = time.monotonic() + timeout, 0
         while quiet < QUIET_READINGS:
             active = self._active_by(deadline, component, version)
@@ -109,7 +115,8 @@ class Traffic:
         """Forget a version's instances; Refused while a route names it."""
         with self._xds.lock():
             self._require_unrouted(component, version)
-            left = [pair for pair in self._versions() if pair != (component, version)]
+            known = self._versions()
+            left = {pair: known[pair] for pair in known if pair != (component, version)}
             change = self._write_clusters(left)
         self._xds.confirm(change)
         directory = self._directory(component, version)
@@ -141,11 +148,10 @@ class Traffic:
         """What a process holds while it checks its lease and acts on what it found."""
         return self._xds.lock()
 
-    def _rotate_copy_log(self) -> None:
-        """Begin a new log of copies when nobody is writing it and it has become long."""
-        log = self._home.upstream_log
+    def _rotate(self, log: Path) -> None:
+        """Begin a log anew when nobody needs what is written to it and it has become long."""
         with writing(log):
-            if log.exists() and log.stat().st_size > COPY_LOG_BYTES:
+            if log.exists() and log.stat().st_size > LOG_BYTES:
                 os.replace(log, log.with_suffix(".jsonl.1"))
                 self._admin.reopen_logs()
 
@@ -157,6 +163,7 @@ class Traffic:
         lease_check: Callable[[], None],
         *,
         draining: bool,
+        ready: str,
     ) -> None:
         names = cluster_name(component, version), copy_cluster_name(component, version)
         file = self._directory(component, version) / "endpoints.json"
@@ -175,24 +182,29 @@ class Traffic:
             )
             known = self._versions()
             if (component, version) not in known:
-                changes.append(self._write_clusters([*known, (component, version)]))
+                changes.append(self._write_clusters({**known, (component, version): ready}))
         for change in (*changes, listed):
             self._xds.confirm(change)
 
-    def _write_clusters(self, versions: Sequence[tuple[str, str]]) -> Change:
-        ordered = sorted(versions)
+    def _write_clusters(self, versions: Mapping[tuple[str, str], str]) -> Change:
+        ordered = dict(sorted(versions.items()))
         return self._xds.write(
             self._home.clusters, lambda name: clusters(self._home, ordered, name), [CDS]
         )
 
-    def _versions(self) -> list[tuple[str, str]]:
-        """The component and version of each pair of clusters, as the file says."""
+    def _versions(self) -> dict[tuple[str, str], str]:
+        """Component and version of each pair of clusters, and where it says that it is ready."""
         content = self._xds.read(self._home.clusters)
+        found: dict[tuple[str, str], str] = {}
         try:
-            names = [str(told["name"]).split("--") for told in content["resources"]]  # type: ignore[attr-defined]
-        except (KeyError, TypeError) as error:
+            for told in content["resources"]:  # type: ignore[attr-defined]
+                component, version, *copies = str(told["name"]).split("--")
+                if not copies:
+                    (check,) = told["health_checks"]
+                    found[component, version] = str(check["http_health_check"]["path"])
+        except (KeyError, TypeError, ValueError) as error:
             raise self._xds.damaged(self._home.clusters, error) from error
-        return sorted((parts[0], parts[1]) for parts in names if len(parts) == 2)
+        return dict(sorted(found.items()))
 
     def _listed(self, component: str, version: str) -> list[tuple[int, str]]:
         """Port and health status of a version's instances."""
@@ -232,6 +244,13 @@ class Traffic:
 
     def _directory(self, component: str, version: str) -> Path:
         return self._home.endpoints / cluster_name(component, version)
+
+
+def _require_same_kind(component: str, before: Route, after: Route) -> None:
+    """A service and a model of one name would take each other's clients away."""
+    if bool(before.calls.paths) != bool(after.calls.paths):
+        kind, other = ("service", "model") if before.calls.paths else ("model", "service")
+        raise Refused(f"{component} is a {kind} of this site; the {other} needs another name")
 
 
 def _unchecked() -> None:

@@ -33,15 +33,18 @@ class LocalSite:
 
     def __post_init__(self) -> None:
         ensure_keeper(self.home)
-        ensure_envoy(self.home)
+        ensure_envoy(self.home, timeout=60)
         self.traffic = Traffic(self.home)
 
     def serve(self, version: str, count: int = 1, delay: float = 0.0) -> list[Running]:
         """Echo servers as `count` instances of a version of the component `price`."""
         log = self.home.path / f"{version}.log"
-        argv = (sys.executable, str(ECHO), "{port}", version, str(log), str(delay))
-        specs = [Instance(argv, cwd="/", grace=1.0)] * count
+        specs = [Instance(self.echo(version, log, delay), cwd="/", grace=1.0)] * count
         return start_instances(self.home, "price", version, specs, timeout=20, lease_check=FREE)
+
+    def echo(self, version: str, log: Path, delay: float = 0.0) -> tuple[str, ...]:
+        """The command of an echo server."""
+        return (sys.executable, str(ECHO), "{port}", version, str(log), str(delay))
 
     def route(self, weights: dict[str, int], mirror: Mirror | None = None) -> Route:
         """Set the route of `price`."""

@@ -1,6 +1,7 @@
 """Routes as values: whole, named, and the same after they were written down."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from cluster.errors import Refused
 from cluster.local.envoy_routes import routes
 from cluster.local.route import cluster_name, from_json, to_json
-from cluster.route import Mirror, Route, require_name
+from cluster.route import Calls, Mirror, Route, require_name
 
 VERSIONS = st.sampled_from(["v1.0.0", "v2.0.0", "v3-rc.1"])
 
@@ -20,6 +21,74 @@ def any_route(draw: st.DrawFn) -> Route:
     share = draw(st.integers(0, 100))
     mirror = st.builds(Mirror, VERSIONS, st.floats(0.001, 1), st.just("r-1"))
     return Route({"v1.0.0": share, "v2.0.0": 100 - share}, draw(st.none() | mirror), "7-abc")
+
+
+ORDERS = Calls(("/orders",), idempotent=False, mirrorable=False, single=False)
+PRICES = Calls(("/prices", "/books"), idempotent=True, mirrorable=True, single=False)
+SETTLEMENT = Calls(("/settlements",), idempotent=False, mirrorable=False, single=True)
+
+
+def told_rules(table: dict[str, Route]) -> list[dict[str, Any]]:
+    """The rules that Envoy is given for a table of routes."""
+    told = json.loads(json.dumps(routes(table, "1-x")))
+    rules = told["resources"][0]["virtual_hosts"][0]["routes"]
+    assert isinstance(rules, list)
+    return rules
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        pytest.param(Route({"v1": 95, "v2": 5}, calls=ORDERS, observed="r-1"), id="observed"),
+        pytest.param(Route({"v1": 100}, calls=SETTLEMENT), id="single"),
+        pytest.param(Route({"v1": 100}, Mirror("v2", 0.5, "r-1"), calls=PRICES), id="copied"),
+    ],
+)
+def test_a_route_of_a_service_keeps_what_its_requests_allow(route: Route) -> None:
+    """Whoever reads the route knows it, without the description of the application."""
+    assert from_json(json.loads(json.dumps(to_json(route))), "") == route
+
+
+@pytest.mark.parametrize(
+    ("calls", "repeated"), [(ORDERS, False), (PRICES, True)], ids=["orders", "prices"]
+)
+def test_only_idempotent_requests_are_sent_again_once_a_server_may_have_begun(
+    calls: Calls, repeated: bool
+) -> None:
+    """A connection that breaks after the request was sent says nothing about its execution."""
+    for rule in told_rules({"part": Route({"v1": 100}, calls=calls)}):
+        causes = rule["route"]["retry_policy"]["retry_on"].split(",")
+        assert ("reset" in causes) is repeated
+        assert "connect-failure" in causes
+
+
+def test_requests_that_are_not_mirrorable_are_never_copied() -> None:
+    """Whatever a plan or a person asks for."""
+    with pytest.raises(Refused, match="not mirrorable"):
+        Route({"v1": 100}, Mirror("v2", 0.01, "r"), calls=ORDERS)
+
+
+def test_a_single_instance_is_never_given_a_share() -> None:
+    """Two at once would both act; it is handed over as a whole."""
+    with pytest.raises(Refused, match="handed over"):
+        Route({"v1": 95, "v2": 5}, calls=SETTLEMENT)
+
+
+def test_two_services_cannot_answer_at_one_path() -> None:
+    """The second would never be asked, and nobody would see why."""
+    table = {"a": Route({"v1": 100}, calls=ORDERS), "b": Route({"v1": 100}, calls=ORDERS)}
+
+    with pytest.raises(Refused, match="/orders belongs to a"):
+        routes(table, "1-x")
+
+
+def test_a_service_takes_no_plain_path_from_the_models() -> None:
+    """Clients of the only model are answered by it, whichever services came before it."""
+    table = {"orders": Route({"v1": 100}, calls=ORDERS), "price": Route({"v1": 100})}
+    matched = [rule["match"] for rule in told_rules(table)]
+
+    assert {"path": "/predict"} in matched
+    assert {"path_separated_prefix": "/orders"} in matched
 
 
 @given(any_route())

@@ -280,7 +280,7 @@ def test_a_long_copy_log_is_put_aside_before_a_shadow_begins(
     serving: LocalSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And only then: the copies of a running shadow stay in one file."""
-    monkeypatch.setattr("cluster.local.traffic.COPY_LOG_BYTES", 10)
+    monkeypatch.setattr("cluster.local.traffic.LOG_BYTES", 10)
     log, aside = serving.home.upstream_log, serving.home.upstream_log.with_suffix(".jsonl.1")
     serving.route({"v1": 100}, Mirror("v2", 1.0, "r1"))
     serving.ask()
