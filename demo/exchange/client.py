@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -48,7 +48,7 @@ class Stats:
     def write(self, path: Path) -> None:
         """Replace the file whole, so that readers never see half of it."""
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(asdict(self)))
+        fresh.write_text(json.dumps(vars(self)))
         os.replace(fresh, path)
 
 

@@ -214,3 +214,17 @@ def test_market_data_tells_one_price_to_everybody() -> None:
     assert len({price("ACME", 1_000.0 + second) for second in range(50)}) > 25
     for symbol, mean in SYMBOLS.items():
         assert abs(price(symbol, 5.0) / mean - 1) <= SWING + 0.001
+
+
+def test_the_counts_of_a_trader_can_be_read_while_it_counts(tmp_path: Path) -> None:
+    """Whatever it has seen: versions that took orders, and what failed."""
+    from demo.exchange.client import Stats
+
+    stats = Stats(sent=3, answered=2)
+    stats.accepted["v1.0.0"] += 2
+    stats.failure("POST /orders: HTTP 503")
+    stats.write(tmp_path / "stats.json")
+    told = json.loads((tmp_path / "stats.json").read_text())
+
+    assert (told["sent"], told["failed"], told["accepted"]) == (3, 1, {"v1.0.0": 2})
+    assert told["failures"][0].endswith("POST /orders: HTTP 503")
