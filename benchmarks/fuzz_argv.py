@@ -31,6 +31,8 @@ WHOLE: dict[str, Words] = {
     "promote-model": (MODEL, "v2.0.0"),
     "approve": (MODEL,),
     "rollback-model": (MODEL,),
+    "deploy": ("v2.0.0", "--plan"),
+    "rollback": (),
     "model-status": (MODEL,),
     "model-report": (MODEL,),
     "status": (),
@@ -47,6 +49,7 @@ WHOLE: dict[str, Words] = {
 }
 NEEDED = {verb: len(words) for verb, words in WHOLE.items()} | {
     "promote-model": 1,
+    "deploy": 1,
     "history": 0,
     "resume": 0,
 }
@@ -62,12 +65,15 @@ FLAGS = {
     "deploy-model": "--first",
     "promote-model": "--no-follow",
     "approve": "--refuse",
+    "deploy": "--retry",
     "resume": "--keep-serving",
 }
 VALUED = {
     "promote-model": "--override",
     "approve": "--reason",
     "rollback-model": "--reason",
+    "deploy": "--application",
+    "rollback": "--component",
     "model-report": "--days",
     "judge": "--report",
     "deploy-model": "--policy",

@@ -30,6 +30,8 @@ VERBS = {
     "rollback-model": ("flows.rollback:rollback_model", "return to the previous version, at once"),
     "model-status": ("flows.status:model_status", "versions, aliases and the open rollout"),
     "status": ("flows.status:status", "what serves, what is open, what runs"),
+    "deploy": ("flows.release_command:deploy", "roll the services of an application out"),
+    "rollback": ("flows.release_command:rollback", "return the services to what served before"),
     "judge": ("flows.judging:judge", "judge a table of pairs"),
     "calibrate": ("flows.calibrating:calibrate", "learn how hosts drift, from an A/A shadow"),
     "plan": ("flows.plan:plan", "how long a shadow of the next version will take"),
@@ -53,7 +55,7 @@ BOTH_SITES = ("backup-config", "restore-config")
 """Verbs for the local site, and for a cluster when one of its options is given."""
 VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
-    *("deploy", "rollback", "report"),
+    "report",
     *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
     *("maintenance", "backup-database", "restore-database"),
 }
@@ -93,6 +95,7 @@ def parser() -> Parser:
         for name, (_, text) in VERBS.items()
     }
     _model_arguments(made)
+    _service_arguments(made)
     _other_arguments(made)
     return top
 
@@ -154,6 +157,26 @@ def _model_arguments(made: dict[str, Any]) -> None:
     settle.add_argument(
         "--follow-alias", action="store_true", help="promote what a foreign champion alias names"
     )
+
+
+def _service_arguments(made: dict[str, Any]) -> None:
+    deploy = made["deploy"]
+    deploy.add_argument("version", help="release string, such as v2.1.0")
+    deploy.add_argument(
+        "--application",
+        metavar="FILE",
+        help="what it consists of (default: $PINCEX_HOME/application.toml, else the sample)",
+    )
+    deploy.add_argument(
+        "--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)"
+    )
+    deploy.add_argument("--plan", action="store_true", help="say what would be done, do nothing")
+    deploy.add_argument("--rate", type=float, help="requests a second, for the times of the plan")
+    deploy.add_argument("--retry", action="store_true", help="although it was undone before")
+    deploy.add_argument("--no-follow", action="store_true", help="start it and return at once")
+    back = made["rollback"]
+    back.add_argument("--component", metavar="NAME", help="this one alone (default: all)")
+    back.add_argument("--reason", default="asked for", help="recorded")
 
 
 def _other_arguments(made: dict[str, Any]) -> None:

@@ -13,13 +13,14 @@ from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
 from flows.local_site import ensure_up, require_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
+from flows.platform import applications
 from flows.policies import policy_text
 from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.watched import after_watch
-from rollout import approval_text
+from rollout import approval_text, release_text
 from rollout.words import count, duration
 
 FLOW_ROLE = "flow "
@@ -43,7 +44,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
     after_watch(here, request.name)
     check_deploy(here, request)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
-    return _start(here, options, ["deploy-model", here.name, given])
+    return start(here, options, ["deploy-model", here.name, given])
 
 
 def promote_model(options: argparse.Namespace) -> Answer:
@@ -60,7 +61,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
     ensure_up(here, "mlflow")
     refuse_foreign(here, options.name, here.history(options.name))
     given = json.dumps([options.name, version, options.override])
-    return _start(here, options, ["promote-model", here.name, given])
+    return start(here, options, ["promote-model", here.name, given])
 
 
 def resume(options: argparse.Namespace) -> Answer:
@@ -72,7 +73,8 @@ def resume(options: argparse.Namespace) -> Answer:
         raise bad_input("which model?", "pincex resume NAME --keep-serving")
     if options.name is not None and not here.history(options.name).rollouts:
         raise bad_input(f"the ledger knows no {options.name}", "pincex status")
-    ensure_up(here, "mlflow")
+    # Services need no registry.
+    ensure_up(here, *([] if options.name in applications(here) else ["mlflow"]))
     if settling:
         return _settle(here, options)
     holder = here.lock.holder(options.name, here.region) if options.name else None
@@ -80,7 +82,7 @@ def resume(options: argparse.Namespace) -> Answer:
         on_screen = sys.stdout.isatty() and not options.json
         return _answer(follow(following(here, options.name), on_screen))
     rest = [options.name] if options.name else []
-    return _start(here, options, ["resume", here.name, *rest])
+    return start(here, options, ["resume", here.name, *rest])
 
 
 def _rate(given: float | None) -> float | None:
@@ -100,10 +102,11 @@ def _settle(here: Site, options: argparse.Namespace) -> Answer:
     version = foreign_champion(here, options.name)
     given = json.dumps([options.name, version, f"follow-alias: champion named {version}"])
     keep_serving(here, options.name)
-    return _start(here, options, ["promote-model", here.name, given])
+    return start(here, options, ["promote-model", here.name, given])
 
 
-def _start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answer:
+def start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answer:
+    """Start a flow process for the rollout of `options.name`, and follow it to its end."""
     outcome = f"outcome-{uuid.uuid4().hex[:12]}.json"
     spec = ProcessSpec(
         role=f"{FLOW_ROLE}{arguments[0]} {outcome[8:14]}",
@@ -151,6 +154,8 @@ def _answer(ended: dict[str, Any]) -> Answer:
 
 
 def _text(outcome: dict[str, Any]) -> str:
+    if "application" in outcome:
+        return release_text.outcome(outcome)
     if not outcome.get("version"):
         return _tidied(outcome)
     approval = outcome["approval"]

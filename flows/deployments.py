@@ -20,6 +20,7 @@ from flows.dispatch import dispatch
 from flows.loop import Recorder
 from flows.openers import Request, share
 from flows.pause import LOST
+from flows.platform import models
 from flows.policies import policy_text
 from flows.prefect_record import InPrefect
 from flows.refusal import Exit, Refused, bad_input
@@ -210,7 +211,7 @@ def model_report(
 
     here = site(site_name)
     make_directory(here.home.reports)
-    names = [name] if name else sorted({row.component for row in here.ledger.rows()})
+    names = [name] if name else models(here)
     made = []
     for one in names:
         file = here.home.reports / f"{one}-{days}d-{datetime.now(UTC):%Y-%m-%d}.html"

@@ -22,6 +22,10 @@ def dispatch(
 
         name, version, override = json.loads(rest[0])
         return promote_model(here, name, version, override, recorder)
+    if verb == "deploy":
+        from flows.release import ReleaseRequest, deploy
+
+        return deploy(here, ReleaseRequest(**json.loads(rest[0])))
     from flows.resume import resume
 
     return resume(here, rest[0] if rest else None, recorder)

@@ -6,7 +6,10 @@ import os
 from flows.refusal import bad_input
 from models.names import model_name, release_name
 
-PATHS = ("kubeconfig", "backup", "pairs", "policy", "report", "file", "evidence", "source")
+PATHS = (
+    *("application", "kubeconfig", "backup", "pairs", "policy"),
+    *("report", "file", "evidence", "source"),
+)
 SHOWN = 60
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.judging import write_page
 from flows.local_site import require_up
+from flows.platform import models
 from flows.policies import policy_text
 from flows.refusal import Exit, bad_input
 from flows.site import Site, site
@@ -33,7 +34,7 @@ def model_report(options: argparse.Namespace) -> Answer:
 
     here = site(options.site)
     require_up(here)
-    known = sorted({row.component for row in here.ledger.rows(region=here.region)})
+    known = models(here)
     if options.name not in known:
         names = ", ".join(known) or "none yet"
         raise bad_input(

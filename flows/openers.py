@@ -82,6 +82,14 @@ def open_already(opened: Rollout) -> Refused:
     )
 
 
+def refuse_application(history: History, name: str) -> None:
+    """The verbs of models do not act on services."""
+    if any(rollout.verb.of_release for rollout in history.rollouts):
+        raise bad_input(
+            f"{name} is an application, not a model", "pincex deploy VERSION, pincex rollback"
+        )
+
+
 def refuse_foreign(site: Site, name: str, history: History) -> None:
     """A foreign alias move blocks rollouts until somebody settles it."""
     strangers = aliases.foreign(history, site.registry.aliases(name))

@@ -6,7 +6,8 @@ from cluster.errors import NotFound
 from flows.refusal import Refused
 from flows.site import Site
 from rollout.facts import Facts, Mirrored, Traffic
-from rollout.state import Rollout
+from rollout.history import OPENED
+from rollout.state import Rollout, Verb
 
 
 def recorded(site: Site, component: str, rollout_id: str) -> Rollout:
@@ -15,6 +16,18 @@ def recorded(site: Site, component: str, rollout_id: str) -> Rollout:
         if rollout.id == rollout_id:
             return rollout
     raise Refused(f"the ledger has no rollout {rollout_id}", hint="pincex history")
+
+
+def applications(site: Site) -> list[str]:
+    """The names under which services are rolled out; everything else in the ledger is a model."""
+    opened = [row for row in site.ledger.rows(region=site.region) if row.kind == OPENED]
+    return sorted({row.component for row in opened if Verb(str(row.data["verb"])).of_release})
+
+
+def models(site: Site) -> list[str]:
+    """The models that the ledger knows."""
+    known = {row.component for row in site.ledger.rows(region=site.region)}
+    return sorted(known.difference(applications(site)))
 
 
 def traffic(site: Site, component: str) -> Traffic:

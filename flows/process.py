@@ -21,7 +21,6 @@ from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
-from rollout.state import Verb
 
 OUTCOME = "PINCEX_OUTCOME"
 
@@ -48,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
 def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, Any]]:
     """In Prefect where it answers, else the same without its record; so also a rollback."""
-    if _undoing(here, verb, rest):
+    if verb == "deploy" or _undoing(here, verb, rest):
         return dispatch(here, verb, rest, Unrecorded())
     if prefect_answers(here):
         if verb == "resume":
@@ -73,9 +72,12 @@ def _bury_aside(here: Site, name: str | None) -> None:
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:
-    """Whether a rollback is gone on with: traffic must not wait for the import of Prefect."""
+    """Whether a rollback is gone on with: traffic must not wait for the import of Prefect.
+
+    Nor does a rollout of services, which is not recorded there.
+    """
     opened = here.history(rest[0]).open if verb == "resume" and rest else None
-    return opened is not None and opened.verb is Verb.ROLLBACK
+    return opened is not None and (opened.verb.undoes or opened.verb.of_release)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,14 @@ from flows import evidence
 from flows.effects import ask, enter
 from flows.keeping import keeping
 from flows.loop import Recorder, run
-from flows.openers import actor, open_already, open_rollout, refuse_foreign, revision
+from flows.openers import (
+    actor,
+    open_already,
+    open_rollout,
+    refuse_application,
+    refuse_foreign,
+    revision,
+)
 from flows.policies import policy_text
 from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
@@ -103,6 +110,7 @@ def pending(opened: Rollout) -> Refused:
 
 
 def _champion(history: History, name: str) -> Revision:
+    refuse_application(history, name)
     if history.champion is None:
         raise bad_input(f"{name} has no champion", f"pincex deploy-model {name} VERSION --first")
     return history.champion.revision

@@ -4,7 +4,7 @@ from typing import Any
 
 from flows.refusal import Exit
 from rollout import approval_text
-from rollout.state import Ending, Phase, Rollout, Verb
+from rollout.state import Ending, Phase, Rollout
 
 UNPROMOTED = (Ending.ABANDONED, Ending.EXPIRED, Ending.REFUSED)
 
@@ -18,7 +18,7 @@ def exit_code(rollout: Rollout) -> Exit:
         case Ending.PROMOTED:
             return Exit.DONE
         case Ending.ROLLED_BACK:
-            return Exit.DONE if rollout.verb is Verb.ROLLBACK else Exit.HARM
+            return Exit.DONE if rollout.verb.undoes else Exit.HARM
         case Ending.INCONCLUSIVE | Ending.EXPIRED | Ending.REFUSED:
             return Exit.HELD
         case Ending.ABANDONED:
@@ -36,6 +36,8 @@ def lapsed(rollout: Rollout) -> str | None:
 
 def report(rollout: Rollout) -> dict[str, Any]:
     """One object: who against whom, how it ended, why, and where the evidence lies."""
+    if rollout.verb.of_release:
+        return _of_release(rollout)
     judged, watch = rollout.judged, rollout.watch
     at_judgement = judged is not None and not rollout.undone and rollout.closed not in UNPROMOTED
     given_up = lapsed(rollout)
@@ -56,6 +58,19 @@ def report(rollout: Rollout) -> dict[str, Any]:
         "approval": approval_text.as_data(rollout),
         "evidence": judged.evidence if judged else None,
         "evidence_digest": judged.evidence_digest if judged else None,
+    }
+
+
+def _of_release(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "application": rollout.component,
+        "verb": str(rollout.verb),
+        "version": rollout.candidate.version,
+        "before": rollout.stable.version if rollout.stable else None,
+        "rollout": rollout.id,
+        "phase": str(rollout.phase),
+        "ending": str(rollout.closed) if rollout.closed else None,
+        "reason": rollout.reason,
     }
 
 

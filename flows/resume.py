@@ -9,7 +9,7 @@ from flows.deploy import NothingToDo, go_on
 from flows.keeping import keeping
 from flows.loop import Recorder
 from flows.openers import actor, open_already, refuse_foreign
-from flows.platform import recorded
+from flows.platform import applications, recorded
 from flows.refusal import Exit, Refused
 from flows.rollback import undo
 from flows.site import LEASE_SECONDS, Site
@@ -24,7 +24,9 @@ def resume(here: Site, name: str | None, recorder: Recorder) -> tuple[Exit, dict
     busy = {} if name else _busy(here, opened)
     ended = [_continue(here, rollout, recorder) for rollout in opened if rollout.id not in busy]
     held = {rollout.component for rollout in opened if rollout.id in busy}
-    settled = settle_owed(here, [one for one in components if one not in held], asked=name)
+    services = applications(here)
+    models = [one for one in components if one not in held and one not in services]
+    settled = settle_owed(here, models, asked=name)
     owed = reports.owed(here)
     missing = reports.hand_over(here)
     if not ended:
@@ -93,6 +95,10 @@ def foreign_champion(here: Site, name: str) -> str:
 
 
 def _continue(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
+    if rollout.verb.of_release:
+        from flows import release
+
+        return release.go_on(here, rollout)
     if rollout.verb is not Verb.ROLLBACK:
         return go_on(here, rollout, recorder)
     from time import monotonic

@@ -16,7 +16,7 @@ from cluster.route import Route
 from flows.effects import bring_up, close, perform
 from flows.keeping import keeping
 from flows.local_site import require_up
-from flows.openers import open_rollout
+from flows.openers import open_rollout, refuse_application
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
 from flows.room import with_reserve
@@ -83,6 +83,7 @@ def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[fl
 
 
 def _target(history: History, name: str) -> Revision:
+    refuse_application(history, name)
     target = history.return_target
     if target is not None:
         return target

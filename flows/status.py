@@ -9,12 +9,13 @@ from cluster.errors import Unavailable
 from cluster.local.admin import Admin
 from flows import aliases, asked
 from flows.local_site import processes, require_up
-from flows.platform import traffic
+from flows.platform import applications, models, traffic
 from flows.progress_file import read
 from flows.refusal import Exit, bad_input
 from flows.site import Site, site
 from rollout import approval_text, status_text
 from rollout.history import expected_aliases
+from rollout.release import fold_parts
 from rollout.state import Watch
 
 Answer = tuple[int, dict[str, Any], str]
@@ -37,7 +38,8 @@ def status(options: argparse.Namespace) -> Answer:
         "mlflow_url": here.mlflow_url,
         "lock": next(iter(held), None),
         "locks": held,
-        "models": [model(here, name) for name in components(here)],
+        "models": [model(here, name) for name in models(here)],
+        "applications": [release(here, name) for name in applications(here)],
         "processes": processes(here),
     }
     return Exit.DONE, report, "\n".join(status_text.site(report))
@@ -50,7 +52,7 @@ def model_status(options: argparse.Namespace) -> Answer:
     found = model(here, options.name)
     known = versions(here, options.name)
     if not known and found["champion"] is None:
-        names = ", ".join(components(here)) or "none yet"
+        names = ", ".join(models(here)) or "none yet"
         raise bad_input(f"there is no model {options.name}. Known: {names}", "pincex status")
     report = {**found, "versions": known}
     return Exit.DONE, report, "\n".join(status_text.model(report, here.region))
@@ -89,14 +91,10 @@ def envoy(here: Site) -> str:
     return "ok"
 
 
-def components(here: Site) -> list[str]:
-    """Every model the ledger knows."""
-    return sorted({row.component for row in here.ledger.rows()})
-
-
 def locks(here: Site) -> list[dict[str, Any]]:
     """Who holds the lock of which component."""
-    held = [(name, here.lock.holder(name, here.region)) for name in components(here)]
+    known = [*models(here), *applications(here)]
+    held = [(name, here.lock.holder(name, here.region)) for name in known]
     return [
         {"component": name, "holder": found.holder, "pid": found.pid, "until": found.until}
         for name, found in held
@@ -134,6 +132,28 @@ def model(here: Site, name: str) -> dict[str, Any]:
         "progress": progress,
         "watch": _watch(watch, progress),
         "differences": list(differences(here, name)),
+    }
+
+
+def release(here: Site, name: str) -> dict[str, Any]:
+    """An application: the release that serves, its components by route, the open rollout."""
+    known, parts = here.history(name), fold_parts(here.ledger.rows(component=name))
+    opened, champion, previous = known.open, known.champion, known.previous
+    shown = [
+        {
+            "name": part,
+            "serving": told.serving.version if told.serving else None,
+            "weights": traffic(here, part).weights,
+        }
+        for part, told in parts.of.items()
+    ]
+    return {
+        "name": name,
+        "version": champion.revision.version if champion else None,
+        "previous": previous.revision.version if previous else None,
+        "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
+        "parts": shown,
+        "progress": read(here, name) if opened else None,
     }
 
 

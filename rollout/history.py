@@ -198,7 +198,7 @@ def _stack(champions: tuple[Served, ...], row: Row) -> tuple[Served, ...]:
     served = Served(revision, row.at, data["verb"], data["evidence_digest"], data["override"])
     if champions and champions[-1].revision == revision:
         return champions
-    if data["verb"] in (Verb.ROLLBACK, WATCH):
+    if data["verb"] in (Verb.ROLLBACK, Verb.RETURN, WATCH):
         depth = max(i for i, champion in enumerate(champions) if champion.revision == revision)
         return (*champions[:depth], replace(champions[depth], since=row.at, verb=data["verb"]))
     return (*champions, served)
@@ -268,6 +268,8 @@ def _opened(row: Row) -> Rollout:
         Verb.DEPLOY: Phase.SHADOW,
         Verb.PROMOTE: Phase.PROMOTING,
         Verb.ROLLBACK: Phase.SHIFTING,
+        Verb.RELEASE: Phase.SHIFTING,
+        Verb.RETURN: Phase.SHIFTING,
     }
     return Rollout(
         id=data["rollout"],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollout import approval_text, watch_words
+from rollout import approval_text, release_text, watch_words
 from rollout.words import bar, count, duration
 
 LABEL = 25
@@ -12,6 +12,8 @@ NOW = 29
 
 def lines(progress: Mapping[str, Any], *, following: bool = True) -> list[str]:
     """What is so, the gates or the triggers, and what to expect, in at most 80 columns."""
+    if "parts" in progress:
+        return release_text.lines(progress, following=following)
     shown = _watch(progress) if progress["watch"] else _shadow(progress)
     if following:
         shown.append(
@@ -41,6 +43,8 @@ def _watch(progress: Mapping[str, Any]) -> list[str]:
 
 def line(progress: Mapping[str, Any]) -> str:
     """The same in one line, for a pipe."""
+    if "parts" in progress:
+        return release_text.line(progress)
     if progress["watch"]:
         watch = progress["watch"]
         said = watch_words.reasons(watch["triggers"]) or ["every trigger is quiet"]

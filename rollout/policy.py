@@ -10,6 +10,7 @@ from analysis import BadInput, JudgePolicy, parse_policy
 _WHOLE = {
     *("replicas", "max_pairs", "requests"),
     *("minute", "min_requests", "minutes", "failed_checks"),
+    *("first_percent", "growth"),
 }
 _MAY_BE_ZERO = {"[rollout.watch] seconds"}
 _MOST = 1e9
@@ -42,6 +43,26 @@ class WatchLimits:
     seconds: float
     minute: int
     min_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """How the candidate of a service takes over, what is enough to go on; seconds, percent."""
+
+    first_percent: int
+    growth: int
+    seconds: float
+    min_requests: int
+    deadline: float
+    errors_below_percent: float
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """The percentages of the steps, the last one 100."""
+        shares = [self.first_percent]
+        while shares[-1] < 100:
+            shares.append(min(shares[-1] * self.growth, 100))
+        return tuple(shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +125,7 @@ class Policy:
     approval: ApprovalRule
     smoke_requests: int
     watch: WatchLimits
+    steps: StepLimits
     live_rules: LiveRules
 
 
@@ -128,9 +150,22 @@ def parse(text: str) -> Policy:
         approval=ApprovalRule(**table["approval"]),
         smoke_requests=table["smoke"]["requests"],
         watch=WatchLimits(**table["watch"]),
+        steps=StepLimits(**table["steps"]),
         live_rules=_live_rules(table["live_rules"]),
     )
-    rules = policy.live_rules
+    rules, steps = policy.live_rules, policy.steps
+    if steps.growth < 2:
+        raise BadInput(
+            f"[rollout.steps] growth = {steps.growth} never reaches all requests",
+            hint="a whole number from 2; the default is 4",
+        )
+    if steps.errors_below_percent >= rules.errors.above_percent:
+        raise BadInput(
+            f"[rollout.steps] errors_below_percent = {steps.errors_below_percent} is no less than "
+            f"what counts as harm, {rules.errors.above_percent}",
+            hint="a share below [rollout.live_rules.errors] above_percent",
+        )
+    _share("[rollout.steps] first_percent", steps.first_percent)
     _share("[rollout.shadow] sample_percent", policy.shadow.sample_percent)
     _share("[rollout.live_rules.errors] above_percent", rules.errors.above_percent)
     _share("[rollout.live_rules.accuracy] below_percent", rules.accuracy.below_percent)

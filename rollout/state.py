@@ -24,6 +24,18 @@ class Verb(StrEnum):
     DEPLOY = "deploy-model"
     PROMOTE = "promote-model"
     ROLLBACK = "rollback-model"
+    RELEASE = "deploy"
+    RETURN = "rollback"
+
+    @property
+    def of_release(self) -> bool:
+        """It acts on the services of an application, not on a model."""
+        return self in (Verb.RELEASE, Verb.RETURN)
+
+    @property
+    def undoes(self) -> bool:
+        """It returns to what served before."""
+        return self in (Verb.ROLLBACK, Verb.RETURN)
 
 
 WATCH = "watch"

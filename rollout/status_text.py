@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rollout import approval_text, watch_words
+from rollout import approval_text, release_text, watch_words
 from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
@@ -23,7 +23,8 @@ def site(report: Report) -> list[str]:
         lines.append("nothing answers requests until Envoy does: pincex up")
     for entry in report["models"]:
         lines += _block(entry)
-    if not report["models"]:
+    lines += release_text.status(report["applications"])
+    if not report["models"] and not report["applications"]:
         lines += ["no model yet", "next: pincex register-model NAME VERSION PATH"]
     return lines + addresses(report["endpoint"], report["prefect_url"], report["mlflow_url"])
 
@@ -148,12 +149,19 @@ def _event(row: Report) -> str:
         case "served":
             origin = data["from"]["version"] if data["from"] else "nothing"
             what = f"traffic {origin} -> {data['to']['version']} by {data['verb']}"
-            word = "because" if data["verb"] in ("rollback-model", WATCH) else "override:"
+            undone = data["verb"] in ("rollback-model", "rollback", WATCH)
+            word = "because" if undone else "override:"
             what += f", {word} {data['override']}" if data["override"] else ""
         case "traffic":
             shares = ", ".join(f"{version} {share} %" for version, share in data["weights"].items())
             copies = f", copies to {data['mirrored']}" if data["mirrored"] else ""
-            what = f"route {shares}{copies}"
+            of = f" of {data['component']}" if "component" in data else ""
+            what = f"route{of} {shares}{copies}"
+        case "step-judged":
+            what = f"{data['component']}: {data['decision']}: {data['reason']}"
+        case "component-served":
+            undo = ", returned to" if data["undo"] else ""
+            what = f"{data['component']}: {data['to']['version']} serves{undo}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
         case "approval-asked" | "approved" | "refused" | "approval-lapsed":

@@ -184,6 +184,7 @@ LIGHT = (
     "flows.rollback",
     "flows.approve",
     "flows.command",
+    "flows.release_command",
     "flows.judging",
 )
 HEAVY = ("polars", "numpy", "httpx", "mlflow", "prefect", "pandas", "pyarrow", "scipy", "sklearn")

@@ -39,7 +39,7 @@ REFUSED_WORDS = {
     "a judge of an unknown site": ((*JUDGE, "--site", "moon"), "there is no site 'moon'"),
     "a demo without a rate": (("demo", "--rate", "nan"), "--rate nan is no rate"),
     "a folder that is no model": (("register-model", MODEL, "v2.0.0", "."), "has no MLmodel"),
-    "a verb of the runbook that is not there yet": (("deploy", "v2.0.0"), "is not built yet"),
+    "a verb of the runbook that is not there yet": (("toggle-feature", "fast"), "is not built yet"),
     "a policy of which a word is wrong": (
         (*JUDGE, "--policy", "wrong.toml"),
         "wrong.toml: ",

@@ -39,6 +39,7 @@ SITE = {
     "mlflow_url": "http://127.0.0.1:3",
     "locks": [],
     "models": [ENTRY],
+    "applications": [],
 }
 MIRROR = {"version": "v2.1.0", "fraction": 0.25, "rollout": "r-1"}
 PROGRESS = {"decision": "CONTINUE", "expected": [2.0, 9.4], "elapsed": 12.3}

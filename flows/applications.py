@@ -1,0 +1,102 @@
+"""Which application is meant: the file that was named, the site's own, or the sample exchange."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from analysis import BadInput
+from cluster.local.instances import Instance
+from cluster.route import Calls
+from flows.refusal import Refused, bad_input
+from flows.site import Site
+from rollout.application import Application, Component, parse_application
+from rollout.release import Parts
+from rollout.state import Revision
+
+FILE = "application.toml"
+
+
+def application(here: Site, given: str | None) -> Application:
+    """The application to act on; one that does not fit is bad input, with file and line."""
+    path = here.home.path / FILE if given is None else Path(given)
+    if given is None and not path.exists():
+        return read(files("demo.exchange").joinpath(FILE).read_text(encoding="utf-8"), FILE)
+    if not path.is_file():
+        raise bad_input(f"there is no application {path}", "--application FILE names a TOML file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise bad_input(f"{path} is not UTF-8: {error}", "an application is UTF-8 TOML") from error
+    except OSError as error:
+        raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
+    return read(text, str(path))
+
+
+def read(text: str, name: str) -> Application:
+    """The application that a text describes."""
+    try:
+        return parse_application(text)
+    except BadInput as error:
+        raise bad_input(f"{name}, {error.message}", error.hint) from error
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: numbers of too many digits and too deep tables end otherwise.
+        raise bad_input(f"{name} is not TOML: {error}", "a TOML file") from error
+
+
+def runnable(described: Application) -> Application:
+    """The same, unless a service of it has no command, which the local site needs."""
+    for part in described.services:
+        if not part.command:
+            raise bad_input(
+                f"{part.name} has an image and no command; the local site starts commands",
+                f'[component.{part.name}] command = ["program", "--port", "{{port}}"]',
+            )
+        if not part.paths:
+            raise bad_input(
+                f"{part.name} has no paths, so no request would reach it",
+                f'[component.{part.name}] paths = ["/..."]',
+            )
+    return described
+
+
+def description_of(parts: Parts, component: str, revision: Revision) -> Component:
+    """The component as it was described for this revision, from the newest release with it."""
+    for text in reversed([*parts.texts.values()]):
+        for part in parse_application(text).services:
+            if part.name == component and part.digest == revision.digest:
+                return part
+    raise Refused(
+        f"the ledger does not know how {component} {revision.version} is started",
+        hint="pincex history",
+    )
+
+
+def calls_of(part: Component) -> Calls:
+    """What the requests of a component allow, in the words of the platform."""
+    return Calls(part.paths, part.idempotent, part.mirrorable, part.single)
+
+
+def instances(here: Site, part: Component, version: str) -> list[Instance]:
+    """How the servers of a version are started; `{port}` is filled in where they are."""
+    return [
+        Instance(
+            argv=tuple(_filled(here, word, version, number) for word in part.command),
+            cwd=str(here.home.path),
+            grace=float(part.grace),
+            ready=part.health.ready,
+        )
+        for number in range(1, part.instances + 1)
+    ]
+
+
+def _filled(here: Site, word: str, version: str, number: int) -> str:
+    told = {
+        "version": version,
+        "instance": str(number),
+        "home": str(here.home.path),
+        "endpoint": here.endpoint,
+        "python": sys.executable,
+    }
+    for name, value in told.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word

@@ -1,0 +1,156 @@
+"""The commands that roll the services of an application out, and back."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from cluster.local.upkeep import ensure_keeper
+from cluster.lock import kept
+from flows.applications import application, runnable
+from flows.command import start
+from flows.keeping import keeping
+from flows.local_site import ensure_up, require_up
+from flows.platform import applications
+from flows.policies import policy_text
+from flows.refusal import Exit, Refused, bad_input
+from flows.release import ReleaseRequest, check_release, open_release, parts_of, release_open, run
+from flows.release_sight import release_sight
+from flows.room import with_reserve
+from flows.site import LEASE_SECONDS, Site, resume_argv, site
+from rollout import release_text
+from rollout.history import History
+from rollout.policy import parse
+from rollout.release import Parts
+from rollout.state import Revision, Rollout, Verb
+from rollout.words import duration
+
+DEADLINE = 120.0
+
+Answer = tuple[int, dict[str, Any], str]
+
+
+def deploy(options: argparse.Namespace) -> Answer:
+    """Check what can be checked at once, then start the rollout and follow it to its end."""
+    here = site(options.site)
+    described = runnable(application(here, options.application))
+    text = policy_text(here, options.policy)
+    if options.rate is not None and not options.rate > 0:
+        raise bad_input(f"--rate {options.rate:g} is no rate", "--rate 100, requests a second")
+    if options.plan:
+        shown = release_text.plan(described, options.version, parse(text), options.rate)
+        names = [part.name for part in described.services]
+        report = {"application": described.name, "version": options.version, "order": names}
+        return Exit.DONE, {**report, "plan": shown}, "\n".join(shown)
+    ensure_up(here)
+    request = ReleaseRequest(options.version, described.text, text, options.retry)
+    check_release(here, request, described)
+    given = json.dumps({name: getattr(request, name) for name in ReleaseRequest.__slots__})
+    options.name = described.name
+    return start(here, options, ["deploy", here.name, given])
+
+
+def rollback(options: argparse.Namespace) -> Answer:
+    """Return to what served before, in the command itself: traffic first, then servers."""
+    here = site(options.site)
+    require_up(here)
+    name = _known(here)
+    begun = monotonic()
+    _, wanted = _targets(here.history(name), parts_of(here, name), options.component)
+    lease = with_reserve(
+        here, lambda: here.lock.preempt(name, here.region, "rollback", LEASE_SECONDS)
+    )
+    with kept(lease), keeping(here):
+        ensure_keeper(here.home, resume_argv(here))
+        held = here.holding(lease)
+        opening = partial(_open, held, name, options.component, options.reason, wanted)
+        rollout = with_reserve(here, opening)
+        ended = run(release_sight(held, rollout), lease, begun + DEADLINE)
+    if ended is None:
+        raise Refused(
+            f"{name} is not back after {DEADLINE:.0f} s",
+            hint=f"pincex status; logs in {here.home.logs}",
+            changed="The rollback stays open: pincex resume goes on with it.",
+        )
+    seconds = monotonic() - begun
+    back = {part: revision.version for part, revision in wanted.items()}
+    report = {"application": name, "back": back, "seconds": round(seconds, 3)}
+    told = [f"{name}: rolled back after {duration(seconds)}"]
+    told += [f"  {part}: {version} takes all requests" for part, version in back.items()]
+    return Exit.DONE, report, "\n".join(told)
+
+
+def _known(here: Site) -> str:
+    known = applications(here)
+    if not known:
+        raise bad_input("no release was deployed on this site", "pincex deploy VERSION")
+    if len(known) == 1:
+        return known[0]
+    return application(here, None).name
+
+
+def _open(
+    here: Site, name: str, component: str | None, reason: str, wanted: Mapping[str, Revision]
+) -> Rollout:
+    """Open the rollback, unless it is open already; what else is open ends with it.
+
+    The targets are those of when the command began: of two rollbacks at once, the later one must
+    not go a release further back.
+    """
+    history, parts = here.history(name), parts_of(here, name)
+    opened = history.open
+    if opened is not None and opened.verb is Verb.RETURN:
+        return opened
+    release, targets = _targets(history, parts, component)
+    if targets != wanted:
+        raise Refused(
+            f"{name} was rolled back, or forward, while this command began",
+            hint="pincex status; pincex history",
+        )
+    champion = history.champion
+    stable = opened.candidate if opened else champion.revision if champion else None
+    policy = history.rollouts[-1].policy_text
+    text = parts.texts[release.digest]
+    return open_release(here, name, Verb.RETURN, stable, release, targets, text, policy, reason)
+
+
+def _targets(
+    history: History, parts: Parts, component: str | None
+) -> tuple[Revision, Mapping[str, Revision]]:
+    """The release and the versions that a rollback leads to."""
+    opened = history.open
+    if component is not None:
+        return _one(history, parts, component)
+    if opened is not None and opened.verb is Verb.RETURN:
+        return opened.candidate, parts.targets
+    if opened is not None:
+        began = {one: part.before for one, part in parts.of.items() if part.before}
+        return _release(opened.stable), began
+    previous = history.previous
+    before = {one: part.stack[-2] for one, part in parts.of.items() if len(part.stack) > 1}
+    return _release(previous.revision if previous else None), before
+
+
+def _one(history: History, parts: Parts, component: str) -> tuple[Revision, Mapping[str, Revision]]:
+    if history.open is not None:
+        raise release_open(history.open)
+    known = [one for one, part in parts.of.items() if part.stack]
+    if component not in known:
+        raise bad_input(f"no {component} serves. Known: {', '.join(known)}", "pincex status")
+    stack = parts.part(component).stack
+    if len(stack) < 2:
+        raise _nothing_before(f"{component} {stack[-1].version}")
+    assert history.champion is not None
+    return history.champion.revision, {component: stack[-2]}
+
+
+def _release(found: Revision | None) -> Revision:
+    if found is None:
+        raise _nothing_before("this release")
+    return found
+
+
+def _nothing_before(what: str) -> Refused:
+    return Refused(f"nothing served before {what}", hint="pincex history")

@@ -1,0 +1,149 @@
+"""Actions of a rollout of services, performed: each idempotent, read back before the next."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cluster.local.instances import start_instances, stop_instances, versions_up
+from cluster.lock import Lease
+from cluster.route import Route
+from flows.applications import calls_of, description_of, instances
+from flows.site import Site
+from rollout.application import Component
+from rollout.deploying import End, Judge, ReleaseAction, Retire, Start, Take, Wait, Weigh
+from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
+from rollout.policy import Policy
+from rollout.release import JUDGED, TAKEN, Parts, fold_parts
+from rollout.state import Ending, Revision, Rollout
+
+
+def perform(
+    site: Site, rollout: Rollout, policy: Policy, action: ReleaseAction, lease: Lease
+) -> str:
+    """Do it; the answer is a line for people."""
+    lease.check()
+    match action:
+        case Start(component, revision):
+            return _start(site, rollout, policy, component, revision, lease)
+        case Weigh():
+            return _weigh(site, rollout, action, lease)
+        case Judge(component, decision, reason):
+            judged = {"component": component, "decision": str(decision), "reason": reason}
+            _append(site, rollout, JUDGED, judged)
+            return f"{component}: {decision}, {reason}"
+        case Take(component, to, undo):
+            taken = {"component": component, "to": as_data(to), "undo": undo}
+            _append(site, rollout, TAKEN, taken)
+            return f"{component}: {to.version} serves"
+        case Retire(component, version):
+            stop_instances(site.home, component, version, policy.drain_within)
+            return f"{component}: {version} ended"
+        case Wait(component, seconds, reason):
+            time.sleep(seconds)
+            return f"{component}: {reason}"
+        case End(ending, reason):
+            return _end(site, rollout, policy, ending, reason)
+
+
+def _start(
+    site: Site,
+    rollout: Rollout,
+    policy: Policy,
+    component: str,
+    revision: Revision,
+    lease: Lease,
+) -> str:
+    """Servers of a revision, ready and known to the proxy; Unavailable with their last words."""
+    part = description_of(_parts(site, rollout), component, revision)
+    specs = instances(site, part, revision.version)
+    start_instances(
+        site.home,
+        component,
+        revision.version,
+        specs,
+        policy.ready_within,
+        lease_check=lease.check,
+    )
+    return f"{component}: {revision.version} is ready"
+
+
+def _weigh(site: Site, rollout: Rollout, action: Weigh, lease: Lease) -> str:
+    """Set the route and see it live; only then is it written down, with the moment it began."""
+    parts = _parts(site, rollout)
+    part = _routed(parts, action)
+    observed = rollout.id if action.observe else None
+    began_at = datetime.now(UTC)
+    route = Route(action.weights, calls=calls_of(part), observed=observed)
+    site.traffic.set_route(part.name, route, lease_check=lease.check)
+    _append(
+        site,
+        rollout,
+        TRAFFIC,
+        {
+            "component": part.name,
+            "weights": action.weights,
+            "share": action.weights.get(parts.targets[part.name].version, 0),
+            "mirrored": None,
+            "began_at": began_at.isoformat(),
+            "past_p95_ms": action.past_p95_ms,
+        },
+    )
+    shares = ", ".join(f"{version} {percent} %" for version, percent in action.weights.items())
+    return f"{part.name}: {shares}"
+
+
+def _routed(parts: Parts, action: Weigh) -> Component:
+    """The component as the version with the most requests describes it: that one must answer."""
+    largest = max(action.weights, key=lambda version: action.weights[version])
+    known = parts.part(action.component)
+    revisions = [parts.targets[action.component], known.before, *known.stack]
+    (found, *_) = (one for one in revisions if one is not None and one.version == largest)
+    return description_of(parts, action.component, found)
+
+
+def _end(site: Site, rollout: Rollout, policy: Policy, ending: Ending, reason: str) -> str:
+    """What serves stays up and, unless it is single, what served before; then the last rows."""
+    parts = _parts(site, rollout)
+    for name in parts.targets:
+        known = parts.part(name)
+        single = description_of(parts, name, parts.targets[name]).single
+        kept = {revision.version for revision in known.stack[-1 if single else -2 :]}
+        for version in versions_up(site.home, name):
+            if version not in kept:
+                stop_instances(site.home, name, version, policy.drain_within)
+    champion = site.history(rollout.component).champion
+    new = champion is None or champion.revision != rollout.candidate
+    if new and (rollout.verb.undoes or ending is Ending.PROMOTED):
+        _append(
+            site,
+            rollout,
+            SERVED,
+            {
+                "from": as_data(rollout.stable),
+                "to": as_data(rollout.candidate),
+                "verb": str(rollout.verb),
+                "evidence_digest": None,
+                "override": rollout.override,
+            },
+        )
+    for other in site.history(rollout.component).rollouts:
+        if other.closed is None and other.id != rollout.id:
+            given_up = {"ending": str(Ending.ABANDONED), "reason": f"{rollout.verb}: {reason}"}
+            _append(site, other, CLOSED, given_up)
+    _append(site, rollout, CLOSED, {"ending": str(ending), "reason": reason})
+    return f"closed {ending}: {reason}"
+
+
+def _parts(site: Site, rollout: Rollout) -> Parts:
+    return fold_parts(site.ledger.rows(component=rollout.component, region=site.region))
+
+
+def _append(site: Site, rollout: Rollout, kind: str, data: Mapping[str, Any]) -> None:
+    site.ledger.append(
+        kind,
+        component=rollout.component,
+        region=rollout.region,
+        actor=rollout.actor,
+        data={"rollout": rollout.id, **data},
+    )

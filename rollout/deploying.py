@@ -1,0 +1,265 @@
+"""One action for a whole application from recorded facts: component by component, or back.
+
+Candidates take over in the order of dependencies; an undo moves all traffic first, in the reverse
+order, and ends servers afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollout.application import Component
+from rollout.policy import Policy
+from rollout.release import Harm, Step, StepLook
+from rollout.state import Decision, Ending, Revision, Rollout
+from rollout.words import duration
+
+LOOK_EVERY = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A component as it stands: percent per version, versions ready and up, what the ledger says.
+
+    `target` is what shall serve, `before` what served when the rollout began; `observed` is the
+    rollout for which answers are noted, `requests_before` those noted of the version before while
+    it had all traffic, `past_p95_ms` their p95 once they are enough.
+    """
+
+    component: Component
+    target: Revision
+    before: Revision | None
+    serving: Revision | None
+    step: Step | None
+    weights: dict[str, int]
+    observed: str | None
+    ready: frozenset[str]
+    up: frozenset[str]
+    requests_before: int = 0
+    past_p95_ms: float | None = None
+    look: StepLook | None = None
+
+    @property
+    def share(self) -> int:
+        """The candidate's, in percent."""
+        return self.weights.get(self.target.version, 0)
+
+    def settled_on(self, wanted: Revision) -> bool:
+        """Platform and ledger agree that only this revision acts, and nothing is observed."""
+        alone = not (self.component.single and self.up - {wanted.version})
+        there = self.weights == {wanted.version: 100} and self.serving == wanted
+        return there and self.observed is None and alone
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFacts:
+    """Everything that is decided upon; `unready_for` in seconds, `failure` why one cannot start."""
+
+    now: datetime
+    rollout: Rollout
+    standings: Sequence[Standing]
+    harm: Harm | None
+    unready_for: float
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Bring up the servers of a revision, ready and warm."""
+
+    component: str
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Weigh:
+    """Set the shares of a component (percent); `observe` the answers from then on."""
+
+    component: str
+    weights: dict[str, int]
+    observe: bool
+    past_p95_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Record what a step came to: PROMOTE passes it, anything else undoes the rollout."""
+
+    component: str
+    decision: Decision
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Record that a revision serves from now on; `undo` says that it served before."""
+
+    component: str
+    to: Revision
+    undo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Drain and end the servers of a version."""
+
+    component: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again after so many seconds; `reason` says what is missing."""
+
+    component: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End what neither serves nor is kept to return to, and close the rollout."""
+
+    ending: Ending
+    reason: str
+
+
+ReleaseAction = Start | Weigh | Judge | Take | Retire | Wait | End
+
+
+def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
+    """The next action of a `deploy` or a `rollback`."""
+    if facts.rollout.verb.undoes:
+        wanted = {one.component.name: one.target for one in facts.standings}
+        reason = facts.rollout.override or "rolled back"
+        return _go_back(facts, wanted) or End(Ending.ROLLED_BACK, reason)
+    if facts.harm is not None:
+        wanted = {one.component.name: one.before for one in facts.standings if one.before}
+        return _go_back(facts, wanted) or _undone(facts.harm)
+    for standing in facts.standings:
+        if not standing.settled_on(standing.target):
+            return _forward(facts, standing, policy)
+    return End(Ending.PROMOTED, f"{facts.rollout.candidate.version} serves everywhere")
+
+
+def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:
+    """One component further towards its candidate."""
+    name, target, before = here.component.name, here.target, here.before
+    if here.serving == target:
+        return _finish(here, target)
+    if here.share == 0 and before is not None:
+        unobserved = here.observed != facts.rollout.id or here.step is None
+        if unobserved:
+            return Weigh(name, {before.version: 100}, observe=True)
+        if here.past_p95_ms is None:
+            return _hear(here, before, facts, policy)
+    if here.share == 0 and target.version not in here.ready:
+        return _start(facts, here, policy)
+    if before is None:
+        if here.weights != {target.version: 100}:
+            return Weigh(name, {target.version: 100}, observe=False)
+        return Take(name, target, undo=False)
+    if here.share == 0:
+        return _weigh(here, here.component.shares(policy.steps.shares)[0])
+    if here.step is None or here.step.share != here.share:
+        # Its process died before the share could be written down.
+        return Weigh(name, here.weights, observe=True, past_p95_ms=_past(here))
+    if here.component.single and here.up - {target.version}:
+        # Only one acts: the candidate waits for its place until the one before has ended.
+        return Retire(name, before.version)
+    return _step(facts, here, here.step, policy)
+
+
+def _start(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:
+    if facts.failure is not None:
+        return Judge(here.component.name, Decision.INCONCLUSIVE, facts.failure)
+    if facts.unready_for > policy.ready_within:
+        reason = f"{here.target.version} was not ready for {facts.unready_for:.0f} s"
+        return Judge(here.component.name, Decision.INCONCLUSIVE, reason)
+    return Start(here.component.name, here.target)
+
+
+def _hear(here: Standing, before: Revision, facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
+    """First it must be known what the version before takes; a start beside it would colour that."""
+    assert here.step is not None
+    least = policy.steps.min_requests
+    reason = f"{here.requests_before} of {least} requests to {before.version}"
+    return _hold(facts, here, here.step.began_at, reason, policy)
+
+
+def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> ReleaseAction:
+    """Judge the step; once it is passed and has lasted, take the next one, after the last all."""
+    name, look = here.component.name, here.look
+    shares = here.component.shares(policy.steps.shares)
+    age = (facts.now - step.began_at).total_seconds()
+    if step.passed:
+        larger = [share for share in shares if share > here.share]
+        return _weigh(here, larger[0]) if larger else Take(name, here.target, undo=False)
+    if look is not None and look.decision is Decision.ROLLBACK:
+        return Judge(name, Decision.ROLLBACK, look.reason)
+    lasted = age >= policy.steps.seconds
+    if look is not None and look.decision is Decision.PROMOTE and lasted:
+        return Judge(name, Decision.PROMOTE, look.reason)
+    reason = look.reason if look is not None else "no request yet"
+    return _hold(facts, here, step.began_at, reason, policy)
+
+
+def _hold(
+    facts: ReleaseFacts, here: Standing, since: datetime, reason: str, policy: Policy
+) -> ReleaseAction:
+    """Wait for evidence, but not for ever."""
+    waited = (facts.now - since).total_seconds()
+    if waited > policy.steps.deadline:
+        said = f"undecided after {duration(waited)}: {reason}"
+        return Judge(here.component.name, Decision.INCONCLUSIVE, said)
+    return Wait(here.component.name, LOOK_EVERY, reason)
+
+
+def _weigh(here: Standing, share: int) -> Weigh:
+    """The candidate at a share, the version before at the rest."""
+    assert here.before is not None
+    weights = {here.before.version: 100 - share, here.target.version: share}
+    kept = {version: percent for version, percent in weights.items() if percent}
+    return Weigh(here.component.name, kept, observe=True, past_p95_ms=_past(here))
+
+
+def _past(here: Standing) -> float | None:
+    """The past p95 as it was pinned at the first step, or as it is known before it."""
+    return here.step.past_p95_ms if here.step and here.step.share else here.past_p95_ms
+
+
+def _finish(here: Standing, wanted: Revision) -> ReleaseAction:
+    """What serves by the ledger is what the route says, and nothing else acts beside it."""
+    name = here.component.name
+    if here.weights != {wanted.version: 100} or here.observed is not None:
+        return Weigh(name, {wanted.version: 100}, observe=False)
+    others = sorted(here.up - {wanted.version})
+    assert others
+    return Retire(name, others[0])
+
+
+def _go_back(facts: ReleaseFacts, wanted: dict[str, Revision]) -> ReleaseAction | None:
+    """Traffic of every component, then servers and the ledger; None once all of it is back."""
+    back = [one for one in reversed(facts.standings) if one.component.name in wanted]
+    for here in back:
+        to = wanted[here.component.name]
+        moved = here.weights == {to.version: 100} and here.observed is None
+        if not moved and to.version not in here.ready:
+            # Onto a dead version it would be an outage: what it returns to is brought up first.
+            return Start(here.component.name, to)
+        if not moved:
+            return Weigh(here.component.name, {to.version: 100}, observe=False)
+    for here in back:
+        name, to = here.component.name, wanted[here.component.name]
+        others = sorted(here.up - {to.version})
+        if here.component.single and others:
+            return Retire(name, others[0])
+        if here.serving != to:
+            return Take(name, to, undo=True)
+    return None
+
+
+def _undone(harm: Harm) -> End:
+    rejected = harm.decision is Decision.ROLLBACK
+    ending = Ending.ROLLED_BACK if rejected else Ending.INCONCLUSIVE
+    return End(ending, f"{harm.component}: {harm.reason}")

@@ -1,0 +1,147 @@
+"""What the ledger's rows add up to for an application: its components, and the open rollout."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from rollout.history import Row
+from rollout.state import Decision, Revision
+
+JUDGED, TAKEN = "step-judged", "component-served"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The share (percent) that a candidate has since a moment; `passed` once it was judged well.
+
+    `past_p95_ms` is that of the version before, while it still had all the traffic.
+    """
+
+    share: int
+    began_at: datetime
+    past_p95_ms: float | None
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepCounts:
+    """Requests to the candidate since the step began; those to the version beside it, and bad ones.
+
+    Slow are the answers over the limit that the past p95 gives.
+    """
+
+    requests: int
+    errors: int
+    slow: int
+    beside: int = 0
+    errors_beside: int = 0
+    slow_beside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepLook:
+    """What a step allows by now: PROMOTE the next one, ROLLBACK, or CONTINUE to look."""
+
+    decision: Decision
+    reason: str
+    counts: StepCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """Why the open rollout is undone, once that is decided; what it ends as."""
+
+    component: str
+    decision: Decision
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component: the versions that served, newest last; `before` the open rollout began."""
+
+    stack: tuple[Revision, ...] = ()
+    before: Revision | None = None
+    step: Step | None = None
+
+    @property
+    def serving(self) -> Revision | None:
+        """What the ledger says serves."""
+        return self.stack[-1] if self.stack else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All components of an application, and what was decided about its open rollout.
+
+    `texts` are the descriptions of releases by digest, `targets` what the last rollout leads to.
+    """
+
+    of: Mapping[str, Part]
+    harm: Harm | None
+    texts: Mapping[str, str]
+    targets: Mapping[str, Revision]
+
+    def part(self, component: str) -> Part:
+        """A component; one that never served is new."""
+        return self.of.get(component, Part())
+
+
+def fold_parts(rows: Iterable[Row]) -> Parts:
+    """Replay the rows of one application and region, oldest first."""
+    found = Parts({}, None, {}, {})
+    for row in rows:
+        found = _after(found, row)
+    return found
+
+
+def _after(found: Parts, row: Row) -> Parts:
+    data = row.data
+    match row.kind:
+        case "rollout-opened":
+            return _opened(found, data)
+        case "traffic":
+            return _with(found, data["component"], step=_step(data))
+        case "step-judged":
+            return _judged(found, data)
+        case "component-served":
+            revision = Revision(**data["to"])
+            stack = _stacked(found.part(data["component"]).stack, revision, undo=data["undo"])
+            return _with(found, data["component"], stack=stack)
+        case _:
+            return found
+
+
+def _opened(found: Parts, data: Mapping[str, Any]) -> Parts:
+    """A rollout begins from what serves now; nothing is decided about it yet."""
+    began = {name: replace(part, before=part.serving, step=None) for name, part in found.of.items()}
+    texts = {**found.texts, data["candidate"]["digest"]: data["application"]}
+    targets = {name: Revision(**told) for name, told in data["targets"].items()}
+    return replace(found, of=began, harm=None, texts=texts, targets=targets)
+
+
+def _step(data: Mapping[str, Any]) -> Step:
+    return Step(data["share"], datetime.fromisoformat(data["began_at"]), data["past_p95_ms"])
+
+
+def _judged(found: Parts, data: Mapping[str, Any]) -> Parts:
+    decision = Decision(data["decision"])
+    if decision is not Decision.PROMOTE:
+        return replace(found, harm=Harm(data["component"], decision, data["reason"]))
+    step = found.part(data["component"]).step
+    assert step is not None
+    return _with(found, data["component"], step=replace(step, passed=True))
+
+
+def _stacked(stack: tuple[Revision, ...], to: Revision, *, undo: bool) -> tuple[Revision, ...]:
+    """An undo goes down to what served before, anything else comes on top."""
+    if stack and stack[-1] == to:
+        return stack
+    if undo and to in stack:
+        return stack[: len(stack) - stack[::-1].index(to)]
+    return (*stack, to)
+
+
+def _with(found: Parts, component: str, **changes: Any) -> Parts:
+    return replace(found, of={**found.of, component: replace(found.part(component), **changes)})

@@ -1,0 +1,149 @@
+"""Rollouts of services as people read them: the plan, the live view, the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rollout.application import Application, Component
+from rollout.deploying import Judge, ReleaseAction, ReleaseFacts, Standing, Wait
+from rollout.policy import Policy
+from rollout.words import count, duration
+
+NAME = 14
+Report = Mapping[str, Any]
+
+
+def progress_of(facts: ReleaseFacts, action: ReleaseAction | None) -> dict[str, Any]:
+    """Plain values for whoever follows; `action` is what is done next, None once it has ended."""
+    rollout = facts.rollout
+    said = action.reason if isinstance(action, Wait | Judge) else _doing(action)
+    return {
+        "at": facts.now.isoformat(),
+        "rollout": rollout.id,
+        "component": rollout.component,
+        "verb": str(rollout.verb),
+        "stable": rollout.stable.version if rollout.stable else None,
+        "candidate": rollout.candidate.version,
+        "phase": str(rollout.phase),
+        "elapsed": (facts.now - rollout.opened_at).total_seconds(),
+        "parts": [_part(one, under_way=_at(action, one)) for one in facts.standings],
+        "reason": rollout.reason or said,
+        "undoing": facts.harm.reason if facts.harm else None,
+        "approval": None,
+        "watch": None,
+        "finished": action is None,
+    }
+
+
+def lines(progress: Report, *, following: bool = True) -> list[str]:
+    """The live view in at most 80 columns."""
+    head = f"{progress['component']}   {progress['stable'] or 'nothing'}  ->  "
+    head += f"{progress['candidate']}   {progress['verb']}   {duration(progress['elapsed'])}"
+    shown = [head, ""]
+    shown += [_line(part) for part in progress["parts"]]
+    undoing = f"undone because {progress['undoing']}" if progress["undoing"] else None
+    shown += ["", undoing or progress["reason"]]
+    if following:
+        shown.append(f"Ctrl-C stops watching; it goes on: pincex resume {progress['component']}")
+    return [line[:80] for line in shown]
+
+
+def line(progress: Report) -> str:
+    """The same in one line, for a pipe."""
+    under_way = [part for part in progress["parts"] if part["under_way"]]
+    where = f"{under_way[0]['name']} {under_way[0]['share']} %" if under_way else "all"
+    return f"{progress['verb']} {progress['candidate']}: {where}: {progress['reason']}"
+
+
+def plan(described: Application, version: str, policy: Policy, rate: float | None) -> list[str]:
+    """What `deploy` would do, step by step; durations where the rate (requests/s) is given."""
+    shown = [f"deploy {version} of {described.name} would do this, in this order:"]
+    for part in described.components:
+        shown += _planned(part, policy, rate)
+    if rate is None:
+        shown.append("with --rate REQUESTS_PER_SECOND it says how long each step takes")
+    return [*shown, "nothing was changed"]
+
+
+def least_seconds(share: int, policy: Policy, rate: float) -> float:
+    """How long a step lasts at least: its time, and its requests."""
+    return max(policy.steps.seconds, policy.steps.min_requests / (rate * share / 100))
+
+
+def outcome(report: Report) -> str:
+    """How it ended, why, and what to do next."""
+    first = f"{report['application']} {report['version']}: {report['ending'] or report['phase']}"
+    text = [first, report["reason"]] if report["reason"] else [first]
+    if report["ending"] == "PROMOTED":
+        back = "; back: pincex rollback" if report["before"] else ""
+        text.append(f"{report['version']} takes all requests{back}")
+    elif report["ending"] in ("ROLLED_BACK", "INCONCLUSIVE") and report["verb"] == "deploy":
+        text.append(f"{report['before'] or 'nothing'} serves; pincex history has every step")
+    return "\n".join(text)
+
+
+def _planned(part: Component, policy: Policy, rate: float | None) -> list[str]:
+    after = f" after {', '.join(part.dependencies)}" if part.dependencies else ""
+    head = f"{part.name}{after}"
+    if part.model is not None:
+        return [head, f"  a model: unchanged; pincex deploy-model {part.model} VERSION"]
+    started = "1 server" if part.instances == 1 else f"{part.instances} servers"
+    told = [head, f"  start {started}, wait until ready (at most {duration(policy.ready_within)})"]
+    if part.single:
+        told.append("  hand over: all requests, then the one before ends (never two at a time)")
+    for share in part.shares(policy.steps.shares):
+        lasts = policy.steps.seconds if rate is None else least_seconds(share, policy, rate)
+        told.append(
+            f"  {share:>3} % of requests: at least {duration(lasts)} and "
+            f"{count(policy.steps.min_requests)} requests, then judged"
+        )
+    repeated = "may be repeated" if part.idempotent else "never sent twice"
+    return [*told, f"  requests: {repeated}, {'mirrorable' if part.mirrorable else 'never copied'}"]
+
+
+def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
+    look = here.look
+    return {
+        "name": here.component.name,
+        "weights": here.weights,
+        "target": here.target.version,
+        "serving": here.serving.version if here.serving else None,
+        "share": here.share,
+        "ready": sorted(here.ready),
+        "requests": look.counts.requests if look else 0,
+        "errors": look.counts.errors if look else 0,
+        "decision": str(look.decision) if look else None,
+        "evidence": look.reason if look else None,
+        "under_way": under_way,
+        "settled": here.settled_on(here.target),
+    }
+
+
+def _line(part: Report) -> str:
+    shares = ", ".join(f"{version} {share} %" for version, share in part["weights"].items())
+    mark = "done" if part["settled"] else "now" if part["under_way"] else ""
+    return f"  {part['name']:<{NAME}} {shares or 'no requests':<28} {mark:<5}" + (
+        part["evidence"] or "" if part["under_way"] else ""
+    )
+
+
+def _at(action: ReleaseAction | None, here: Standing) -> bool:
+    return getattr(action, "component", None) == here.component.name
+
+
+def _doing(action: ReleaseAction | None) -> str:
+    return type(action).__name__.lower() if action is not None else ""
+
+
+def status(entries: Sequence[Report]) -> list[str]:
+    """A block for each application: what serves, and the rollout that is open."""
+    shown: list[str] = []
+    for entry in entries:
+        shown.append(f"{entry['name']}   {entry['version'] or 'no release yet'}")
+        for part in entry["parts"]:
+            shares = ", ".join(f"{one} {share} %" for one, share in part["weights"].items())
+            shown.append(f"  {part['name']:<{NAME}} {shares or 'no requests'}")
+        if entry["open"]:
+            shown.append(f"  {entry['open']}: pincex resume {entry['name']} follows it")
+        elif entry["previous"]:
+            shown.append(f"  previous   {entry['previous']}   pincex rollback returns to it")
+    return shown

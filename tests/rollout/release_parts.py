@@ -1,0 +1,150 @@
+"""A site of values for the decision about services: it does what is decided."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from rollout.application import Application, Component, parse_application
+from rollout.deploying import (
+    End,
+    Judge,
+    ReleaseAction,
+    ReleaseFacts,
+    Retire,
+    Standing,
+    Start,
+    Take,
+    Wait,
+    Weigh,
+    decide_release,
+)
+from rollout.policy import default_policy_text, parse
+from rollout.release import Harm, Step, StepCounts, StepLook
+from rollout.state import Decision, Phase, Revision, Rollout, Verb
+
+T0 = datetime(2026, 11, 27, 12, tzinfo=UTC)
+POLICY = parse(default_policy_text())
+SHOP = parse_application("""
+[application]
+name = "shop"
+
+[component.prices]
+command = ["prices", "{port}"]
+runs = "many"
+
+[component.orders]
+command = ["orders", "{port}"]
+dependencies = ["prices"]
+runs = "many"
+
+[component.settlement]
+command = ["settlement", "{port}"]
+dependencies = ["orders"]
+""")
+GOOD = StepLook(Decision.PROMOTE, "fine", StepCounts(1000, 0, 0))
+BAD = StepLook(Decision.ROLLBACK, "errors 30 %", StepCounts(1000, 300, 0))
+OPEN = StepLook(Decision.CONTINUE, "40 of 200 requests", StepCounts(40, 0, 0))
+
+Judged = Callable[[str, int], StepLook]
+
+
+@dataclass
+class Shop:
+    """The platform and the ledger of one application, moved by the actions that are decided.
+
+    `look` says how a component is judged at a share; `broken` versions never become ready.
+    """
+
+    look: Judged = lambda component, share: GOOD
+    broken: frozenset[tuple[str, str]] = frozenset()
+    described: Application = SHOP
+    now: datetime = T0
+    weights: dict[str, dict[str, int]] = field(default_factory=dict)
+    observed: dict[str, str | None] = field(default_factory=dict)
+    up: dict[str, set[str]] = field(default_factory=dict)
+    serving: dict[str, Revision] = field(default_factory=dict)
+    before: dict[str, Revision] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    harm: Harm | None = None
+    failure: str | None = None
+    actions: list[ReleaseAction] = field(default_factory=list)
+
+    def opened(self, verb: Verb, version: str, targets: Mapping[str, str] | None = None) -> Rollout:
+        """A rollout begins from what serves now."""
+        self.before, self.steps, self.harm = dict(self.serving), {}, None
+        self.targets = targets or {part.name: version for part in self.described.services}
+        stable = Revision("before", "d")
+        return Rollout(
+            "r-1", verb, "shop", "local", stable, Revision(version, "d"), POLICY.text,
+            1.0, 1.0, "me", self.now, Phase.SHIFTING,
+        )  # fmt: skip
+
+    def facts(self, rollout: Rollout) -> ReleaseFacts:
+        """What a look finds."""
+        services = [part for part in self.described.services if part.name in self.targets]
+        standings = [self._standing(part) for part in services]
+        return ReleaseFacts(self.now, rollout, standings, self.harm, 0.0, self.failure)
+
+    def run(self, rollout: Rollout, stop_after: int = 10_000) -> End | None:
+        """Act until it has ended, or for so many actions."""
+        for _ in range(stop_after):
+            action = decide_release(self.facts(rollout), POLICY)
+            self.actions.append(action)
+            self._perform(action, rollout)
+            if isinstance(action, End):
+                return action
+        return None
+
+    def alive(self, component: str) -> bool:
+        """Every version that gets requests has servers that are ready."""
+        return set(self.weights.get(component, {})) <= self.ready(component)
+
+    def ready(self, component: str) -> set[str]:
+        """The versions that could answer."""
+        return {one for one in self.up.get(component, ()) if (component, one) not in self.broken}
+
+    def _standing(self, part: Component) -> Standing:
+        name, target = part.name, Revision(self.targets[part.name], "d")
+        step, share = self.steps.get(name), self.weights.get(name, {}).get(target.version, 0)
+        return Standing(
+            part, target, self.before.get(name), self.serving.get(name), step,
+            dict(self.weights.get(name, {})), self.observed.get(name),
+            frozenset(self.ready(name)), frozenset(self.up.get(name, ())),
+            requests_before=500, past_p95_ms=4.0,
+            look=self.look(name, share) if share else None,
+        )  # fmt: skip
+
+    def _perform(self, action: ReleaseAction, rollout: Rollout) -> None:
+        self.now += timedelta(seconds=1)
+        match action:
+            case Start(component, revision):
+                self.up.setdefault(component, set()).add(revision.version)
+                if (component, revision.version) in self.broken:
+                    self.failure = "it does not start"
+            case Weigh(component, weights, observe, past):
+                assert set(weights) <= self.ready(component), "traffic to nobody"
+                self.weights[component] = dict(weights)
+                self.observed[component] = rollout.id if observe else None
+                share = weights.get(self.targets[component], 0)
+                self.steps[component] = Step(share, self.now, past)
+            case Judge(component, Decision.PROMOTE, _):
+                self.steps[component] = replace(self.steps[component], passed=True)
+            case Judge(component, decision, reason):
+                self.harm = Harm(component, decision, reason)
+            case Take(component, to, _):
+                self.serving[component] = to
+            case Retire(component, version):
+                assert version not in self.weights.get(component, {}), "ended while it serves"
+                self.up[component].discard(version)
+            case Wait(_, seconds, _):
+                self.now += timedelta(seconds=seconds)
+            case End():
+                pass
+
+
+def running(version: str = "v1", **changes: object) -> Shop:
+    """A shop in which a version serves everywhere."""
+    shop = Shop()
+    shop.run(shop.opened(Verb.RELEASE, version))
+    shop.actions.clear()
+    return replace(shop, actions=[], **changes)  # type: ignore[arg-type]
