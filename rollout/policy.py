@@ -54,7 +54,7 @@ class StepLimits:
     seconds: float
     min_requests: int
     deadline: float
-    errors_below_percent: float
+    errors_limit_percent: float
 
     @property
     def shares(self) -> tuple[int, ...]:
@@ -159,11 +159,11 @@ def parse(text: str) -> Policy:
             f"[rollout.steps] growth = {steps.growth} never reaches all requests",
             hint="a whole number from 2; the default is 4",
         )
-    if steps.errors_below_percent >= rules.errors.above_percent:
+    if steps.errors_limit_percent >= 100:
         raise BadInput(
-            f"[rollout.steps] errors_below_percent = {steps.errors_below_percent} is no less than "
-            f"what counts as harm, {rules.errors.above_percent}",
-            hint="a share below [rollout.live_rules.errors] above_percent",
+            f"[rollout.steps] errors_limit_percent = {steps.errors_limit_percent} is no less than "
+            "what counts as harm",
+            hint="less than 100; the default is 20",
         )
     _share("[rollout.steps] first_percent", steps.first_percent)
     _share("[rollout.shadow] sample_percent", policy.shadow.sample_percent)

@@ -30,7 +30,8 @@ def judge_step(
     missing = _missing(counts, past_p95_ms, policy)
     if missing is not None:
         return StepLook(Decision.CONTINUE, missing, counts)
-    wanted = policy.steps.errors_below_percent / 100
+    part = policy.steps.errors_limit_percent / 100
+    wanted = part * policy.live_rules.errors.above_percent / 100
     safe = log(steps / policy.judging.alpha_promote)
     told = f"errors {_of(counts.errors, counts.requests)}"
     if rates.safety_bets(wanted).log_e(_rest(counts.errors, counts)) < safe:

@@ -131,6 +131,11 @@ REFUSED = {
         "the default is false",
     ),
     "an unknown table of judging": ("[gate]\nx = 1", "unknown table gate", "gates"),
+    "steps that pass harm": (
+        "[rollout.steps]\nerrors_limit_percent = 100",
+        "errors_limit_percent = 100 is no less than what counts as harm",
+        "less than 100",
+    ),
     "no TOML": ("[rollout", "not TOML", ""),
 }
 

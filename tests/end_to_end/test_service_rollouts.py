@@ -39,7 +39,7 @@ first_percent = 50
 growth = 2
 seconds = 0.5
 min_requests = 50
-errors_below_percent = 4
+errors_limit_percent = 80
 deadline = 240
 
 [rollout.live_rules.response_time]
