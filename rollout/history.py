@@ -267,9 +267,7 @@ def _opened(row: Row) -> Rollout:
     first = {
         Verb.DEPLOY: Phase.SHADOW,
         Verb.PROMOTE: Phase.PROMOTING,
-        Verb.ROLLBACK: Phase.SHIFTING,
-        Verb.RELEASE: Phase.SHIFTING,
-        Verb.RETURN: Phase.SHIFTING,
+        **dict.fromkeys((Verb.ROLLBACK, Verb.RELEASE, Verb.RETURN), Phase.SHIFTING),
     }
     return Rollout(
         id=data["rollout"],

@@ -16,7 +16,7 @@ import orjson
 
 from demo.exchange.book import Order, Orders
 from demo.exchange.knobs import Watched, watched_flags
-from demo.exchange.serving import Service, arguments, as_json, serve
+from demo.exchange.serving import Versioned, arguments, as_json, serve
 from models.http import Answer, problem
 
 EVERY, OLDEST, PATIENCE = 0.5, 10.0, 2.0
@@ -129,7 +129,7 @@ def main(given: Sequence[str]) -> int:
     prices.keep_asking()
     desk = Desk(Orders(options.home), prices, watched_flags(options.home), options.version)
     pages = {("POST", "orders"): desk.take, ("GET", "orders"): desk.count}
-    serve(Service("order-entry", options, pages, desk.ready), options.port)
+    serve(Versioned("order-entry", options, pages, desk.ready), options.port)
     return 0
 
 

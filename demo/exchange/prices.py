@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from demo.exchange.serving import Service, arguments, as_json, serve
+from demo.exchange.serving import Versioned, arguments, as_json, serve
 from models.http import Answer, problem
 
 SYMBOLS = {"ACME": 100.0, "BOLT": 25.0, "CORE": 310.0}
@@ -37,7 +37,7 @@ def main(given: Sequence[str]) -> int:
         told = {"symbol": symbol, "price": price(symbol, now), "version": options.version}
         return as_json(told)
 
-    serve(Service("market-data", options, {("GET", "prices"): ask}, lambda: True), options.port)
+    serve(Versioned("market-data", options, {("GET", "prices"): ask}, lambda: True), options.port)
     return 0
 
 

@@ -42,7 +42,7 @@ def as_json(content: object, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(content))
 
 
-class Service:
+class Versioned:
     """The ASGI application of one version; `pages` answer by method and first part of the path."""
 
     def __init__(
@@ -98,11 +98,11 @@ class Service:
         return as_json({**told, "ready": True})
 
 
-def serve(service: Service, port: int) -> None:
+def serve(application: Versioned, port: int) -> None:
     """Answer on 127.0.0.1 until SIGTERM; what is under way is finished."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     config = uvicorn.Config(
-        service,
+        application,
         host="127.0.0.1",
         port=port,
         loop="uvloop",

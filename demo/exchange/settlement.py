@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo.exchange.book import Orders, Settlements
-from demo.exchange.serving import Service, arguments, as_json, serve
+from demo.exchange.serving import Versioned, arguments, as_json, serve
 from models.http import Answer
 
 EVERY = 0.05
@@ -61,7 +61,7 @@ def main(given: Sequence[str]) -> int:
     clerk = Clerk(options.home, options.version)
     clerk.begin()
     pages = {("GET", "settlements"): clerk.tell}
-    serve(Service("settlement", options, pages, lambda: True), options.port)
+    serve(Versioned("settlement", options, pages, lambda: True), options.port)
     return 0
 
 

@@ -201,18 +201,14 @@ class Plane:
                 }  # fmt: skip
             case "kube-controller-manager":
                 told = {
-                    **client,
-                    "secure-port": ports["controllers"],
+                    **client, "secure-port": ports["controllers"],
                     "use-service-account-credentials": "true",
                     "service-account-private-key-file": certs / "accounts.key",
                     "root-ca-file": certs / "ca.crt", "cluster-cidr": where.pods,
                     "allocate-node-cidrs": "false",
                 }  # fmt: skip
             case "kube-scheduler":
-                told = {
-                    **client,
-                    "secure-port": ports["scheduler"],
-                }  # fmt: skip
+                told = {**client, "secure-port": ports["scheduler"]}
             case _:
                 raise ValueError(role)
         return [f"--{key}={value}" for key, value in told.items()]
