@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.small_site import POLICY
 from demo.commands import pincex
 from demo.outside import Outside
 from demo.train import NAME, train
@@ -20,7 +21,11 @@ CHAMPION, CANDIDATE = "v2.0.0", "v2.1.0"
 def rows(full: bool) -> list[dict[str, Any]]:
     """One site, one client from outside, rollouts until it has sent enough."""
     with tempfile.TemporaryDirectory(prefix="pincex-load-") as directory:
-        os.environ["PINCEX_HOME"] = str(Path(directory) / "home")
+        home = Path(directory) / "home"
+        home.mkdir()
+        # What is measured is the route: no stall of a busy machine may end a rollout of it.
+        (home / "policy.toml").write_text(POLICY)
+        os.environ["PINCEX_HOME"] = str(home)
         try:
             return _measured(Path(directory), 100_000 if full else 10_000)
         finally:

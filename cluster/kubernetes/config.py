@@ -123,11 +123,15 @@ class Config:
             return []
 
     def _rehearse(self, kind: Kind, content: Object) -> None:
-        found = self._api.find(kind, content["metadata"]["name"])
-        if found is None:
+        name = content["metadata"]["name"]
+        if self._api.find(kind, name) is None:
             self._api.apply(kind, content, rehearsed=True)
-        else:
+            return
+
+        def rehearse(found: Object) -> None:
             self._api.replace(kind, _exactly(kind, found, content), rehearsed=True)
+
+        self._insist(kind, name, rehearse)
 
     def _put(self, kind: Kind, content: Object, lease: Lease) -> None:
         """Exactly this content, all of it ours: what others managed of it is taken from them."""
@@ -143,10 +147,18 @@ class Config:
 
     def _over(self, kind: Kind, name: str, lease: Lease, write: Write) -> None:
         """One write over what was just read: nothing that a newer lease wrote is undone."""
-        for _ in range(ATTEMPTS):
+
+        def fenced(found: Object) -> None:
             lease.check()
-            found = self._api.get(kind, name)
             fence.require_not_newer(kind, found, lease)
+            write(found)
+
+        self._insist(kind, name, fenced)
+
+    def _insist(self, kind: Kind, name: str, write: Callable[[Object], None]) -> None:
+        """Read, then write; again when somebody was faster."""
+        for _ in range(ATTEMPTS):
+            found = self._api.get(kind, name)
             try:
                 write(found)
                 return

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from frozen import frozen
 from local_parts import FREE, LocalSite, eventually, kill_role
 
 from cluster.errors import (
@@ -427,12 +427,8 @@ def test_a_stopped_envoy_is_unavailable_not_a_hang(
     process = running(site.home, "envoy")
     assert process is not None
     assert process.pid is not None
-    os.kill(process.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(Unavailable, match="does not answer"):
-            site.traffic.active("price", "v1")
-    finally:
-        os.kill(process.pid, signal.SIGCONT)
+    with frozen(process.pid), pytest.raises(Unavailable, match="does not answer"):
+        site.traffic.active("price", "v1")
 
 
 def test_envoy_that_nobody_wants_any_more_ends(site: LocalSite) -> None:

@@ -75,10 +75,6 @@ class Parts:
             self.stop(role)
         return running
 
-    def signal(self, role: str, signum: int) -> None:
-        """Send a signal to a part, for tests that freeze or kill it."""
-        os.kill(self.alive()[role], signum)
-
     def _noted(self) -> dict[str, tuple[int, str | None]]:
         file = self.directory / "processes.json"
         if not file.exists():

@@ -1,7 +1,6 @@
 """The cluster of the tests itself: real, frozen, killed, ended, and nothing left behind."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from frozen import frozen
 from kube_cluster import Cluster, or_skipped
 from kube_plane import ORDER, Plane, Setting
 
@@ -34,14 +34,11 @@ def test_a_server_that_is_frozen_costs_a_bounded_time(plane: Plane) -> None:
     """SIGSTOP amid a lease: the error comes within the timeout, and the lease goes on after it."""
     lock = Lock(Cluster(plane).api("default"))
     with held(lock, "price", "eu", "ann", 60) as lease:
-        plane.parts.signal("kube-apiserver", signal.SIGSTOP)
-        begun = time.monotonic()
-        try:
+        with frozen(plane.parts.alive()["kube-apiserver"]):
+            begun = time.monotonic()
             with pytest.raises(Unavailable, match="did not answer in 5 s"):
                 lease.check()
             assert time.monotonic() - begun < 8
-        finally:
-            plane.parts.signal("kube-apiserver", signal.SIGCONT)
 
         lease.check()
 

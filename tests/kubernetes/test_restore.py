@@ -7,8 +7,10 @@ import pytest
 from kube_cluster import Cluster
 from kube_shop import FINE, PINNED, Shop, fated
 
+from cluster.backup import changes, read
+from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.config import Config
-from cluster.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
+from cluster.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, Kind
 from cluster.kubernetes.lock import Lock
 from cluster.kubernetes.names import REGION
 from cluster.route import Mirror, Route
@@ -105,6 +107,38 @@ def test_what_was_put_back_is_ours_to_change_again(
     shop.traffic.set_route("price", Route({"v1.0.0": 10, "v2.0.0": 90}), shop.lease)
 
     assert shop.traffic.route("price").weights == {"v1.0.0": 10, "v2.0.0": 90}
+
+
+class Bustling(Api):
+    """An API server whose objects are noted upon by a controller just before we first write one."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop.api.access)
+        self._shop = shop
+        self._noted: set[str] = set()
+
+    def replace(self, kind: Kind, content: Object, *, rehearsed: bool = False) -> Object:
+        """Somebody is faster, once for each object and each of rehearsal and write."""
+        once = f"{kind.name.lower()}/{content['metadata']['name']}"
+        if (mark := f"{once} {rehearsed}") not in self._noted:
+            self._noted.add(mark)
+            note = f"busy={len(self._noted)}"
+            self._shop.cluster.kubectl("-n", self._shop.name, "annotate", once, note, "--overwrite")
+        return super().replace(kind, content, rehearsed=rehearsed)
+
+
+def test_controllers_that_write_at_the_same_time_are_no_obstacle(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scaled Deployment is being noted upon while it is rehearsed, and while it is put back."""
+    backup = read(Path(backed_up(shop, capsys)))
+    shop.cluster.kubectl("-n", shop.name, "scale", "deployment", "price-v1-0-0", "--replicas=5")
+    config = Config(Bustling(shop), 60)
+    planned = changes(config.items(["price"]), backup.items)
+
+    config.restore(backup, planned)
+
+    assert Config(shop.api, 60).items(["price"]) == backup.items
 
 
 def test_a_namespace_that_lost_all_of_it_is_made_again(
