@@ -12,7 +12,11 @@ FARTHEST = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a gate is on its way to, and what it still needs; None where it is not getting there."""
+    """What a gate is on its way to, and what it still needs.
+
+    None where it is not getting there, and where it has the evidence and waits for something
+    else: nobody knows until when.
+    """
 
     gate: str
     toward: str | None
@@ -49,4 +53,6 @@ def _growth(trace: Trace | None) -> float | None:
     def undecided(times: float) -> bool:
         return trace.bets.log_e([n * times for n in trace.counts]) < trace.threshold
 
-    return None if undecided(FARTHEST) else last_true(undecided, 1.0, FARTHEST)
+    if undecided(FARTHEST) or not undecided(1.0):
+        return None
+    return last_true(undecided, 1.0, FARTHEST)

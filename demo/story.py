@@ -36,9 +36,10 @@ class Story:
     def run(self) -> str:
         """Everything, in order; the answer is the closing screen."""
         started = time.monotonic()
-        training = self._train()
-        site = self.step("start Envoy, MLflow, Prefect under one keeper", lambda: pincex("up"))
-        self.step("train six versions on prices before 2010", training.wait)
+        # Whatever fails, the process that trains is waited for.
+        with self._train() as training:
+            site = self.step("start Envoy, MLflow, Prefect under one keeper", lambda: pincex("up"))
+            self.step("train six versions on prices before 2010", training.wait)
         if training.returncode:
             raise DemoFailed("training failed; its words are above")
         self._register(CHAMPION)

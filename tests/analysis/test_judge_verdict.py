@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from pair_tables import METADATA, pairs, policy, write
 
-from analysis import NotPassed, Verdict, forecast, judge
+from analysis import NotPassed, Verdict, forecast, judge, parse_policy
 from analysis.findings import Outcome
 
 KEYS = [
@@ -330,6 +330,15 @@ def test_a_gate_that_goes_nowhere_has_no_forecast() -> None:
     assert told["errors-late-paired"].toward is None
     assert told["errors-late-paired"].pairs is None
     assert METADATA
+
+
+def test_a_gate_that_waits_for_the_guard_has_no_forecast() -> None:
+    """It has its evidence; how long hosts still drift nobody knows."""
+    held = judge(HEALTHY, parse_policy(""), live=True)
+
+    assert held.finding("frozen-p95").safety_progress == 1
+    assert held.finding("frozen-p95").outcome is Outcome.INCONCLUSIVE
+    assert {one.gate: one.seconds for one in forecast(held, 20.0)}["frozen-p95"] is None
 
 
 def test_each_gate_is_held_to_its_share_of_the_budget() -> None:
