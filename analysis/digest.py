@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import numpy as np
@@ -13,7 +13,7 @@ from analysis.metadata import Metadata
 SLICE = 65_536
 
 
-def content_digest(columns: Sequence[pl.Series], about: Metadata) -> str:
+def content_digest(columns: Iterable[pl.Series], about: Metadata) -> str:
     """SHA-256 over the metadata and the columns, texts or numbers, in the order given."""
     digest = hashlib.sha256(json.dumps(asdict(about), sort_keys=True).encode())
     for column in columns:

@@ -5,6 +5,7 @@ One row per request that was chosen for mirroring, in the order of arrival (desi
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -103,14 +104,18 @@ def pairs_from_frame(
     }
     segment = columns.segments(frame["segment"])
     numbers = dict(zip(ANSWERS, answers, strict=True))
-    written = [pl.Series(name, values) for name, values in arrays.items() if digested]
-    written += [
-        pl.Series(name, values, nan_to_null=True)
-        if classes is None
-        else frame[name].cast(pl.String)
-        for name, values in numbers.items()
-        if digested
-    ]
+    # Made one by one as they are read: together they are as much as the table.
+    written = chain(
+        (frame["request_id"], segment),
+        (pl.Series(name, values) for name, values in arrays.items()),
+        (
+            pl.Series(name, values, nan_to_null=True)
+            if classes is None
+            else frame[name].cast(pl.String)
+            for name, values in numbers.items()
+        ),
+    )
+    digest = content_digest(written, about) if digested else ""
     arrays |= numbers
     return Pairs(
         **arrays,
@@ -121,7 +126,7 @@ def pairs_from_frame(
         watermark_us=columns.watermark(
             about.watermark_us, arrived, int(labelled.max(initial=NO_TIME))
         ),
-        digest=content_digest([frame["request_id"], segment, *written], about) if digested else "",
+        digest=digest,
     )
 
 
