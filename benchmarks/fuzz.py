@@ -1,6 +1,6 @@
 """What comes in from outside, mutated by hypothesis: no traceback, no exit 0 for nonsense.
 
-`application.toml` does not exist yet; site files are what a site reads from its own home.
+Site files are what a site reads from its own home.
 """
 
 import sys
@@ -13,24 +13,29 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz_argv, fuzz_files, fuzz_http, fuzz_pairs, fuzz_server
+from benchmarks import fuzz_application, fuzz_argv, fuzz_files, fuzz_http, fuzz_pairs, fuzz_server
 from benchmarks.fuzz_cases import CHANGED, CONTRACT, DONE, TRACEBACK, Bench, Complaint
+
+NOTES = "notes of what runs"
+"""Of these none is certain nonsense: a damaged one is a process that does not run."""
 
 SURFACES = {
     "command line": fuzz_argv.command_lines(),
     "policies": fuzz_files.policies(),
     "pair files": fuzz_pairs.pair_files(),
+    "applications": fuzz_application.applications(),
     "label files": fuzz_files.labels(),
     "site files": fuzz_files.sites(),
-    "notes of what runs": fuzz_files.state_files(),
+    NOTES: fuzz_files.state_files(),
 }
 CASES = {
     "command line": 2_500,
     "policies": 1_500,
     "pair files": 2_000,
+    "applications": 1_500,
     "label files": 1_000,
     "site files": 600,
-    "notes of what runs": 300,
+    NOTES: 300,
     "HTTP requests": 3_000,
     "processes": 40,
 }
@@ -49,7 +54,9 @@ def rows(full: bool) -> list[dict[str, Any]]:
             _row(name, tried(cases, CASES[name] // share, bench.check))
             for name, cases in SURFACES.items()
         ]
-        for name in ("command line", "policies", "pair files", "label files", "site files"):
+        for name in SURFACES:
+            if name == NOTES:
+                continue
             few = tried(
                 SURFACES[name].filter(lambda case: case.nonsense is not None),
                 max(1, CASES["processes"] // share),

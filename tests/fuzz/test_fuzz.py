@@ -15,7 +15,14 @@ from benchmarks.fuzz import SURFACES, with_pairs
 from benchmarks.fuzz_cases import Bench, Case
 from flows.cli import VERBS
 
-FEW = {"command line": 120, "policies": 60, "pair files": 80, "label files": 60, "site files": 50}
+FEW = {
+    "command line": 120,
+    "policies": 60,
+    "pair files": 80,
+    "applications": 80,
+    "label files": 60,
+    "site files": 50,
+}
 QUICK = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 
 
