@@ -61,11 +61,14 @@ def put(table: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, A
 def wrong_value(draw: st.DrawFn) -> tuple[str, str]:
     """A key of the policy with a value it cannot have."""
     path = draw(st.sampled_from(leaves(POLICY)))
+    packaged: Any = POLICY
+    for key in path:
+        packaged = packaged[key]
     if path in TEXTS:
         value = draw(st.sampled_from((True, 3, 1.5, [], [LONG], {"a": 1}, "", "lost", HUGE)))
         if path == ("drift", "reason") and value == "lost":
             value = " \t"
-    elif path[-1] == "blocking":
+    elif isinstance(packaged, bool):
         value = draw(st.sampled_from([v for v in NO_NUMBERS if not isinstance(v, bool)] + [0, 1]))
     else:
         no_share = [v for v in WRONG_NUMBERS if not (isinstance(v, float) and v > 1)]
