@@ -93,7 +93,14 @@ class Overloaded(Unavailable):
 
 
 class NotReady(ClusterError):
-    """Instances were started and cannot serve; the message says what became of them."""
+    """Instances were started and cannot serve; the message says what became of them.
+
+    `lasting` where waiting longer would not cure them, and they themselves are to blame.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", lasting: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.lasting = lasting
 
 
 class TrafficNotMoved(ClusterError):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster.database import Database
 from cluster.errors import ChainBroken, StateDamaged
-from cluster.lock import Lease, require_newest
+from cluster.lock import Lease, Lock, require_newest
 
 GENESIS = "0" * 64
 COLUMNS = "seq, at, kind, component, region, actor, data, prev_hash, hash"
@@ -63,7 +63,7 @@ class Ledger:
         fence = self._fence
         with self._database.writing() as connection:
             if fence is not None and (fence.component, fence.region) == (component, region):
-                require_newest(connection, fence)
+                _require_newest(connection, fence)
             return _added(connection, (kind, component, region, actor, content))
 
     def append_next(
@@ -131,6 +131,14 @@ class Ledger:
         if sound != "ok":
             path = self._database.path
             raise StateDamaged(f"{path} is damaged: {sound}", hint=f"restore {path} from a backup")
+
+
+def _require_newest(connection: sqlite3.Connection, fence: Lease) -> None:
+    """A lease of a cluster is asked for there, while nobody else can add a row here."""
+    if isinstance(fence.lock, Lock):
+        require_newest(connection, fence)
+    else:
+        fence.check()
 
 
 def open_rollouts(ledger: Ledger, now: datetime) -> list[Row]:

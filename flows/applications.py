@@ -1,12 +1,10 @@
 """Which application is meant: the file that was named, the site's own, or the sample exchange."""
 
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 from analysis import BadInput
-from cluster.local.instances import Instance
-from cluster.route import Calls
+from cluster.services import Services
 from flows.refusal import Refused, bad_input
 from flows.site import Site
 from rollout.application import Application, Component, parse_application
@@ -18,7 +16,7 @@ FILE = "application.toml"
 
 def application(here: Site, given: str | None) -> Application:
     """The application to act on; one that does not fit is bad input, with file and line."""
-    path = here.home.path / FILE if given is None else Path(given)
+    path = here.settings / FILE if given is None else Path(given)
     if given is None and not path.exists():
         return read(files("demo.exchange").joinpath(FILE).read_text(encoding="utf-8"), FILE)
     if not path.is_file():
@@ -43,19 +41,10 @@ def read(text: str, name: str) -> Application:
         raise bad_input(f"{name} is not TOML: {error}", "a TOML file") from error
 
 
-def runnable(described: Application) -> Application:
-    """The same, unless a service of it has no command, which the local site needs."""
+def runnable(services: Services, described: Application) -> Application:
+    """The same, unless a service of it cannot be run on the site."""
     for part in described.services:
-        if not part.command:
-            raise bad_input(
-                f"{part.name} has an image and no command; the local site starts commands",
-                f'[component.{part.name}] command = ["program", "--port", "{{port}}"]',
-            )
-        if not part.paths:
-            raise bad_input(
-                f"{part.name} has no paths, so no request would reach it",
-                f'[component.{part.name}] paths = ["/..."]',
-            )
+        services.require_runnable(part)
     return described
 
 
@@ -69,34 +58,3 @@ def description_of(parts: Parts, component: str, revision: Revision) -> Componen
         f"the ledger does not know how {component} {revision.version} is started",
         hint="pincex history",
     )
-
-
-def calls_of(part: Component) -> Calls:
-    """What the requests of a component allow, in the words of the platform."""
-    return Calls(part.paths, part.idempotent, part.mirrorable, part.single)
-
-
-def instances(here: Site, part: Component, version: str) -> list[Instance]:
-    """How the servers of a version are started; `{port}` is filled in where they are."""
-    return [
-        Instance(
-            argv=tuple(_filled(here, word, version, number) for word in part.command),
-            cwd=str(here.home.path),
-            grace=float(part.grace),
-            ready=part.health.ready,
-        )
-        for number in range(1, part.instances + 1)
-    ]
-
-
-def _filled(here: Site, word: str, version: str, number: int) -> str:
-    told = {
-        "version": version,
-        "instance": str(number),
-        "home": str(here.home.path),
-        "endpoint": here.endpoint,
-        "python": sys.executable,
-    }
-    for name, value in told.items():
-        word = word.replace(f"{{{name}}}", value)
-    return word

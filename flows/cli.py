@@ -51,7 +51,10 @@ VERBS = {
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
 
-BOTH_SITES = ("backup-config", "restore-config")
+BOTH_SITES = (
+    *("backup-config", "restore-config"),
+    *("deploy", "rollback", "resume", "status", "history"),
+)
 """Verbs for the local site, and for a cluster when one of its options is given."""
 VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
@@ -173,6 +176,17 @@ def _service_arguments(made: dict[str, Any]) -> None:
     deploy.add_argument("--plan", action="store_true", help="say what would be done, do nothing")
     deploy.add_argument("--rate", type=float, help="requests a second, for the times of the plan")
     deploy.add_argument("--retry", action="store_true", help="although it was undone before")
+    deploy.add_argument(
+        "--accept-downtime", action="store_true", help="although a component would lose requests"
+    )
+    deploy.add_argument(
+        "--gateway",
+        metavar="[NAMESPACE/]NAME",
+        help="divides requests in a cluster (default: the namespace's only one); none: replicas",
+    )
+    deploy.add_argument(
+        "--metrics", metavar="FILE", help="which Prometheus counts (default: metrics.toml)"
+    )
     deploy.add_argument("--no-follow", action="store_true", help="start it and return at once")
     back = made["rollback"]
     back.add_argument("--component", metavar="NAME", help="this one alone (default: all)")

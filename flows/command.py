@@ -11,11 +11,11 @@ from cluster.local.leftovers import sweep_leftovers
 from cluster.local.processes import ProcessSpec, running
 from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
+from flows.in_cluster import is_meant
 from flows.local_site import ensure_up, require_up
 from flows.openers import Request, check_deploy, refuse_foreign, share
 from flows.platform import applications
 from flows.policies import policy_text
-from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
@@ -66,6 +66,10 @@ def promote_model(options: argparse.Namespace) -> Answer:
 
 def resume(options: argparse.Namespace) -> Answer:
     """Follow the process that goes on with an open rollout, started here if none runs."""
+    if is_meant(options):
+        from flows.release_command import resume_in_cluster
+
+        return resume_in_cluster(options)
     here = site(options.site)
     require_up(here)
     settling = options.keep_serving or options.follow_alias
@@ -79,10 +83,15 @@ def resume(options: argparse.Namespace) -> Answer:
         return _settle(here, options)
     holder = here.lock.holder(options.name, here.region) if options.name else None
     if holder is not None:
-        on_screen = sys.stdout.isatty() and not options.json
-        return _answer(follow(following(here, options.name), on_screen))
+        return follow_only(here, options)
     rest = [options.name] if options.name else []
     return start(here, options, ["resume", here.name, *rest])
+
+
+def follow_only(here: Site, options: argparse.Namespace) -> Answer:
+    """Follow the rollout that another process is at."""
+    on_screen = sys.stdout.isatty() and not options.json
+    return _answer(follow(following(here, options.name), on_screen), here.told)
 
 
 def _rate(given: float | None) -> float | None:
@@ -112,13 +121,15 @@ def start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answ
         role=f"{FLOW_ROLE}{arguments[0]} {outcome[8:14]}",
         argv=(sys.executable, "-m", "flows.process", *arguments),
         cwd=str(here.home.path),
-        env={**client_env(here), "PINCEX_OUTCOME": outcome},
+        env={**here.flow_environment(), "PINCEX_OUTCOME": outcome},
     )
     sweep(here)
     before = settled(here, options.name)
     begun = launch(here.home, spec)
     if options.no_follow:
-        text = f"started (process {begun.pid}); pincex status, or: pincex resume"
+        text = (
+            f"started (process {begun.pid}); pincex status{here.told}, or: pincex resume{here.told}"
+        )
         return Exit.DONE, {"pid": begun.pid}, text
     on_screen = sys.stdout.isatty() and not options.json
     followed = following(
@@ -129,7 +140,7 @@ def start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answ
         promoting=arguments[0] == "promote-model",
         settled=before,
     )
-    return _answer(follow(followed, on_screen))
+    return _answer(follow(followed, on_screen), here.told)
 
 
 def sweep(here: Site) -> None:
@@ -143,19 +154,19 @@ def sweep(here: Site) -> None:
         old.unlink(missing_ok=True)
 
 
-def _answer(ended: dict[str, Any]) -> Answer:
+def _answer(ended: dict[str, Any], told: str) -> Answer:
     outcome = dict(ended)
     code = int(outcome.pop("exit"))
     if "error" in outcome:
         raise Refused(
             outcome["error"], hint=outcome["hint"], code=Exit(code), changed=outcome["changed"]
         )
-    return code, outcome, _text(outcome)
+    return code, outcome, _text(outcome, told)
 
 
-def _text(outcome: dict[str, Any]) -> str:
+def _text(outcome: dict[str, Any], told: str) -> str:
     if "application" in outcome:
-        return release_text.outcome(outcome)
+        return release_text.outcome(outcome, told)
     if not outcome.get("version"):
         return _tidied(outcome)
     approval = outcome["approval"]

@@ -85,7 +85,8 @@ def _stopped(followed: Following) -> Refused:
     """Nobody looks any more; the rollout goes on, or on waiting for a person."""
     name = followed.name
     opened = followed.here.history(name).open if name else None
-    said, hint = "stopped following; the rollout goes on", f"pincex resume {name or ''}".rstrip()
+    said = "stopped following; the rollout goes on"
+    hint = f"pincex resume {name or ''}".rstrip() + followed.here.told
     if opened is not None and opened.pending:
         asked = approval_text.as_data(opened)
         assert asked is not None
@@ -167,10 +168,16 @@ def _kept_going(here: Site, name: str) -> dict[str, Any] | None:
         return None
     return {
         "exit": int(Exit.HELD),
-        "error": "the site was stopped while the rollout was open",
-        "hint": f"pincex resume {name}",
+        "error": _left(here),
+        "hint": f"pincex resume {name}{here.told}",
         "changed": "The rollout stays open.",
     }
+
+
+def _left(here: Site) -> str:
+    if here.keeps_runs:
+        return "the site was stopped while the rollout was open"
+    return "the process of the rollout died, and it is as it was left"
 
 
 def _died(here: Site) -> dict[str, Any]:

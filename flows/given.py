@@ -7,7 +7,7 @@ from flows.refusal import bad_input
 from models.names import model_name, release_name
 
 PATHS = (
-    *("application", "kubeconfig", "backup", "pairs", "policy"),
+    *("application", "kubeconfig", "metrics", "backup", "pairs", "policy"),
     *("report", "file", "evidence", "source"),
 )
 SHOWN = 60

@@ -10,7 +10,7 @@ from rollout.policy import default_policy_text, parse
 
 def policy_text(here: Site, given: str | None) -> str:
     """The policy named on the command line, else the site's own, else the packaged one."""
-    path = here.home.path / "policy.toml" if given is None else Path(given)
+    path = here.settings / "policy.toml" if given is None else Path(given)
     if given is None and not path.exists():
         return default_policy_text()
     return policy_file(path)

@@ -17,7 +17,6 @@ from flows.asked import prefect_answers
 from flows.dispatch import dispatch
 from flows.loop import Unrecorded
 from flows.prefect_api import PrefectLost
-from flows.prefect_env import client_env
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
@@ -28,8 +27,8 @@ OUTCOME = "PINCEX_OUTCOME"
 def main(arguments: list[str]) -> int:
     """Run the verb and leave its outcome in the file that $PINCEX_OUTCOME names."""
     verb, site_name, *rest = arguments
-    here = site(site_name)
-    os.environ.update(client_env(here))
+    here = _named(site_name)
+    os.environ.update(here.flow_environment())
     try:
         code, report = run_verb(here, verb, rest)
     except Refused as refused:
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, Any]]:
     """In Prefect where it answers, else the same without its record; so also a rollback."""
-    if verb == "deploy" or _undoing(here, verb, rest):
+    if not here.keeps_runs or verb == "deploy" or _undoing(here, verb, rest):
         return dispatch(here, verb, rest, Unrecorded())
     if prefect_answers(here):
         if verb == "resume":
@@ -69,6 +68,14 @@ def _bury_aside(here: Site, name: str | None) -> None:
             print(f"dead flow runs are marked later: {error}", file=sys.stderr)  # noqa: T201
 
     threading.Thread(target=bury, daemon=True).start()
+
+
+def _named(site_name: str) -> Site:
+    if site_name != "cluster":
+        return site(site_name)
+    from flows.cluster_site import kept_site
+
+    return kept_site()
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:

@@ -8,7 +8,8 @@ from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
-from cluster.errors import Unavailable
+from cluster.errors import ClusterError, Invalid, NotFound, NotReady, Owned, Unavailable
+from cluster.errors import Refused as NotAllowed
 from cluster.lock import Lease, held
 from flows.applications import read, runnable
 from flows.keeping import keeping
@@ -22,28 +23,32 @@ from flows.report import exit_code, report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
 from rollout.application import Application
-from rollout.deploying import End, ReleaseAction, ReleaseFacts, Start, decide_release
+from rollout.deploying import End, Fault, ReleaseAction, ReleaseFacts, Start, Weigh, decide_release
 from rollout.history import OPENED, History, as_data
 from rollout.release import Parts, fold_parts
 from rollout.release_text import progress_of
 from rollout.state import Ending, Revision, Rollout, Verb
 
-PROXY_PATIENCE = 30.0
+AGAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """What `deploy` was asked; `retry` allows a release that was undone before."""
+    """What `deploy` was asked; `retry` allows a release that was undone before.
+
+    `accept_downtime` allows components whose rollout loses requests.
+    """
 
     version: str
     application: str
     policy_text: str
     retry: bool
+    accept_downtime: bool = False
 
 
 def deploy(here: Site, request: ReleaseRequest) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until it has ended."""
-    described = runnable(read(request.application, "application.toml"))
+    described = runnable(here.services, read(request.application, "application.toml"))
     holder = f"deploy {request.version}"
     with held(here.lock, described.name, here.region, holder, LEASE_SECONDS) as lease:
         site = here.holding(lease)
@@ -68,42 +73,68 @@ def _run(site: Site, rollout: Rollout, lease: Lease) -> tuple[Exit, dict[str, An
 def run(sight: ReleaseSight, lease: Lease, until: float = float("inf")) -> End | None:
     """Look, decide, perform until the rollout has ended; None where `until` comes first."""
     while monotonic() < until:
-        lease.check()
-        facts = look(sight)
+        facts = look(sight, lease)
         if facts.rollout.closed is not None:
-            publish(sight.site, progress_of(facts, None))
+            publish(sight.site, progress_of(facts, None, sight.site.told))
             return End(facts.rollout.closed, facts.rollout.reason)
         action = decide_release(facts, sight.policy)
-        publish(sight.site, progress_of(facts, action))
+        publish(sight.site, progress_of(facts, action, sight.site.told))
         attempt(sight, facts, action, lease)
     return None
 
 
-def look(sight: ReleaseSight) -> ReleaseFacts:
-    """The facts; while the proxy is being restarted, a moment later."""
-    deadline = monotonic() + PROXY_PATIENCE
+def look(sight: ReleaseSight, lease: Lease) -> ReleaseFacts:
+    """The facts; while the platform does not answer, a moment later."""
     while True:
         try:
+            lease.check()
             return sight.look()
-        except Unavailable:
-            if monotonic() > deadline:
-                raise
-            sleep(0.2)
+        except Unavailable as error:
+            wait_out(sight, error)
 
 
 def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease) -> None:
-    """Perform it; a version that cannot be started becomes a fact of the next look."""
-    act = partial(perform, sight.site, facts.rollout, sight.policy, action, lease)
+    """Perform it; what the version or somebody else makes impossible is a fact of the next look."""
     undoing = facts.harm is not None or facts.rollout.verb.undoes
+    rollout, policy = facts.rollout, sight.policy
+    act = partial(perform, sight.site, rollout, policy, action, lease, undoing=undoing)
     try:
         said = with_reserve(sight.site, act) if undoing else act()
-    except Unavailable as error:
-        if not isinstance(action, Start):
-            raise
-        first, *words = str(error).splitlines()
-        told = [first.removesuffix("; its last words:"), *words[-1:]]
-        sight.failure = f"{action.revision.version} cannot be started: {': '.join(told)}"
-        said = sight.failure
+        sight.lost_at = None
+    except (Unavailable, NotReady, NotFound, Owned, NotAllowed, Invalid) as error:
+        fault = None if undoing else fault_of(action, error)
+        if fault is None:
+            wait_out(sight, error)
+            return
+        sight.failure, said = fault, fault.reason
+    tell(sight, said)
+
+
+def fault_of(action: ReleaseAction, error: ClusterError) -> Fault | None:
+    """Why an action cannot be performed, for the ledger; None where a moment later it can."""
+    if isinstance(error, Unavailable) or not isinstance(action, Start | Weigh):
+        return None
+    if isinstance(action, Weigh) and isinstance(error, NotAllowed | NotFound):
+        # Its servers went since they were looked at: the next look finds that.
+        return None
+    lasting = isinstance(error, NotReady) and error.lasting
+    if isinstance(action, Start) and not lasting:
+        return Fault(f"{action.revision.version} cannot be started: {error}", of_version=False)
+    return Fault(str(error), of_version=lasting)
+
+
+def wait_out(sight: ReleaseSight, error: ClusterError) -> None:
+    """A moment later it may be possible; raised again once that took longer than it may."""
+    now = monotonic()
+    sight.lost_at = now if sight.lost_at is None else sight.lost_at
+    if now - sight.lost_at > sight.site.patience:
+        raise error
+    tell(sight, str(error))
+    sleep(AGAIN)
+
+
+def tell(sight: ReleaseSight, said: str) -> None:
+    """A line for the log, unless it was the last one."""
     if said != sight.said:
         print(said, file=sys.stderr, flush=True)  # noqa: T201
     sight.said = said
@@ -117,32 +148,74 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
     if opened is not None:
         if (opened.verb, opened.candidate) == (Verb.RELEASE, candidate):
             return opened
-        raise release_open(opened)
+        raise release_open(site, opened)
     champion = history.champion
     if champion is not None and champion.revision == candidate:
-        raise bad_input(f"{request.version} of {described.name} serves already", "pincex status")
+        raise bad_input(
+            f"{request.version} of {described.name} serves already", f"pincex status{site.told}"
+        )
     if champion is not None and champion.revision.version == request.version:
         raise bad_input(
             f"{request.version} serves already, from another description of {described.name}",
             "a version of its own for what has changed",
         )
+    _require_known(site, described, history)
+    _require_eyes(site, described)
     undone = _undone(history, candidate)
     if undone is not None and not request.retry:
         raise Refused(
             f"{request.version} was undone at {undone.opened_at:%Y-%m-%d %H:%M} UTC: "
             f"{undone.reason}",
-            hint=f"pincex deploy {request.version} --retry, once that is mended",
+            hint=f"pincex deploy {request.version} --retry{site.told}, once that is mended",
             code=Exit.HARM,
         )
+    if not request.accept_downtime:
+        _require_no_loss(site, request, described)
     return None
 
 
-def release_open(opened: Rollout) -> Refused:
+def _require_known(site: Site, described: Application, history: History) -> None:
+    """What gets requests and is not in the ledger would be replaced at once, as if it were new."""
+    for part in () if history.rollouts else described.services:
+        try:
+            route = site.services.route(part.name)
+        except NotFound:
+            continue
+        raise Refused(
+            f"{part.name} gets requests ({', '.join(sorted(route.versions))}), and the ledger"
+            f" {site.home.ledger} knows of no release",
+            hint="deploy from the $PINCEX_HOME that it was deployed from",
+        )
+
+
+def _require_eyes(site: Site, described: Application) -> None:
+    """Absence of evidence never passes: where nobody counts, no step could be passed."""
+    parts = parts_of(site, described.name)
+    replaced = [part.name for part in described.services if parts.part(part.name).serving]
+    if replaced and not site.sees:
+        raise Refused(
+            f"nobody counts what {', '.join(replaced)} answer, so no step could be passed",
+            hint="--metrics FILE says which Prometheus does (RUNBOOK.md, pincex deploy)",
+            code=Exit.HELD,
+        )
+
+
+def _require_no_loss(site: Site, request: ReleaseRequest, described: Application) -> None:
+    lost = [said for part in described.services for said in site.services.losses(part)]
+    if lost:
+        raise Refused(
+            f"a rollout would lose requests: {'; '.join(lost)}",
+            hint=f"put it right, or: pincex deploy {request.version} --accept-downtime{site.told}",
+        )
+
+
+def release_open(site: Site, opened: Rollout) -> Refused:
     """One rollout of an application at a time."""
     return Refused(
         f"{opened.verb} {opened.candidate.version} of {opened.component} is open "
         f"(since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
-        hint=f"pincex resume {opened.component} follows it; pincex rollback ends and undoes it",
+        hint=f"pincex resume {opened.component}{site.told} follows it;"
+        f" pincex rollback{site.told} ends and undoes it",
     )
 
 

@@ -7,20 +7,20 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from cluster.local.upkeep import ensure_keeper
 from cluster.lock import kept
-from flows.applications import application, runnable
-from flows.command import start
+from flows.applications import application, read, runnable
+from flows.command import follow_only, start
+from flows.in_cluster import is_meant
 from flows.keeping import keeping
-from flows.local_site import ensure_up, require_up
 from flows.platform import applications
 from flows.policies import policy_text
 from flows.refusal import Exit, Refused, bad_input
 from flows.release import ReleaseRequest, check_release, open_release, parts_of, release_open, run
 from flows.release_sight import release_sight
 from flows.room import with_reserve
-from flows.site import LEASE_SECONDS, Site, resume_argv, site
+from flows.site import LEASE_SECONDS, Site, site
 from rollout import release_text
+from rollout.application import Application
 from rollout.history import History
 from rollout.policy import parse
 from rollout.release import Parts
@@ -34,36 +34,53 @@ Answer = tuple[int, dict[str, Any], str]
 
 def deploy(options: argparse.Namespace) -> Answer:
     """Check what can be checked at once, then start the rollout and follow it to its end."""
-    here = site(options.site)
-    described = runnable(application(here, options.application))
-    text = policy_text(here, options.policy)
-    if options.rate is not None and not options.rate > 0:
-        raise bad_input(f"--rate {options.rate:g} is no rate", "--rate 100, requests a second")
+    here, request = asked(options)
+    described = read(request.application, "application.toml")
     if options.plan:
-        shown = release_text.plan(described, options.version, parse(text), options.rate)
-        names = [part.name for part in described.services]
-        report = {"application": described.name, "version": options.version, "order": names}
-        return Exit.DONE, {**report, "plan": shown}, "\n".join(shown)
-    ensure_up(here)
-    request = ReleaseRequest(options.version, described.text, text, options.retry)
+        return _planned(here, described, request, options.rate)
+    here.begin()
     check_release(here, request, described)
     given = json.dumps({name: getattr(request, name) for name in ReleaseRequest.__slots__})
     options.name = described.name
     return start(here, options, ["deploy", here.name, given])
 
 
+def asked(options: argparse.Namespace) -> tuple[Site, ReleaseRequest]:
+    """The site that is meant, and what to deploy there; bad input names what does not fit."""
+    here = _deploying(options)
+    described = runnable(here.services, application(here, options.application))
+    if options.rate is not None and not options.rate > 0:
+        raise bad_input(f"--rate {options.rate:g} is no rate", "--rate 100, requests a second")
+    text = policy_text(here, options.policy)
+    return here, ReleaseRequest(
+        options.version, described.text, text, options.retry, options.accept_downtime
+    )
+
+
+def _planned(
+    here: Site, described: Application, request: ReleaseRequest, rate: float | None
+) -> Answer:
+    services, policy = here.services, parse(request.policy_text)
+    shown = release_text.plan(
+        described, request.version, policy, rate, services.how, by_instances=services.by_instances
+    )
+    names = [part.name for part in described.services]
+    report = {"application": described.name, "version": request.version, "order": names}
+    return Exit.DONE, {**report, "plan": shown}, "\n".join(shown)
+
+
 def rollback(options: argparse.Namespace) -> Answer:
     """Return to what served before, in the command itself: traffic first, then servers."""
-    here = site(options.site)
-    require_up(here)
+    here = _chosen(options)
+    here.require()
     name = _known(here)
     begun = monotonic()
-    _, wanted = _targets(here.history(name), parts_of(here, name), options.component)
+    _, wanted = _targets(here, here.history(name), parts_of(here, name), options.component)
     lease = with_reserve(
         here, lambda: here.lock.preempt(name, here.region, "rollback", LEASE_SECONDS)
     )
     with kept(lease), keeping(here):
-        ensure_keeper(here.home, resume_argv(here))
+        here.revive()
         held = here.holding(lease)
         opening = partial(_open, held, name, options.component, options.reason, wanted)
         rollout = with_reserve(here, opening)
@@ -71,8 +88,8 @@ def rollback(options: argparse.Namespace) -> Answer:
     if ended is None:
         raise Refused(
             f"{name} is not back after {DEADLINE:.0f} s",
-            hint=f"pincex status; logs in {here.home.logs}",
-            changed="The rollback stays open: pincex resume goes on with it.",
+            hint=f"pincex status{here.told}; logs in {here.home.logs}",
+            changed=f"The rollback stays open: pincex resume{here.told} goes on with it.",
         )
     seconds = monotonic() - begun
     back = {part: revision.version for part, revision in wanted.items()}
@@ -80,6 +97,42 @@ def rollback(options: argparse.Namespace) -> Answer:
     told = [f"{name}: rolled back after {duration(seconds)}"]
     told += [f"  {part}: {version} takes all requests" for part, version in back.items()]
     return Exit.DONE, report, "\n".join(told)
+
+
+def resume_in_cluster(options: argparse.Namespace) -> Answer:
+    """Go on with a namespace's open rollout, in a process of its own, and follow it."""
+    here = _chosen(options)
+    if options.keep_serving or options.follow_alias:
+        raise bad_input("services have no aliases", f"pincex resume NAME{here.told}")
+    known = applications(here)
+    options.name = options.name or (known[0] if len(known) == 1 else None)
+    if options.name not in known:
+        told = ", ".join(known) or "none"
+        raise bad_input(f"which application? Known: {told}", f"pincex resume NAME{here.told}")
+    holder = here.lock.holder(options.name, here.region)
+    if holder is not None:
+        return follow_only(here, options)
+    return start(here, options, ["resume", here.name, options.name])
+
+
+def _deploying(options: argparse.Namespace) -> Site:
+    if not is_meant(options):
+        for option in ("gateway", "metrics"):
+            if getattr(options, option) is not None:
+                raise bad_input(f"--{option} is for a cluster", f"--namespace NAME --{option} ...")
+        return site(options.site)
+    from flows.cluster_site import deploying_site
+
+    return deploying_site(options)
+
+
+def _chosen(options: argparse.Namespace) -> Site:
+    """The namespace that a verb was told of, else the local site."""
+    if not is_meant(options):
+        return site(options.site)
+    from flows.cluster_site import cluster_site
+
+    return cluster_site(options)
 
 
 def _known(here: Site) -> str:
@@ -103,7 +156,7 @@ def _open(
     opened = history.open
     if opened is not None and opened.verb is Verb.RETURN:
         return opened
-    release, targets = _targets(history, parts, component)
+    release, targets = _targets(here, history, parts, component)
     if targets != wanted:
         raise Refused(
             f"{name} was rolled back, or forward, while this command began",
@@ -117,12 +170,12 @@ def _open(
 
 
 def _targets(
-    history: History, parts: Parts, component: str | None
+    here: Site, history: History, parts: Parts, component: str | None
 ) -> tuple[Revision, Mapping[str, Revision]]:
     """The release and the versions that a rollback leads to."""
     opened = history.open
     if component is not None:
-        return _one(history, parts, component)
+        return _one(here, history, parts, component)
     if opened is not None and opened.verb is Verb.RETURN:
         return opened.candidate, parts.targets
     if opened is not None:
@@ -133,9 +186,11 @@ def _targets(
     return _release(previous.revision if previous else None), before
 
 
-def _one(history: History, parts: Parts, component: str) -> tuple[Revision, Mapping[str, Revision]]:
+def _one(
+    here: Site, history: History, parts: Parts, component: str
+) -> tuple[Revision, Mapping[str, Revision]]:
     if history.open is not None:
-        raise release_open(history.open)
+        raise release_open(here, history.open)
     known = [one for one, part in parts.of.items() if part.stack]
     if component not in known:
         raise bad_input(f"no {component} serves. Known: {', '.join(known)}", "pincex status")

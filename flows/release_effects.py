@@ -5,29 +5,38 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.local.instances import start_instances, stop_instances, versions_up
 from cluster.lock import Lease
 from cluster.route import Route
-from flows.applications import calls_of, description_of, instances
+from cluster.services import calls_of
+from flows.applications import description_of
 from flows.site import Site
 from rollout.application import Component
 from rollout.deploying import End, Judge, ReleaseAction, Retire, Start, Take, Wait, Weigh
 from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
 from rollout.release import JUDGED, TAKEN, Parts, fold_parts
-from rollout.state import Ending, Revision, Rollout
+from rollout.state import Ending, Rollout
 
 
 def perform(
-    site: Site, rollout: Rollout, policy: Policy, action: ReleaseAction, lease: Lease
+    site: Site,
+    rollout: Rollout,
+    policy: Policy,
+    action: ReleaseAction,
+    lease: Lease,
+    *,
+    undoing: bool,
 ) -> str:
-    """Do it; the answer is a line for people."""
+    """Do it; the answer is a line for people. What undoes takes back what others changed."""
     lease.check()
     match action:
         case Start(component, revision):
-            return _start(site, rollout, policy, component, revision, lease)
+            part = description_of(_parts(site, rollout), component, revision)
+            within = policy.ready_within
+            site.services.start(part, revision.version, within, lease, forced=undoing)
+            return f"{component}: {revision.version} is ready"
         case Weigh():
-            return _weigh(site, rollout, action, lease)
+            return _weigh(site, rollout, policy, action, lease, undoing=undoing)
         case Judge(component, decision, reason):
             judged = {"component": component, "decision": str(decision), "reason": reason}
             _append(site, rollout, JUDGED, judged)
@@ -37,45 +46,25 @@ def perform(
             _append(site, rollout, TAKEN, taken)
             return f"{component}: {to.version} serves"
         case Retire(component, version):
-            stop_instances(site.home, component, version, policy.drain_within)
+            site.services.retire(component, version, policy.drain_within, lease)
             return f"{component}: {version} ended"
         case Wait(component, seconds, reason):
-            time.sleep(seconds)
+            time.sleep(max(seconds, site.pace))
             return f"{component}: {reason}"
         case End(ending, reason):
-            return _end(site, rollout, policy, ending, reason)
+            return _end(site, rollout, policy, lease, ending, reason)
 
 
-def _start(
-    site: Site,
-    rollout: Rollout,
-    policy: Policy,
-    component: str,
-    revision: Revision,
-    lease: Lease,
+def _weigh(
+    site: Site, rollout: Rollout, policy: Policy, action: Weigh, lease: Lease, *, undoing: bool
 ) -> str:
-    """Servers of a revision, ready and known to the proxy; Unavailable with their last words."""
-    part = description_of(_parts(site, rollout), component, revision)
-    specs = instances(site, part, revision.version)
-    start_instances(
-        site.home,
-        component,
-        revision.version,
-        specs,
-        policy.ready_within,
-        lease_check=lease.check,
-    )
-    return f"{component}: {revision.version} is ready"
-
-
-def _weigh(site: Site, rollout: Rollout, action: Weigh, lease: Lease) -> str:
     """Set the route and see it live; only then is it written down, with the moment it began."""
     parts = _parts(site, rollout)
     part = _routed(parts, action)
     observed = rollout.id if action.observe else None
     began_at = datetime.now(UTC)
     route = Route(action.weights, calls=calls_of(part), observed=observed)
-    site.traffic.set_route(part.name, route, lease_check=lease.check)
+    site.services.set_route(part, route, policy.ready_within, lease, forced=undoing)
     _append(
         site,
         rollout,
@@ -102,16 +91,18 @@ def _routed(parts: Parts, action: Weigh) -> Component:
     return description_of(parts, action.component, found)
 
 
-def _end(site: Site, rollout: Rollout, policy: Policy, ending: Ending, reason: str) -> str:
+def _end(
+    site: Site, rollout: Rollout, policy: Policy, lease: Lease, ending: Ending, reason: str
+) -> str:
     """What serves stays up and, unless it is single, what served before; then the last rows."""
     parts = _parts(site, rollout)
     for name in parts.targets:
         known = parts.part(name)
         single = description_of(parts, name, parts.targets[name]).single
         kept = {revision.version for revision in known.stack[-1 if single else -2 :]}
-        for version in versions_up(site.home, name):
+        for version in site.services.versions_up(name):
             if version not in kept:
-                stop_instances(site.home, name, version, policy.drain_within)
+                site.services.retire(name, version, policy.drain_within, lease)
     champion = site.history(rollout.component).champion
     new = champion is None or champion.revision != rollout.candidate
     if new and (rollout.verb.undoes or ending is Ending.PROMOTED):

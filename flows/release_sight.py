@@ -4,46 +4,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from cluster.errors import NotFound
-from cluster.local.instances import versions_up
+from cluster.errors import NotFound, Owned, Unavailable
 from flows.applications import description_of
+from flows.health_checks import HealthChecks
 from flows.refusal import Refused
 from flows.site import Site
 from rollout.application import Component
-from rollout.deploying import ReleaseFacts, Standing
+from rollout.deploying import Fault, ReleaseFacts, Standing
 from rollout.history import fold
 from rollout.policy import Policy, parse
 from rollout.release import Parts, fold_parts
 from rollout.state import Revision, Rollout
 
 if TYPE_CHECKING:
-    from flows.step_rows import StepRows
+    from rollout.release import StepCounts
+
+
+class Answers(Protocol):
+    """What is known of the answers of services; Unavailable while nobody can say."""
+
+    def read(self) -> None:
+        """Take in what is new."""
+
+    def before(
+        self, component: str, version: str, since: datetime, least: int
+    ) -> tuple[int, float | None]:
+        """Requests to a version since then, and the p95 (ms) of its past once they are enough."""
+
+    def counts(
+        self, component: str, candidate: str, beside: str, since: datetime, slow_ms: float
+    ) -> "StepCounts":
+        """The candidate's requests since then and those to the version beside it."""
 
 
 @dataclass
 class ReleaseSight:
-    """The eye on one rollout of an application; between looks it keeps a cache of files alone."""
+    """The eye on one rollout of an application; between looks it keeps a cache of files alone.
+
+    `lost_at` is since when the platform has not answered, by the monotonic clock.
+    """
 
     site: Site
     application: str
     rollout_id: str
     policy: Policy
-    rows: "StepRows | None"
-    failure: str | None = None
+    rows: Answers | None
+    failure: Fault | None = None
     said: str = ""
+    lost_at: float | None = None
+    health: HealthChecks = field(init=False)
     _ready_at: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        self.health = HealthChecks(self.site.services, self.policy.live_rules.health)
 
     def look(self) -> ReleaseFacts:
         """Everything that is decided upon."""
         rows = self.site.ledger.rows(component=self.application, region=self.site.region)
         parts = fold_parts(rows)
         rollout = _own(fold(rows).rollouts, self.rollout_id)
-        if self.rows is not None:
-            self.rows.read()
         standings = [
-            self._standing(rollout, parts, self._described(parts, name, target), target)
+            self._standing(parts, description_of(parts, name, target), target)
             for name, target in parts.targets.items()
         ]
         under_way = [one for one in standings if not one.settled_on(one.target)]
@@ -54,48 +77,65 @@ class ReleaseSight:
         now = datetime.now(UTC)
         return ReleaseFacts(now, rollout, standings, parts.harm, waited, self.failure)
 
-    def _described(self, parts: Parts, name: str, target: Revision) -> Component:
-        return description_of(parts, name, target)
-
-    def _standing(
-        self, rollout: Rollout, parts: Parts, part: Component, target: Revision
-    ) -> Standing:
-        known = parts.part(part.name)
-        weights, observed = _route(self.site, part.name)
-        up = frozenset(versions_up(self.site.home, part.name))
-        ready = frozenset(version for version in up if _is_ready(self.site, part.name, version))
+    def _standing(self, parts: Parts, part: Component, target: Revision) -> Standing:
+        services, known = self.site.services, parts.part(part.name)
+        weights, observed, foreign = _route(self.site, part.name)
+        up = frozenset(services.versions_up(part.name))
+        ready = frozenset(version for version in up if services.is_ready(part, version))
         standing = Standing(
-            part, target, known.before, known.serving, known.step, weights, observed, ready, up
-        )
-        return standing if self.rows is None else self._with_evidence(self.rows, standing)
+            part, target, known.before, known.serving, known.step, weights, observed, ready, up,
+            by_instances=services.by_instances, trouble=foreign,
+        )  # fmt: skip
+        if self.rows is None or parts.harm is not None:
+            # An undo looks at no evidence.
+            return standing
+        return self._with_faults(self._with_evidence(self.rows, standing))
 
-    def _with_evidence(self, rows: "StepRows", here: Standing) -> Standing:
+    def _with_faults(self, here: Standing) -> Standing:
+        """The same with what the servers say of themselves, once some of the candidate are up."""
+        version = here.target.version
+        if here.trouble is not None or here.serving == here.target or not here.share:
+            return here
+        beside = next((one for one in here.weights if one != version), None)
+        fault = self.site.services.fault(here.component, version, beside)
+        return replace(here, trouble=fault or self.health.look(here.component, version))
+
+    def _with_evidence(self, rows: Answers, here: Standing) -> Standing:
         """The same with what was noted about the version before, and of the candidate's step."""
-        from rollout.step_evidence import judge_step
-
-        step, before, name = here.step, here.before, here.component.name
+        step, before = here.step, here.before
         if step is None or before is None or here.serving == here.target:
             return here
-        if step.share == 0:
-            least = self.policy.steps.min_requests
-            requests, past = rows.before(name, before.version, step.began_at, least)
-            return replace(here, requests_before=requests, past_p95_ms=past)
+        try:
+            rows.read()
+            if step.share == 0:
+                least, name = self.policy.steps.min_requests, here.component.name
+                requests, past = rows.before(name, before.version, step.began_at, least)
+                return replace(here, requests_before=requests, past_p95_ms=past)
+            return self._judged(rows, here)
+        except Unavailable as error:
+            return replace(here, blind=str(error))
+
+    def _judged(self, rows: Answers, here: Standing) -> Standing:
+        from rollout.step_evidence import judge_step
+
+        step, before = here.step, here.before
+        assert step is not None
+        assert before is not None
         past = step.past_p95_ms
         limit = self.policy.live_rules.response_time.limit_ms(past) if past else float("inf")
-        counts = rows.counts(name, here.target.version, before.version, step.began_at, limit)
-        steps = len(here.component.shares(self.policy.steps.shares))
-        look = judge_step(counts, step.share, steps, past, self.policy)
+        name, version = here.component.name, here.target.version
+        counts = rows.counts(name, version, before.version, step.began_at, limit)
+        share: float = step.share
+        if here.by_instances and share < 100 and counts.requests and counts.beside:
+            # Clients that keep their connections keep their version: pods are not requests.
+            share = 100 * counts.requests / (counts.requests + counts.beside)
+        look = judge_step(counts, share, len(here.shares(self.policy)), past, self.policy)
         return replace(here, look=look)
 
 
 def release_sight(site: Site, rollout: Rollout) -> ReleaseSight:
-    """An eye on this rollout."""
-    rows = None
-    if not rollout.verb.undoes:
-        # An undo looks at no evidence, and waits for no import.
-        from flows.step_rows import StepRows
-
-        rows = StepRows(site.home.access_log, rollout.id)
+    """An eye on this rollout; an undo looks at no evidence, and waits for no import."""
+    rows = None if rollout.verb.undoes else site.answers(rollout.id)
     return ReleaseSight(site, rollout.component, rollout.id, parse(rollout.policy_text), rows)
 
 
@@ -106,18 +146,12 @@ def _own(rollouts: Sequence[Rollout], rollout_id: str) -> Rollout:
     raise Refused(f"the ledger has no rollout {rollout_id}", hint="pincex history")
 
 
-def _route(site: Site, component: str) -> tuple[dict[str, int], str | None]:
+def _route(site: Site, component: str) -> tuple[dict[str, int], str | None, Fault | None]:
+    """The shares and who observes them; a route that others changed is none of ours."""
     try:
-        route = site.traffic.route(component)
+        route = site.services.route(component)
     except NotFound:
-        return {}, None
-    return dict(route.weights), route.observed
-
-
-def _is_ready(site: Site, component: str, version: str) -> bool:
-    """Every instance that the proxy was told of would get requests."""
-    try:
-        listed = site.traffic.endpoints(component, version)
-    except NotFound:
-        return False
-    return bool(listed) and site.traffic.ready_hosts(component, version) == sorted(listed)
+        return {}, None, None
+    except Owned as error:
+        return {}, None, Fault(str(error), of_version=False)
+    return dict(route.weights), route.observed, None

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from cluster.ledger import Ledger
 from cluster.local.home import Home
 from cluster.local.traffic import Traffic
-from cluster.lock import Lease, Lock
+from cluster.lock import Lease, Leases, Lock
 from cluster.outbox import Outbox
 from flows.refusal import bad_input
 from rollout.history import History, fold
 
 if TYPE_CHECKING:
+    from cluster.services import Services
+    from flows.release_sight import Answers
     from models.registry import Registry
 
 REGION = "local"
@@ -44,8 +46,44 @@ class Site:
         return Ledger(self.home.ledger, self.lease)
 
     @cached_property
-    def lock(self) -> Lock:
+    def lock(self) -> Leases:
         return Lock(self.home.ledger)
+
+    @cached_property
+    def services(self) -> "Services":
+        from cluster.local.services import LocalServices
+
+        return LocalServices(self.home)
+
+    @property
+    def settings(self) -> Path:
+        """Where a policy and an application of one's own lie."""
+        return self.home.path
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a platform may not answer before a rollout is left as it is."""
+        return 30.0
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two looks at least."""
+        return 0.0
+
+    @property
+    def sees(self) -> bool:
+        """Whether anybody counts the answers of services."""
+        return True
+
+    @property
+    def keeps_runs(self) -> bool:
+        """Whether a Prefect server belongs to it."""
+        return True
+
+    @property
+    def told(self) -> str:
+        """The options with which a command comes to this site again."""
+        return ""
 
     @cached_property
     def traffic(self) -> Traffic:
@@ -72,6 +110,36 @@ class Site:
     @property
     def prefect_url(self) -> str:
         return f"http://127.0.0.1:{self.home.site().ports.prefect}"
+
+    def begin(self, *needed: str) -> None:
+        """Have it ready for a verb that acts, and wait for those of its parts that are needed."""
+        from flows.local_site import ensure_up
+
+        ensure_up(self, *needed)
+
+    def require(self) -> None:
+        """For verbs that only look, or undo: no site is an error, not a start."""
+        from flows.local_site import require_up
+
+        require_up(self)
+
+    def revive(self) -> None:
+        """Whoever restarts what dies is alive."""
+        from cluster.local.upkeep import ensure_keeper
+
+        ensure_keeper(self.home, resume_argv(self))
+
+    def answers(self, rollout_id: str) -> "Answers | None":
+        """What is noted about the answers of the services that a rollout observes."""
+        from flows.step_rows import StepRows
+
+        return StepRows(self.home.access_log, rollout_id)
+
+    def flow_environment(self) -> dict[str, str]:
+        """What a flow process must know beside what every process of the site does."""
+        from flows.prefect_env import client_env
+
+        return client_env(self)
 
     def holding(self, lease: Lease | None) -> "Site":
         """The same site for whoever acts under this lease, or under none."""

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.errors import Unavailable
 from cluster.local.admin import Admin
 from flows import aliases, asked
+from flows.in_cluster import is_meant
 from flows.local_site import processes, require_up
 from flows.platform import applications, models, traffic
 from flows.progress_file import read
@@ -23,6 +24,10 @@ Answer = tuple[int, dict[str, Any], str]
 
 def status(options: argparse.Namespace) -> Answer:
     """One look at everything: what serves, what is open, what runs, what does not answer."""
+    if is_meant(options):
+        from flows import cluster_status
+
+        return cluster_status.status(options)
     here = site(options.site)
     require_up(here)
     held = locks(here)
@@ -60,8 +65,8 @@ def model_status(options: argparse.Namespace) -> Answer:
 
 def history(options: argparse.Namespace) -> Answer:
     """Every row of the ledger, oldest first; the chain is verified before it is shown."""
-    here = site(options.site)
-    require_up(here)
+    here = _chosen(options)
+    here.require()
     here.ledger.verify()
     rows = [
         {
@@ -80,6 +85,14 @@ def history(options: argparse.Namespace) -> Answer:
         raise bad_input(f"the ledger knows no {options.name}", "pincex history")
     report = {"site": here.name, "chain": "intact", "rows": rows}
     return Exit.DONE, report, "\n".join(status_text.history(rows))
+
+
+def _chosen(options: argparse.Namespace) -> Site:
+    if not is_meant(options):
+        return site(options.site)
+    from flows.cluster_site import cluster_site
+
+    return cluster_site(options)
 
 
 def envoy(here: Site) -> str:

@@ -72,9 +72,17 @@ class Component:
     release_steps: tuple[ReleaseStep, ...]
     digest: str
 
-    def shares(self, steps: Sequence[int]) -> tuple[int, ...]:
-        """The percentages by which a candidate takes over: the steps, or all at once if single."""
-        return (100,) if self.single else tuple(steps)
+    def shares(self, steps: Sequence[int], *, by_instances: bool = False) -> tuple[int, ...]:
+        """The percentages by which a candidate takes over: the steps, or all at once if single.
+
+        Where a share is made of whole instances, the steps are those that so many can make.
+        """
+        if self.single:
+            return (100,)
+        if not by_instances:
+            return tuple(steps)
+        counts = {max(1, round(share * self.instances / 100)) for share in steps}
+        return tuple(round(100 * count / self.instances) for count in sorted(counts))
 
 
 @dataclass(frozen=True, slots=True)

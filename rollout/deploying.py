@@ -18,12 +18,22 @@ LOOK_EVERY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a rollout cannot go on; `of_version` where waiting would not cure the candidate of it."""
+
+    reason: str
+    of_version: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A component as it stands: percent per version, versions ready and up, what the ledger says.
 
     `target` is what shall serve, `before` what served when the rollout began; `observed` is the
     rollout for which answers are noted, `requests_before` those noted of the version before while
-    it had all traffic, `past_p95_ms` their p95 once they are enough.
+    it had all traffic, `past_p95_ms` their p95 once they are enough. `by_instances` says that a
+    share is one of whole instances, `trouble` what makes it pointless to go on, `blind` why
+    nobody knows what is answered.
     """
 
     component: Component
@@ -38,6 +48,13 @@ class Standing:
     requests_before: int = 0
     past_p95_ms: float | None = None
     look: StepLook | None = None
+    by_instances: bool = False
+    trouble: Fault | None = None
+    blind: str | None = None
+
+    def shares(self, policy: Policy) -> tuple[int, ...]:
+        """The percentages of its steps."""
+        return self.component.shares(policy.steps.shares, by_instances=self.by_instances)
 
     @property
     def share(self) -> int:
@@ -53,14 +70,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """Everything that is decided upon; `unready_for` in seconds, `failure` why one cannot start."""
+    """Everything that is decided upon; `unready_for` in seconds.
+
+    `failure` is why the platform could not do what was decided.
+    """
 
     now: datetime
     rollout: Rollout
     standings: Sequence[Standing]
     harm: Harm | None
     unready_for: float
-    failure: str | None
+    failure: Fault | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +165,12 @@ def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
 def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:
     """One component further towards its candidate."""
     name, target, before = here.component.name, here.target, here.before
+    if facts.failure is not None:
+        return _given_up(name, facts.failure)
     if here.serving == target:
         return _finish(here, target)
+    if here.trouble is not None:
+        return _given_up(name, here.trouble)
     if here.share == 0 and before is not None:
         unobserved = here.observed != facts.rollout.id or here.step is None
         if unobserved:
@@ -160,7 +184,7 @@ def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseActi
             return Weigh(name, {target.version: 100}, observe=False)
         return Take(name, target, undo=False)
     if here.share == 0:
-        return _weigh(here, here.component.shares(policy.steps.shares)[0])
+        return _weigh(here, here.shares(policy)[0])
     if here.step is None or here.step.share != here.share:
         # Its process died before the share could be written down.
         return Weigh(name, here.weights, observe=True, past_p95_ms=_past(here))
@@ -170,9 +194,13 @@ def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseActi
     return _step(facts, here, here.step, policy)
 
 
+def _given_up(component: str, fault: Fault) -> Judge:
+    """Harm where the version is to blame, else nothing is known of it."""
+    decision = Decision.ROLLBACK if fault.of_version else Decision.INCONCLUSIVE
+    return Judge(component, decision, fault.reason)
+
+
 def _start(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:
-    if facts.failure is not None:
-        return Judge(here.component.name, Decision.INCONCLUSIVE, facts.failure)
     if facts.unready_for > policy.ready_within:
         reason = f"{here.target.version} was not ready for {facts.unready_for:.0f} s"
         return Judge(here.component.name, Decision.INCONCLUSIVE, reason)
@@ -190,7 +218,7 @@ def _hear(here: Standing, before: Revision, facts: ReleaseFacts, policy: Policy)
 def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> ReleaseAction:
     """Judge the step; once it is passed and has lasted, take the next one, after the last all."""
     name, look = here.component.name, here.look
-    shares = here.component.shares(policy.steps.shares)
+    shares = here.shares(policy)
     age = (facts.now - step.began_at).total_seconds()
     if step.passed:
         larger = [share for share in shares if share > here.share]
@@ -207,7 +235,9 @@ def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> Re
 def _hold(
     facts: ReleaseFacts, here: Standing, since: datetime, reason: str, policy: Policy
 ) -> ReleaseAction:
-    """Wait for evidence, but not for ever."""
+    """Wait for evidence, but not for ever; without an eye nothing can be said of a version."""
+    if here.blind is not None:
+        return Wait(here.component.name, LOOK_EVERY, here.blind)
     waited = (facts.now - since).total_seconds()
     if waited > policy.steps.deadline:
         said = f"undecided after {duration(waited)}: {reason}"

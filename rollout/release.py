@@ -28,7 +28,8 @@ class Step:
 class StepCounts:
     """Requests to the candidate since the step began; those to the version beside it, and bad ones.
 
-    Slow are the answers over the limit that the past p95 gives.
+    Slow are the answers over the limit that the past p95 gives; `unsure` those of which nobody
+    knows whether they were.
     """
 
     requests: int
@@ -37,6 +38,7 @@ class StepCounts:
     beside: int = 0
     errors_beside: int = 0
     slow_beside: int = 0
+    unsure: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,24 @@ from rollout.deploying import Judge, ReleaseAction, ReleaseFacts, Standing, Wait
 from rollout.policy import Policy
 from rollout.words import count, duration
 
-NAME = 14
+NAME, WIDTH = 14, 80
 Report = Mapping[str, Any]
 
 
-def progress_of(facts: ReleaseFacts, action: ReleaseAction | None) -> dict[str, Any]:
-    """Plain values for whoever follows; `action` is what is done next, None once it has ended."""
+def progress_of(
+    facts: ReleaseFacts, action: ReleaseAction | None, told: str = ""
+) -> dict[str, Any]:
+    """Plain values for whoever follows; `action` is what is done next, None once it has ended.
+
+    `told` are the options that lead a command to this site.
+    """
     rollout = facts.rollout
     said = action.reason if isinstance(action, Wait | Judge) else _doing(action)
     return {
         "at": facts.now.isoformat(),
         "rollout": rollout.id,
         "component": rollout.component,
+        "told": told,
         "verb": str(rollout.verb),
         "stable": rollout.stable.version if rollout.stable else None,
         "candidate": rollout.candidate.version,
@@ -43,8 +49,11 @@ def lines(progress: Report, *, following: bool = True) -> list[str]:
     undoing = f"undone because {progress['undoing']}" if progress["undoing"] else None
     shown += ["", undoing or progress["reason"]]
     if following:
-        shown.append(f"Ctrl-C stops watching; it goes on: pincex resume {progress['component']}")
-    return [line[:80] for line in shown]
+        again = f"pincex resume {progress['component']}{progress['told']}"
+        stops = "Ctrl-C stops watching; it goes on: "
+        # What can be pasted is never cut.
+        shown += [stops + again] if len(stops + again) <= WIDTH else [stops, again]
+    return [line[:WIDTH] if not line.startswith("pincex") else line for line in shown]
 
 
 def line(progress: Report) -> str:
@@ -54,11 +63,24 @@ def line(progress: Report) -> str:
     return f"{progress['verb']} {progress['candidate']}: {where}: {progress['reason']}"
 
 
-def plan(described: Application, version: str, policy: Policy, rate: float | None) -> list[str]:
-    """What `deploy` would do, step by step; durations where the rate (requests/s) is given."""
+def plan(
+    described: Application,
+    version: str,
+    policy: Policy,
+    rate: float | None,
+    how: str,
+    *,
+    by_instances: bool,
+) -> list[str]:
+    """What `deploy` would do, step by step; durations where the rate (requests/s) is given.
+
+    `how` says who divides the requests.
+    """
     shown = [f"deploy {version} of {described.name} would do this, in this order:"]
     for part in described.components:
-        shown += _planned(part, policy, rate)
+        shares = part.shares(policy.steps.shares, by_instances=by_instances)
+        shown += _planned(part, shares, policy, rate)
+    shown.append(f"requests are divided by {how}")
     if rate is None:
         shown.append("with --rate REQUESTS_PER_SECOND it says how long each step takes")
     return [*shown, "nothing was changed"]
@@ -69,19 +91,21 @@ def least_seconds(share: int, policy: Policy, rate: float) -> float:
     return max(policy.steps.seconds, policy.steps.min_requests / (rate * share / 100))
 
 
-def outcome(report: Report) -> str:
-    """How it ended, why, and what to do next."""
+def outcome(report: Report, told: str = "") -> str:
+    """How it ended, why, and what to do next, on the site that the options `told` lead to."""
     first = f"{report['application']} {report['version']}: {report['ending'] or report['phase']}"
     text = [first, report["reason"]] if report["reason"] else [first]
     if report["ending"] == "PROMOTED":
-        back = "; back: pincex rollback" if report["before"] else ""
+        back = f"; back: pincex rollback{told}" if report["before"] else ""
         text.append(f"{report['version']} takes all requests{back}")
     elif report["ending"] in ("ROLLED_BACK", "INCONCLUSIVE") and report["verb"] == "deploy":
-        text.append(f"{report['before'] or 'nothing'} serves; pincex history has every step")
+        text.append(f"{report['before'] or 'nothing'} serves; pincex history{told} has every step")
     return "\n".join(text)
 
 
-def _planned(part: Component, policy: Policy, rate: float | None) -> list[str]:
+def _planned(
+    part: Component, shares: Sequence[int], policy: Policy, rate: float | None
+) -> list[str]:
     after = f" after {', '.join(part.dependencies)}" if part.dependencies else ""
     head = f"{part.name}{after}"
     if part.model is not None:
@@ -90,7 +114,7 @@ def _planned(part: Component, policy: Policy, rate: float | None) -> list[str]:
     told = [head, f"  start {started}, wait until ready (at most {duration(policy.ready_within)})"]
     if part.single:
         told.append("  hand over: all requests, then the one before ends (never two at a time)")
-    for share in part.shares(policy.steps.shares):
+    for share in shares:
         lasts = policy.steps.seconds if rate is None else least_seconds(share, policy, rate)
         told.append(
             f"  {share:>3} % of requests: at least {duration(lasts)} and "
@@ -134,16 +158,31 @@ def _doing(action: ReleaseAction | None) -> str:
     return type(action).__name__.lower() if action is not None else ""
 
 
-def status(entries: Sequence[Report]) -> list[str]:
-    """A block for each application: what serves, and the rollout that is open."""
+def status(entries: Sequence[Report], told: str = "") -> list[str]:
+    """A block for each application: what serves, its servers if known, the open rollout.
+
+    `told` are the options that lead a command to this site.
+    """
     shown: list[str] = []
     for entry in entries:
         shown.append(f"{entry['name']}   {entry['version'] or 'no release yet'}")
         for part in entry["parts"]:
             shares = ", ".join(f"{one} {share} %" for one, share in part["weights"].items())
             shown.append(f"  {part['name']:<{NAME}} {shares or 'no requests'}")
+            shown += _servers(part)
+        if entry.get("lock"):
+            shown.append(f"  lock       {entry['lock']}")
         if entry["open"]:
-            shown.append(f"  {entry['open']}: pincex resume {entry['name']} follows it")
+            shown.append(f"  {entry['open']}: pincex resume {entry['name']}{told} follows it")
         elif entry["previous"]:
-            shown.append(f"  previous   {entry['previous']}   pincex rollback returns to it")
+            shown.append(f"  previous   {entry['previous']}   pincex rollback{told} returns to it")
+    return shown
+
+
+def _servers(part: Report) -> list[str]:
+    """A line for each version that is up, with what is wrong with it."""
+    shown = [f"    {part['wrong']}"] if part.get("wrong") else []
+    for one in part.get("versions", ()):
+        line = f"    {one['version']}: {one['ready']} of {one['pods']} pods ready"
+        shown.append(f"{line}; {one['wrong']}" if one["wrong"] else line)
     return shown

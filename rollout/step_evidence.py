@@ -19,7 +19,7 @@ CLAIMS = 3
 
 
 def judge_step(
-    counts: StepCounts, share: int, steps: int, past_p95_ms: float | None, policy: Policy
+    counts: StepCounts, share: float, steps: int, past_p95_ms: float | None, policy: Policy
 ) -> StepLook:
     """Judge a step at `share` percent, one of `steps`; without a past p95 no step is passed."""
     # Over a whole rollout of one component; each step and each claim has its part of the level.
@@ -36,7 +36,8 @@ def judge_step(
     told = f"errors {_of(counts.errors, counts.requests)}"
     if rates.safety_bets(wanted).log_e(_rest(counts.errors, counts)) < safe:
         return StepLook(Decision.CONTINUE, f"{told}, not proven below {percent(wanted)}", counts)
-    if rates.safety_bets(P95_TAIL).log_e(_rest(counts.slow, counts)) < safe:
+    # What may have been slow is bad for safety, and no harm.
+    if rates.safety_bets(P95_TAIL).log_e(_rest(counts.slow + counts.unsure, counts)) < safe:
         assert past_p95_ms is not None
         reason = f"{_slower(counts, past_p95_ms, policy)}: not proven to be fewer than one in 20"
         return StepLook(Decision.CONTINUE, reason, counts)
@@ -44,7 +45,7 @@ def judge_step(
 
 
 def _harm(
-    counts: StepCounts, share: int, wanted: float, past_p95_ms: float | None, policy: Policy
+    counts: StepCounts, share: float, wanted: float, past_p95_ms: float | None, policy: Policy
 ) -> str | None:
     """The harm for which there is log evidence of at least `wanted`, in words; None for none."""
     limit = policy.live_rules.errors.above_percent / 100
@@ -66,7 +67,7 @@ def _rest(bad: int, counts: StepCounts) -> tuple[int, int]:
     return bad, counts.requests - bad
 
 
-def _more_often(share: int, own: int, beside: int) -> float:
+def _more_often(share: float, own: int, beside: int) -> float:
     """Log evidence that events come more often on the candidate than its share explains.
 
     Where both are equal, each event is the candidate's with the chance of its share, however rates

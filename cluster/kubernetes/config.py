@@ -24,9 +24,9 @@ from cluster.kubernetes.kinds import (
     Kind,
 )
 from cluster.kubernetes.lock import Lock
-from cluster.kubernetes.names import COMPONENT, FENCE, REGION
+from cluster.kubernetes.names import APPLICATION, COMPONENT, FENCE, REGION
 from cluster.kubernetes.pods import worst
-from cluster.kubernetes.traffic import ROLLOUT
+from cluster.kubernetes.traffic import OBSERVED, ROLLOUT
 from cluster.lock import Lease, held
 
 # What is named is there before what names it.
@@ -38,6 +38,7 @@ GIVEN = {
 OTHERS_NOTES = (
     FENCE,
     ROLLOUT,
+    OBSERVED,
     "deployment.kubernetes.io/revision",
     "kubectl.kubernetes.io/last-applied-configuration",
 )
@@ -92,10 +93,7 @@ class Config:
         removed = [change.item for change in changes if change.verb == "remove"]
         for item in put:
             self._rehearse(KINDS[item.split()[0]], wanted[item])
-        owners = {
-            item: (wanted.get(item) or present[item])["metadata"]["labels"][COMPONENT]
-            for item in (*put, *removed)
-        }
+        owners = {item: _owner(wanted.get(item) or present[item]) for item in (*put, *removed)}
         with ExitStack() as stack:
             lock = Lock(self._api)
             leases = {
@@ -204,6 +202,12 @@ class Config:
                         hint=f"kubectl describe deployment {name}; then repeat the command",
                     )
                 time.sleep(READING)
+
+
+def _owner(content: Object) -> str:
+    """Whose lease fences an object: that of its application, or of its component."""
+    marks: dict[str, str] = content["metadata"]["labels"]
+    return marks.get(APPLICATION) or marks[COMPONENT]
 
 
 def _told(kind: Kind, found: Object) -> Object:

@@ -14,10 +14,11 @@ from cluster.lock import Lease
 ATTEMPTS = 5
 
 
-def write(api: Api, kind: Kind, content: Object, lease: Lease) -> Object:
+def write(api: Api, kind: Kind, content: Object, lease: Lease, *, forced: bool = False) -> Object:
     """Apply the fields that are ours under a lease, and read them back.
 
-    LostLock when the lease, or the object, belongs to a newer one; nothing is written then.
+    `forced` takes them from whoever else manages them: for what undoes. LostLock when the lease,
+    or the object, belongs to a newer one; nothing is written then.
     """
     name = content["metadata"]["name"]
     for _ in range(ATTEMPTS):
@@ -28,7 +29,7 @@ def write(api: Api, kind: Kind, content: Object, lease: Lease) -> Object:
             # An object that is not there has no version: of two that make it at the same moment
             # the later one wins, and the next look of the newer lease sets it right.
             version = found["metadata"]["resourceVersion"] if found else None
-            return api.apply(kind, marked(content, lease, version))
+            return api.apply(kind, marked(content, lease, version), forced=forced)
         except Changed:
             # The next round reads who was faster; its token decides.
             continue

@@ -7,6 +7,8 @@ from cluster.errors import Refused
 PREFIX = "rollout.pincex"
 COMPONENT, VERSION = f"{PREFIX}/component", f"{PREFIX}/version"
 FENCE = f"{PREFIX}/token"
+# Whose lease fences an object, where that is not its component's.
+APPLICATION = f"{PREFIX}/application"
 # A namespace of one cluster is one region; its leases lie in it.
 REGION = "cluster"
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
@@ -41,3 +43,8 @@ def object_name(component: str, version: str) -> str:
 def labels(component: str, version: str) -> dict[str, str]:
     """The labels that pods, Deployment and Service of a version carry."""
     return {COMPONENT: component, VERSION: version}
+
+
+def owned(marks: dict[str, str], owner: str) -> dict[str, str]:
+    """The labels of an object that is written under the lease of `owner`."""
+    return marks if marks[COMPONENT] == owner else {**marks, APPLICATION: owner}

@@ -14,11 +14,20 @@ CRASHES = 2
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with a pod; `lasting` when waiting will not cure it."""
+    """What is wrong with a pod; `lasting` when waiting will not cure it.
+
+    `by_others` where the version is not to blame.
+    """
 
     pod: str
     words: str
     lasting: bool
+    by_others: bool = False
+
+    @property
+    def of_version(self) -> bool:
+        """It lasts, and with another cluster or other people it would be the same."""
+        return self.lasting and not self.by_others
 
     def __str__(self) -> str:
         return f"{self.pod}: {self.words}"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.kinds import (
     ACCESS_REVIEW,
+    BUDGET,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     EVENT,
+    GATEWAY,
     HTTP_ROUTE,
     LEASE,
     POD,
@@ -49,12 +51,13 @@ DEPLOYING = LOCKING | _rights(
     (POD, "list"),
     (HTTP_ROUTE, "get"),
 )
+RELEASING = ROUTING | DEPLOYING | _rights((GATEWAY, "get list"), (BUDGET, "list"), (SCALER, "list"))
 LOOKING = _rights(
     (DEPLOYMENT, "list"), (POD, "list"), (EVENT, "list"), (SCALER, "list"), (SERVICE, "list"),
     (ENDPOINT_SLICE, "list"), (HTTP_ROUTE, "get"),
 )  # fmt: skip
 SAYING = _rights((EVENT, "create"))
-ALL = ROUTING | DEPLOYING | SAYING
+ALL = RELEASING | SAYING
 
 
 def missing(api: Api, rights: Iterable[Right]) -> list[Right]:

@@ -1,18 +1,27 @@
 """Who serves, in which shares, and who gets copies: an HTTPRoute, written and read back."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cluster.errors import NotFound, Owned, Refused, TrafficNotMoved
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import MANAGER, Api, Object
 from cluster.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, SERVICE
-from cluster.kubernetes.names import COMPONENT, PREFIX, VERSION, object_name, require_component
+from cluster.kubernetes.names import (
+    COMPONENT,
+    PREFIX,
+    VERSION,
+    object_name,
+    owned,
+    require_component,
+)
 from cluster.lock import Lease
-from cluster.route import Mirror, Route
+from cluster.route import PREDICTIONS, Calls, Mirror, Route
 
 ROLLOUT = f"{PREFIX}/mirrored-for"
+OBSERVED, CALLS = f"{PREFIX}/observed-for", f"{PREFIX}/calls"
 OF_SERVICE = "kubernetes.io/service-name"
 PORT = 80
 # Fractions of copies are told to the gateway in parts of this many.
@@ -45,8 +54,10 @@ class Traffic:
             raise NotFound(f"{component} gets no traffic in {self._api.access.namespace}")
         return self._read(component, found)
 
-    def set_route(self, component: str, route: Route, lease: Lease) -> Route:
-        """Change a component's route under a lease, and read it back.
+    def set_route(
+        self, component: str, route: Route, lease: Lease, *, forced: bool = False
+    ) -> Route:
+        """Change a component's route under a lease, and read it back; `forced` for what undoes.
 
         Refused for a version without a ready pod behind its Service; LostLock when somebody took
         over; Owned when another program or person manages the route.
@@ -55,7 +66,8 @@ class Traffic:
         self._services(component)
         for version in route.versions:
             self._require_routable(component, version)
-        fence.write(self._api, HTTP_ROUTE, self._content(component, route), lease)
+        content = self._content(component, route, lease.component)
+        fence.write(self._api, HTTP_ROUTE, content, lease, forced=forced)
         told = self.route(component)
         if told != _in_parts(route):
             raise TrafficNotMoved(
@@ -91,24 +103,30 @@ class Traffic:
                 f"{copies}; nothing was changed"
             )
 
-    def _content(self, component: str, route: Route) -> Object:
+    def _content(self, component: str, route: Route, owner: str) -> Object:
         shares = [
             {"name": object_name(component, version), "port": PORT, "weight": share}
             for version, share in sorted(route.weights.items())
         ]
         rewrite = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
         filters: list[Object] = [{"type": "URLRewrite", "urlRewrite": {"path": rewrite}}]
-        marks = {}
+        paths = [f"/models/{component}"]
+        if route.calls.paths:
+            # A service answers at its own paths.
+            filters, paths = [], [*route.calls.paths]
+        marks = notes(route)
         if route.mirror is not None:
             filters.append(_copies(component, route.mirror))
             marks[ROLLOUT] = route.mirror.rollout_id
-        path = {"type": "PathPrefix", "value": f"/models/{component}"}
+        matches = [{"path": {"type": "PathPrefix", "value": path}} for path in paths]
         parent = {"name": self._gateway.name, "namespace": self._gateway.namespace}
-        rule = {"matches": [{"path": path}], "filters": filters, "backendRefs": shares}
+        rule: Object = {"matches": matches, "backendRefs": shares}
+        if filters:
+            rule["filters"] = filters
         return {
             "metadata": {
                 "name": component,
-                "labels": {COMPONENT: component},
+                "labels": owned({COMPONENT: component}, owner),
                 "annotations": marks,
             },
             "spec": {"parentRefs": [parent], "rules": [rule]},
@@ -122,8 +140,9 @@ class Traffic:
             (rule,) = rules
             weights = {versions[told["name"]]: int(told["weight"]) for told in rule["backendRefs"]}
             mirror = _read_mirror(rule.get("filters", ()), versions, found["metadata"])
-            return Route(weights, mirror, str(found["metadata"]["resourceVersion"]))
-        except (KeyError, ValueError, Refused) as error:
+            version = str(found["metadata"]["resourceVersion"])
+            return Route(weights, mirror, version, *noted(found))
+        except (KeyError, ValueError, TypeError, Refused) as error:
             raise Owned(
                 f"the HTTPRoute {component} was changed by {_others(found)} into something that is"
                 f" no route of ours: {error!r}",
@@ -132,11 +151,28 @@ class Traffic:
 
     def _services(self, component: str) -> dict[str, str]:
         found = self._api.list(SERVICE, {COMPONENT: require_component(component)})
-        return {told["metadata"]["name"]: told["metadata"]["labels"][VERSION] for told in found}
+        named = [(told["metadata"]["name"], told["metadata"]["labels"]) for told in found]
+        # That of the whole component, where there is no Gateway, is of no version.
+        return {name: marks[VERSION] for name, marks in named if VERSION in marks}
 
     def _require_routable(self, component: str, version: str) -> None:
         if not self.ready_pods(component, version):
             raise Refused(f"{component} {version} has no ready pod; no traffic was moved")
+
+
+def notes(route: Route) -> dict[str, str]:
+    """What an object that routes says beside the shares: what calls allow, who observes."""
+    told = {} if route.calls == PREDICTIONS else {CALLS: json.dumps(asdict(route.calls))}
+    return told if route.observed is None else {**told, OBSERVED: route.observed}
+
+
+def noted(found: Object) -> tuple[Calls, str | None]:
+    """What `notes` left in an object."""
+    told = found["metadata"].get("annotations") or {}
+    if CALLS not in told:
+        return PREDICTIONS, told.get(OBSERVED)
+    calls = json.loads(told[CALLS])
+    return Calls(**{**calls, "paths": tuple(calls["paths"])}), told.get(OBSERVED)
 
 
 def _copies(component: str, mirror: Mirror) -> Object:

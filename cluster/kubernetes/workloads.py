@@ -9,7 +9,7 @@ from cluster.errors import NotReady, Refused
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
-from cluster.kubernetes.names import COMPONENT, VERSION, labels, object_name
+from cluster.kubernetes.names import COMPONENT, VERSION, labels, object_name, owned
 from cluster.kubernetes.pods import Trouble, worst
 from cluster.kubernetes.traffic import PORT, Traffic
 from cluster.lock import Lease
@@ -21,8 +21,8 @@ READING = 0.25
 class Workload:
     """How to run a version: `serves_on` for `drain` seconds after its end was asked for.
 
-    `ready_path` must answer 200 once it can serve. Longer than the data plane takes to forget a
-    pod, `drain` is what keeps an update from losing requests.
+    `ready_path` must answer 200 once it can serve, `live_path` as long as it works. Longer than
+    the data plane takes to forget a pod, `drain` is what keeps an update from losing requests.
     """
 
     image: str
@@ -34,6 +34,7 @@ class Workload:
     marks: Mapping[str, str] = field(default_factory=dict)
     drain: int = 5
     grace: int = 30
+    live_path: str | None = None
 
 
 class Workloads:
@@ -44,17 +45,27 @@ class Workloads:
         self._traffic = traffic
 
     def bring_up(
-        self, component: str, version: str, workload: Workload, within: float, lease: Lease
+        self,
+        component: str,
+        version: str,
+        workload: Workload,
+        within: float,
+        lease: Lease,
+        *,
+        forced: bool = False,
     ) -> None:
         """Run a version and wait until all of its pods serve; the same again changes nothing.
 
-        NotReady, within seconds where waiting cannot help, says what became of the pods; they
-        are left as they are, to be looked at.
+        `forced` takes fields from whoever else manages them. NotReady, within seconds where
+        waiting cannot help, says what became of the pods; they are left as they are, to be looked
+        at.
         """
         name = object_name(component, version)
         self._require_same_version(component, version, name)
-        fence.write(self._api, SERVICE, _service(component, version, name, workload), lease)
-        fence.write(self._api, DEPLOYMENT, _deployment(component, version, name, workload), lease)
+        marks = owned(labels(component, version), lease.component)
+        service, deployment = _service(marks, name, workload), _deployment(marks, name, workload)
+        fence.write(self._api, SERVICE, service, lease, forced=forced)
+        fence.write(self._api, DEPLOYMENT, deployment, lease, forced=forced)
         deadline = time.monotonic() + within
         while not self.ready(component, version, workload.replicas):
             self._require_hope(component, version, within, out_of_time=time.monotonic() > deadline)
@@ -76,11 +87,12 @@ class Workloads:
         name = object_name(component, version)
         found = self._api.find(DEPLOYMENT, name)
         if found is None:
-            return Trouble(name, "its Deployment is gone; somebody deleted it", lasting=True)
+            said = "its Deployment is gone; somebody deleted it"
+            return Trouble(name, said, lasting=True, by_others=True)
         for condition in found.get("status", {}).get("conditions", ()):
             if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
                 said = f"its pods are not admitted: {condition['message']}"
-                return Trouble(name, said, lasting=True)
+                return Trouble(name, said, lasting=True, by_others=True)
         return worst(self._pods(component, version))
 
     def take_down(self, component: str, version: str, within: float, lease: Lease) -> None:
@@ -123,31 +135,37 @@ class Workloads:
     ) -> None:
         found = self.trouble(component, version)
         if found is not None and found.lasting:
-            raise _not_ready(component, version, str(found))
+            raise _not_ready(component, version, str(found), lasting=found.of_version)
         if out_of_time:
             said = str(found) if found else "its pods are ready, its Service has not noticed"
-            raise _not_ready(component, version, f"not ready in {within:g} s; {said}")
+            raise _not_ready(
+                component, version, f"not ready in {within:g} s; {said}", lasting=False
+            )
 
 
-def _not_ready(component: str, version: str, said: str) -> NotReady:
+def _not_ready(component: str, version: str, said: str, *, lasting: bool) -> NotReady:
     name = object_name(component, version)
     return NotReady(
         f"{component} {version} cannot serve: {said}",
         hint=f"kubectl describe deployment {name}; kubectl logs -l {VERSION}={version}",
+        lasting=lasting,
     )
 
 
-def _service(component: str, version: str, name: str, workload: Workload) -> Object:
-    marks = labels(component, version)
+def _service(marks: dict[str, str], name: str, workload: Workload) -> Object:
     port = {"name": "http", "port": PORT, "targetPort": workload.port}
     return {
         "metadata": {"name": name, "labels": marks},
-        "spec": {"selector": marks, "ports": [port]},
+        "spec": {"selector": _selector(marks), "ports": [port]},
     }
 
 
-def _deployment(component: str, version: str, name: str, workload: Workload) -> Object:
-    marks = labels(component, version)
+def _selector(marks: dict[str, str]) -> dict[str, str]:
+    """What the pods of a version are known by, whoever owns them."""
+    return {COMPONENT: marks[COMPONENT], VERSION: marks[VERSION]}
+
+
+def _deployment(marks: dict[str, str], name: str, workload: Workload) -> Object:
     container: Object = {
         "name": "server",
         "image": workload.image,
@@ -160,6 +178,9 @@ def _deployment(component: str, version: str, name: str, workload: Workload) -> 
         # The endpoints forget a pod in parallel to its end, so it serves on meanwhile.
         "lifecycle": {"preStop": {"sleep": {"seconds": workload.drain}}},
     }
+    if workload.live_path is not None:
+        probe = {"httpGet": {"path": workload.live_path, "port": "http"}, "periodSeconds": 10}
+        container["livenessProbe"] = probe
     if workload.command:
         container["command"] = list(workload.command)
     template = {
@@ -173,7 +194,7 @@ def _deployment(component: str, version: str, name: str, workload: Workload) -> 
         "metadata": {"name": name, "labels": marks},
         "spec": {
             "replicas": workload.replicas,
-            "selector": {"matchLabels": marks},
+            "selector": {"matchLabels": _selector(marks)},
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},

@@ -27,12 +27,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the checklist: what was looked at, what was found, what would be right."""
+    """One line of the checklist: what was looked at, what was found, what would be right.
+
+    What `fights` is harmless unless shares of the requests are made of replicas.
+    """
 
     name: str
     outcome: Outcome
     evidence: str
     remedy: str = ""
+    fights: bool = False
 
 
 def zero_downtime(
@@ -151,7 +155,8 @@ def _scaler(scaler: Mapping[str, Any]) -> Line:
     name = f"autoscaler {scaler['metadata']['name']}"
     least, most = int(scaler["spec"].get("minReplicas", 1)), int(scaler["spec"]["maxReplicas"])
     said = f"moves replicas between {least} and {most}: shares by replicas would fight with it"
-    return Line(name, Outcome.WARN, said, "pause it, or share by weights of a Gateway")
+    remedy = "pause it, or share by weights of a Gateway"
+    return Line(name, Outcome.WARN, said, remedy, fights=True)
 
 
 def _ok(name: str, evidence: str) -> Line:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from cluster.kubernetes.names import labels
 from cluster.kubernetes.workloads import Workload, _deployment
 from cluster.kubernetes.zero_downtime import Line, Outcome, zero_downtime
 
 GOOD = _deployment(
-    "price",
-    "v1.0.0",
+    labels("price", "v1.0.0"),
     "price-v1-0-0",
     Workload("shop/price@sha256:" + "0" * 64, 8080, "/readyz", replicas=2),
 )

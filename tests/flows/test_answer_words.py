@@ -53,7 +53,7 @@ WORDS = {
 @pytest.mark.parametrize(("outcome", "text"), WORDS.values(), ids=WORDS.keys())
 def test_an_outcome_is_told_in_words(outcome: dict[str, Any], text: str) -> None:
     """Never as the object that --json prints."""
-    assert _text(outcome) == text
+    assert _text(outcome, "") == text
 
 
 def test_a_held_lock_changed_nothing() -> None:

@@ -43,12 +43,13 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_for_how_long(cli: Cli
     shown = ran.out.splitlines()
 
     assert ran.code == 0
-    assert [line.split()[0] for line in shown[1:-1] if not line.startswith(" ")] == [
+    assert [line.split()[0] for line in shown[1:-2] if not line.startswith(" ")] == [
         *("market-data", "order-entry", "settlement", "ml-service"),
     ]
     assert "    5 % of requests: at least 40 s and 200 requests, then judged" in shown
     assert sum("hand over: all requests" in line for line in shown) == 1
     assert "  a model: unchanged; pincex deploy-model price-predictor VERSION" in shown
+    assert shown[-2] == "requests are divided by weights of the proxy"
     assert max(map(len, shown)) <= 80
     assert not cli.home.exists()
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -107,3 +108,25 @@ def _go(arguments: list[str], *, cwd: Path, seconds: float) -> str:
     if done.returncode:
         raise CannotBuild(f"go {arguments[0]} in {cwd.name} failed: {done.stderr[-600:].strip()}")
     return done.stdout
+
+
+def prometheus() -> Path:
+    """A real Prometheus: the one on the PATH, else Debian's, unpacked into the cache once."""
+    found = shutil.which("prometheus")
+    if found is not None:
+        return Path(found)
+    made = cache() / "prometheus" / "prometheus"
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=made.parent) as folder:
+            _tool(["apt-get", "download", "prometheus"], folder)
+            _tool(["dpkg", "-x", *map(str, Path(folder).glob("*.deb")), "."], folder)
+            os.replace(Path(folder) / "usr/bin/prometheus", made)
+    return made
+
+
+def _tool(told: list[str], folder: str) -> None:
+    try:
+        subprocess.run(told, cwd=folder, check=True, capture_output=True, timeout=300)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotBuild(f"Debian's package prometheus cannot be had: {error}") from error

@@ -108,8 +108,9 @@ def with_nodes(cluster: Cluster) -> Cluster:
     """The same cluster with fake nodes and the definition of an HTTPRoute."""
     with or_skipped():
         ensure_nodes(cluster.plane, NODES)
-        routes = definitions() / "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
-        cluster.kubectl("apply", "--server-side", "-f", str(routes))
+        for kind in ("httproutes", "gateways"):
+            file = f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml"
+            cluster.kubectl("apply", "--server-side", "-f", str(definitions() / file))
     return cluster
 
 

@@ -1,4 +1,4 @@
-"""How fake nodes and pods behave: a pod's label `fate` picks what becomes of it.
+"""How fake nodes and pods behave: a pod's label `fate`, or its image's tag, picks its fate.
 
 The status fields are those that a kubelet writes for a real container with the same fate.
 """
@@ -147,4 +147,7 @@ def _condition(operator: str) -> dict[str, object]:
 
 
 def _fate(operator: str, *fates: str) -> dict[str, object]:
-    return {"key": f'.metadata.labels["{FATE}"]', "operator": operator, "values": list(fates)}
+    """By the label, else by the tag of the image, which an application can say."""
+    tag = '(.spec.containers[0].image | split(":") | .[-1])'
+    key = f'.metadata.labels["{FATE}"] // {tag}'
+    return {"key": key, "operator": operator, "values": list(fates)}

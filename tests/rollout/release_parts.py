@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rollout.application import Application, Component, parse_application
 from rollout.deploying import (
     End,
+    Fault,
     Judge,
     ReleaseAction,
     ReleaseFacts,
@@ -66,7 +67,7 @@ class Shop:
     before: dict[str, Revision] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     harm: Harm | None = None
-    failure: str | None = None
+    failure: Fault | None = None
     actions: list[ReleaseAction] = field(default_factory=list)
 
     def opened(self, verb: Verb, version: str, targets: Mapping[str, str] | None = None) -> Rollout:
@@ -120,7 +121,7 @@ class Shop:
             case Start(component, revision):
                 self.up.setdefault(component, set()).add(revision.version)
                 if (component, revision.version) in self.broken:
-                    self.failure = "it does not start"
+                    self.failure = Fault("it does not start", of_version=False)
             case Weigh(component, weights, observe, past):
                 assert set(weights) <= self.ready(component), "traffic to nobody"
                 self.weights[component] = dict(weights)

@@ -33,6 +33,9 @@ def decided(counts: StepCounts, share: int = 20, past: float | None = 4.0) -> De
         pytest.param(
             StepCounts(400, 0, 90, 1600, 0, 350), 4.0, Decision.CONTINUE, id="slow for both"
         ),
+        pytest.param(
+            StepCounts(2000, 0, 4, 8000, unsure=400), 4.0, Decision.CONTINUE, id="perhaps slow"
+        ),
     ],
 )
 def test_what_a_step_comes_to(counts: StepCounts, past: float | None, decision: Decision) -> None:

@@ -1,0 +1,180 @@
+"""Services as pods of one namespace, their requests divided by a Gateway or by replicas."""
+
+import re
+from collections.abc import Mapping
+from math import ceil
+
+from cluster.errors import Invalid, NotFound, Refused
+from cluster.kubernetes.api import Api
+from cluster.kubernetes.foreign import changed_by_others
+from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, POD, SCALER
+from cluster.kubernetes.names import COMPONENT, labels, object_name
+from cluster.kubernetes.pods import is_ready
+from cluster.kubernetes.split import Split
+from cluster.kubernetes.traffic import Gateway, Traffic
+from cluster.kubernetes.workloads import Workload, Workloads
+from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero_downtime
+from cluster.lock import Lease
+from cluster.route import Route
+from rollout.application import Component
+from rollout.deploying import Fault
+
+CONTAINER_PORT = 8080
+FILLED_IN = ("port", "version")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# Longer than the slowest data plane that was measured takes to forget a pod.
+DRAIN = 5
+
+
+class ClusterServices:
+    """The services of a namespace; without a Gateway their shares are made of whole pods."""
+
+    def __init__(self, api: Api, gateway: Gateway | None) -> None:
+        self._api = api
+        self._gateway = gateway
+        # Of the routes, workloads only ask whether one names a version: whose it is, is no matter.
+        self._traffic = Traffic(api, gateway or Gateway("", ""))
+        self._workloads = Workloads(api, self._traffic)
+        self._split = Split(api, self._workloads)
+
+    @property
+    def by_instances(self) -> bool:
+        return self._gateway is None
+
+    @property
+    def how(self) -> str:
+        """Who divides the requests, in words for a plan."""
+        if self._gateway is None:
+            return "the number of pods, in steps of one pod: there is no Gateway"
+        return f"weights of Gateway {self._gateway.namespace}/{self._gateway.name}"
+
+    def require_runnable(self, part: Component) -> None:
+        """It needs an image, and behind a Gateway paths; nothing of this machine fits in there."""
+        table = f"[component.{part.name}]"
+        if part.image is None:
+            raise Invalid(
+                f"{part.name} has no image; a cluster runs images",
+                hint=f'{table} image = "registry/{part.name}:{{version}}"',
+            )
+        if self._gateway is not None and not part.paths:
+            raise Invalid(
+                f"{part.name} has no paths, so no request would reach it",
+                hint=f'{table} paths = ["/..."]',
+            )
+        for word in PLACEHOLDER.findall(" ".join([part.image, *part.command])):
+            if word not in FILLED_IN:
+                raise Invalid(
+                    f"{part.name}: nothing is filled in for {{{word}}} in a cluster",
+                    hint=f"known there: {', '.join(f'{{{one}}}' for one in FILLED_IN)}",
+                )
+
+    def losses(self, part: Component) -> list[str]:
+        """What FAILs in the checklist of its Deployments, with what would be right."""
+        found = self._api.list(DEPLOYMENT, {COMPONENT: part.name})
+        budgets, scalers = self._api.list(BUDGET, {}), self._api.list(SCALER, {})
+        lost = []
+        for deployment in found:
+            name = deployment["metadata"]["name"]
+            mine = [told for told in scalers if told["spec"]["scaleTargetRef"]["name"] == name]
+            lost += [
+                f"{name}: {line.evidence} (right: {line.remedy})"
+                for line in zero_downtime(deployment, budgets, mine)
+                if line.outcome is Outcome.FAIL or (self.by_instances and line.fights)
+            ]
+        return lost
+
+    def versions_up(self, component: str) -> list[str]:
+        """The versions that have a Deployment."""
+        return self._workloads.versions_up(component)
+
+    def is_ready(self, part: Component, version: str) -> bool:
+        """All of its pods are there and get requests from the version's Service."""
+        return self._workloads.ready(part.name, version, part.instances)
+
+    def fault(self, part: Component, version: str, beside: str | None) -> Fault | None:
+        """Pods that waiting cannot cure, a Deployment that is gone, one that others changed."""
+        meddled = self._meddled(part.name, version, None)
+        if meddled is None and beside is not None:
+            # Of what serves only the number of its pods matters here, where they make the shares.
+            meddled = self._meddled(part.name, beside, "replicas" if self.by_instances else "")
+        if meddled is not None:
+            return Fault(meddled, of_version=False)
+        trouble = self._workloads.trouble(part.name, version)
+        if trouble is None or not trouble.lasting:
+            return None
+        return Fault(f"{version} cannot serve: {trouble}", of_version=trouble.of_version)
+
+    def _meddled(self, component: str, version: str, field: str | None) -> str | None:
+        """What somebody did to a Deployment, to one field of its spec or to any of them."""
+        name = object_name(component, version)
+        found = self._api.find(DEPLOYMENT, name)
+        if found is None:
+            return f"the Deployment {name} is gone; somebody deleted it"
+        changed = changed_by_others(found, field)
+        return f"{changed} of the Deployment {name}" if changed else None
+
+    def failed(self, part: Component, version: str) -> Mapping[str, bool]:
+        """What the kubelet's readiness probe last said of each pod."""
+        pods = self._api.list(POD, labels(part.name, version))
+        return {
+            str(pod["metadata"]["name"]): not is_ready(pod)
+            for pod in pods
+            if not pod["metadata"].get("deletionTimestamp")
+        }
+
+    def route(self, component: str) -> Route:
+        """The shares as the API server has them."""
+        router = self._split if self._gateway is None else self._traffic
+        return router.route(component)
+
+    def start(
+        self, part: Component, version: str, within: float, lease: Lease, *, forced: bool
+    ) -> None:
+        """Its Deployment and Service, all pods ready; NotReady says what became of them."""
+        workload = workload_of(part, version)
+        self._workloads.bring_up(part.name, version, workload, within, lease, forced=forced)
+
+    def set_route(
+        self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
+    ) -> None:
+        """Written and read back; whether a gateway obeys, the answers of the versions tell."""
+        if self._gateway is None:
+            self._split.set_route(part.name, route, part.instances, within, lease, forced=forced)
+        else:
+            self._traffic.set_route(part.name, route, lease, forced=forced)
+
+    def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
+        """Its Deployment, pods and Service are gone."""
+        try:
+            route = self.route(component)
+        except NotFound:
+            route = None
+        if route is not None and version in route.versions:
+            share = route.weights[version]
+            raise Refused(f"{component} {version} gets {share} % of the requests")
+        found = self._api.find(DEPLOYMENT, object_name(component, version))
+        pod = found["spec"]["template"]["spec"] if found else {}
+        # Its pods serve on for a while before they begin to end.
+        grace = float(pod.get("terminationGracePeriodSeconds", 0))
+        self._workloads.take_down(component, version, within + grace, lease)
+
+
+def workload_of(part: Component, version: str) -> Workload:
+    """How the pods of a version run; its image and command are told port and version."""
+    assert part.image is not None
+    told = {"port": str(CONTAINER_PORT), "version": version}
+
+    def filled(word: str) -> str:
+        return PLACEHOLDER.sub(lambda found: told[found[1]], word)
+
+    return Workload(
+        image=filled(part.image),
+        port=CONTAINER_PORT,
+        ready_path=part.health.ready,
+        live_path=part.health.live,
+        replicas=part.instances,
+        command=tuple(filled(word) for word in part.command),
+        env={"PORT": str(CONTAINER_PORT), "VERSION": version},
+        drain=DRAIN,
+        grace=DRAIN + max(ceil(part.grace), LAST_REQUEST_SECONDS),
+    )

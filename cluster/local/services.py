@@ -1,0 +1,124 @@
+"""Services as processes of this machine behind the site's proxy."""
+
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+
+from cluster.errors import Invalid, NotFound, NotReady, Unavailable
+from cluster.local.home import Home
+from cluster.local.instances import Instance, start_instances, stop_instances, versions_up
+from cluster.local.readiness import answers
+from cluster.local.traffic import Traffic
+from cluster.lock import Lease
+from cluster.route import Route
+from rollout.application import Component
+from rollout.deploying import Fault
+
+LAST_WORDS = "; its last words:"
+
+
+class LocalServices:
+    """The services of the local site; its keeper starts again what dies."""
+
+    by_instances = False
+    how = "weights of the proxy"
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        # Not before it is asked for: a plan needs no site.
+        return Traffic(self._home)
+
+    def require_runnable(self, part: Component) -> None:
+        """It needs a command to start, and paths under which it is asked."""
+        if not part.command:
+            raise Invalid(
+                f"{part.name} has an image and no command; the local site starts commands",
+                hint=f'[component.{part.name}] command = ["program", "--port", "{{port}}"]',
+            )
+        if not part.paths:
+            raise Invalid(
+                f"{part.name} has no paths, so no request would reach it",
+                hint=f'[component.{part.name}] paths = ["/..."]',
+            )
+
+    def losses(self, part: Component) -> list[str]:
+        """Nothing: this site decides itself how its servers start and end."""
+        return []
+
+    def versions_up(self, component: str) -> list[str]:
+        """The versions that the proxy has instances of, or whose servers are being started."""
+        return versions_up(self._home, component)
+
+    def is_ready(self, part: Component, version: str) -> bool:
+        """Every instance that the proxy was told of would get requests."""
+        try:
+            listed = self._traffic.endpoints(part.name, version)
+        except NotFound:
+            return False
+        return bool(listed) and self._traffic.ready_hosts(part.name, version) == sorted(listed)
+
+    def fault(self, part: Component, version: str, beside: str | None) -> Fault | None:
+        """None: what dies here is started again within a second; health checks tell the rest."""
+        return None
+
+    def failed(self, part: Component, version: str) -> Mapping[str, bool]:
+        """Whether each server failed to answer where it says that it is ready."""
+        try:
+            ports = self._traffic.endpoints(part.name, version)
+        except NotFound:
+            return {}
+        ready = part.health.ready
+        return {str(port): not answers(f"http://127.0.0.1:{port}{ready}") for port in ports}
+
+    def route(self, component: str) -> Route:
+        """The route as the proxy's file has it."""
+        return self._traffic.route(component)
+
+    def start(
+        self, part: Component, version: str, within: float, lease: Lease, *, forced: bool
+    ) -> None:
+        """Its servers, ready and known to the proxy; NotReady with their last words."""
+        specs = self._instances(part, version)
+        check = lease.check
+        try:
+            start_instances(self._home, part.name, version, specs, within, lease_check=check)
+        except Unavailable as error:
+            first, *words = str(error).splitlines()
+            raise NotReady(": ".join([first.removesuffix(LAST_WORDS), *words[-1:]])) from error
+
+    def set_route(
+        self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
+    ) -> None:
+        """Written, and seen live in the proxy."""
+        self._traffic.set_route(part.name, route, lease_check=lease.check)
+
+    def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
+        """Drained, taken off the proxy's list and ended."""
+        stop_instances(self._home, component, version, within)
+
+    def _instances(self, part: Component, version: str) -> list[Instance]:
+        """How its servers are started; `{port}` is filled in where they are."""
+        return [
+            Instance(
+                argv=tuple(self._filled(word, version, number) for word in part.command),
+                cwd=str(self._home.path),
+                grace=float(part.grace),
+                ready=part.health.ready,
+            )
+            for number in range(1, part.instances + 1)
+        ]
+
+    def _filled(self, word: str, version: str, number: int) -> str:
+        told = {
+            "version": version,
+            "instance": str(number),
+            "home": str(self._home.path),
+            "endpoint": self._home.site().endpoint,
+            "python": sys.executable,
+        }
+        for name, value in told.items():
+            word = word.replace(f"{{{name}}}", value)
+        return word

@@ -1,0 +1,80 @@
+"""`deploy`, `status` and `rollback` of services on a real API server, judged by a Prometheus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kube_cluster import Cluster, rules
+from kube_release import NAME, Shop
+from kube_requests import Behaviour
+
+from cluster.kubernetes import rights
+from cluster.kubernetes.kinds import DEPLOYMENT
+from cluster.kubernetes.names import FENCE
+
+pytestmark = pytest.mark.kubernetes
+
+GATEWAY = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "gw"},
+    "spec": {
+        "gatewayClassName": "fake",
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+    },
+}
+
+
+@pytest.fixture(params=["gateway", "replicas"])
+def shop(fake_cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """v1.0.0 of two components serves, the second one single."""
+    behind = request.param == "gateway"
+    with Shop(fake_cluster, tmp_path, gateway=behind, single=True) as made:
+        if behind:
+            made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        code, report, said = made.command_deploy("v1.0.0")
+        assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
+        yield made
+
+
+def test_a_release_is_rolled_out_undone_on_evidence_and_rolled_back(shop: Shop) -> None:
+    """Forward in steps, back by itself where it fails more often, back by hand: all of it."""
+    code, report, said = shop.command_deploy("v2.0.0")
+    assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
+    assert shop.serving("v2.0.0")
+
+    shop.requests.behave["settlement", "v3.0.0"] = Behaviour(errors=0.5)
+    code, report, said = shop.command_deploy("v3.0.0")
+    assert (code, report.get("ending")) == (3, "ROLLED_BACK"), (report, said)
+    assert "settlement: errors" in report["reason"]
+    assert shop.serving("v2.0.0")
+    code, report, _ = shop.command_deploy("v3.0.0")
+    assert (code, report["changed"]) == (3, "Nothing was changed.")
+    assert "v3.0.0 was undone" in report["error"]
+    assert "--retry" in report["hint"]
+
+    code, report, said = shop.run("rollback")
+    assert (code, report["back"]) == (0, {"prices": "v1.0.0", "settlement": "v1.0.0"}), said
+    assert shop.serving("v1.0.0")
+    code, report, _ = shop.run("status")
+    (entry,) = report["applications"]
+    assert (code, entry["version"], entry["open"]) == (0, "v1.0.0", None)
+    assert [part["weights"] for part in entry["parts"]] == [{"v1.0.0": 100}] * 2
+    written = shop.api.get(DEPLOYMENT, "prices-v1-0-0")["metadata"]["annotations"]
+    assert int(written[FENCE]) > 0
+    assert shop.holder() is None
+    assert entry["name"] == NAME
+
+
+def test_the_rights_listed_for_a_release_are_enough(shop: Shop) -> None:
+    """With exactly these rules a second release takes over, and what is asked is among them."""
+    if not shop.gateway:
+        pytest.skip("the rights are those of both ways; the Gateway's are the larger part")
+    way = shop.cluster.user(shop.namespace, rules(rights.RELEASING))
+    shop.way = way
+    code, report, said = shop.command_deploy("v2.0.0")
+    assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
+
+    user = f"system:serviceaccount:{shop.namespace}:{way.stem}"
+    listed = {(right.kind.plural, right.verb) for right in rights.RELEASING}
+    assert shop.cluster.asked_by(user) <= listed
