@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.answer_time import calibrate_answers
     from analysis.block_plan import Plan
     from analysis.block_table import BlockTable, table_from, union
     from analysis.calibration import calibrate
+    from analysis.dependence import Dependence
     from analysis.envelope import Calibration
     from analysis.errors import BadInput
     from analysis.findings import Finding, Outcome
@@ -39,6 +41,7 @@ __all__ = [
     "BadInput",
     "BlockTable",
     "Calibration",
+    "Dependence",
     "FilePart",
     "Finding",
     "Forecast",
@@ -51,6 +54,7 @@ __all__ = [
     "Stream",
     "Verdict",
     "calibrate",
+    "calibrate_answers",
     "default_policy",
     "forecast",
     "in_blocks",
@@ -78,6 +82,8 @@ _HOMES = {
     "BlockTable": "block_table",
     "Calibration": "envelope",
     "calibrate": "calibration",
+    "calibrate_answers": "answer_time",
+    "Dependence": "dependence",
     "FilePart": "parts",
     "CODE_VERSION": "version",
     "Finding": "findings",

@@ -1,6 +1,20 @@
 """Accuracy by late labels: against a floor, and against the baseline on the same requests."""
 
-from analysis.course import Course, Record, Words, course, judge_paired, judge_rate
+from dataclasses import replace
+
+from analysis.answer_blocks import Claim, block_estimate, block_trace, blocks_words
+from analysis.course import (
+    INTERVAL_LEVEL,
+    Course,
+    Judged,
+    Record,
+    Words,
+    course,
+    judge_paired,
+    judge_rate,
+    paired_estimate,
+    rate_estimate,
+)
 from analysis.error_gates import found_points, interval_points
 from analysis.policy import Gate
 from analysis.sides import KNOWN, OTHER_HARM, OWN_HARM, SURE, Sided, Totals
@@ -21,7 +35,8 @@ def labels_words(record: Record) -> str:
     """How many labels there are, in words that say what is missing."""
     due, missing = record.sample.due, record.sample.due - record.sample.timely
     late = f", {count(missing)} without one in time" if missing else ""
-    return f"{count(due)} labelled pairs of {count(record.sample.n)}{late}"
+    blocks = blocks_words(record.policy, due)
+    return f"{count(due)} labelled pairs of {count(record.sample.n)}{blocks}{late}"
 
 
 def unlabelled_words(record: Record) -> str:
@@ -46,11 +61,9 @@ def accuracies(totals: Totals) -> tuple[str, str]:
 def _absolute(record: Record, gate: Gate, sides: Sided) -> Course:
     """Tolerance and margin are accuracies; the bets are on the share of wrong answers."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
-    judged = judge_rate(
-        record,
-        gate,
-        sides.unlabelled_bad(),
-        (1 - tolerance, 1 - margin),
+    claims, bad = (1 - tolerance, 1 - margin), sides.unlabelled_bad()
+    judged = _in_blocks(record, gate, bad, claims, paired=False) or judge_rate(
+        record, gate, bad, claims
     )
     judged = judged.mirrored(1.0)
     now = accuracies(sides.totals())[0]
@@ -65,13 +78,17 @@ def _absolute(record: Record, gate: Gate, sides: Sided) -> Course:
         if judged.found is not None
         else "no harm was small enough to be found in so few labels",
     )
-    return course(record, gate, record.labels, judged, words)
+    return answers_course(record, gate, judged, words)
 
 
 def _paired(record: Record, gate: Gate, sides: Sided) -> Course:
     """The bets are on wrong answers, what is told is the difference of accuracies."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
-    judged = judge_paired(record, gate, sides, (tolerance, margin)).mirrored(0.0)
+    claims = (tolerance, margin)
+    judged = _in_blocks(record, gate, sides, claims, paired=True) or judge_paired(
+        record, gate, sides, claims
+    )
+    judged = judged.mirrored(0.0)
     candidate, baseline = accuracies(sides.totals())
     value = judged.estimate.value
     against = f"accuracy {candidate} against {baseline}"
@@ -87,4 +104,37 @@ def _paired(record: Record, gate: Gate, sides: Sided) -> Course:
         brief=unlabelled_words(record) or (lost if below else against),
         found=found_points(judged),
     )
+    return answers_course(record, gate, judged, words)
+
+
+def _in_blocks(
+    record: Record, gate: Gate, sides: Sided, claims: tuple[float, float], *, paired: bool
+) -> Judged | None:
+    """(Tolerance, margin) of bad answers in blocks that hang together; None one by one."""
+    size = record.policy.dependence.block
+    if size is None:
+        return None
+    rows, level = len(record.labels.at_us), record.policy.rollback_level(gate)
+    harm, safety = Claim(claims[0], paired, True), Claim(claims[1], paired, False)
+    totals = sides.totals()
+    bare = paired_estimate(totals) if paired else rate_estimate(totals)
+    return Judged(
+        block_trace(sides, size, rows, harm, level),
+        block_trace(sides, size, rows, safety, record.policy.alpha_promote),
+        block_estimate(sides, size, bare, harm, INTERVAL_LEVEL),
+        None,
+    )
+
+
+def answers_course(record: Record, gate: Gate, judged: Judged, words: Words) -> Course:
+    """Decide a gate of answers, which speaks only where their dependence is known."""
+    guard = record.answers
+    allowed = guard.open_at(record.labels.at_us)
+    if not allowed.all() or guard.trouble():
+        harm, safety = (
+            None if trace is None else replace(trace, above=trace.above & allowed)
+            for trace in (judged.harm, judged.safety)
+        )
+        judged = replace(judged, harm=harm, safety=safety)
+        words = replace(words, held=guard.trouble() or words.held)
     return course(record, gate, record.labels, judged, words)

@@ -4,8 +4,13 @@
 so accuracy cannot have fallen by more than the share of different answers.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
 from analysis import losses, paired, payoffs, rates
-from analysis.accuracy_gates import accuracies, labels_words, unlabelled_words
+from analysis.accuracy_gates import accuracies, answers_course, labels_words, unlabelled_words
+from analysis.answer_blocks import Claim, block_estimate, block_trace
 from analysis.bets import follow
 from analysis.blocks import follow_blocks
 from analysis.course import (
@@ -40,8 +45,14 @@ def _superior(record: Record, gate: Gate) -> Course:
     sides = record.sample.answers()
     totals = sides.totals()
     least = -(gate.margin or 0.0)
-    safety = follow(paired.safety_bets(-least), sides.safety(), record.policy.alpha_promote)
-    judged = Judged(None, safety, paired_estimate(totals), None).mirrored(0.0)
+    alpha, estimate = record.policy.alpha_promote, paired_estimate(totals)
+    size, claim = record.policy.dependence.block, Claim(-least, True, False)
+    if size is None:
+        safety = follow(paired.safety_bets(-least), sides.safety(), alpha)
+    else:
+        safety = block_trace(sides, size, len(record.labels.at_us), claim, alpha)
+        estimate = block_estimate(sides, size, estimate, claim, INTERVAL_LEVEL)
+    judged = Judged(None, safety, estimate, None).mirrored(0.0)
     candidate, baseline = accuracies(totals)
     against = f"accuracy {candidate} against {baseline}"
     words = Words(
@@ -53,7 +64,7 @@ def _superior(record: Record, gate: Gate) -> Course:
         found="",
         held="not proven to be better",
     )
-    return course(record, gate, record.labels, judged, words)
+    return answers_course(record, gate, judged, words)
 
 
 def _loss(record: Record, gate: Gate) -> Course:
@@ -79,7 +90,10 @@ def _loss(record: Record, gate: Gate) -> Course:
         found="",
         held=seen.why_not or ("" if harm else "not proven to be within the margin"),
     )
-    return course(record, gate, record.labels, Judged(harm, safety, estimate, None), words)
+    judged = Judged(harm, safety, estimate, None)
+    if record.policy.dependence.block is None:
+        return answers_course(record, gate, judged, words)
+    return course(record, gate, record.labels, *_told(judged, words))
 
 
 def _mean_estimate(mean: Mean, n: int) -> Estimate:
@@ -116,7 +130,20 @@ def _disagreement(record: Record, gate: Gate) -> Course:
         found="",
         held=_why_no_certificate(record, estimate),
     )
-    return course(record, gate, record.arrival, Judged(None, safety, estimate, None), words)
+    judged = Judged(None, safety, estimate, None)
+    if record.policy.dependence.block is not None:
+        judged, words = _told(judged, words)
+    return course(record, gate, record.arrival, judged, words)
+
+
+def _told(judged: Judged, words: Words) -> tuple[Judged, Words]:
+    """What is counted one by one decides nothing where answers hang together."""
+    held = words.held or "told, as answers hang together and these are counted one by one"
+    harm, safety = (
+        None if trace is None else replace(trace, above=np.zeros_like(trace.above))
+        for trace in (judged.harm, judged.safety)
+    )
+    return replace(judged, harm=harm, safety=safety), replace(words, held=held)
 
 
 def _why_no_certificate(record: Record, estimate: Estimate) -> str:

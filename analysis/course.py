@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from analysis import paired, rates
+from analysis.answer_blocks import AnswerGuard
 from analysis.bets import Flags, Integers, Trace, follow
 from analysis.clock import Clock, Look
 from analysis.drift import Guard
@@ -47,13 +48,15 @@ class Recorded(Protocol):
 class Record:
     """Everything the gates read; `baseline` is what people call that side.
 
-    `shifts` are those of latency on calibrated hosts, None where hosts are believed otherwise.
+    `answers` says where labels may decide. `shifts` are those of latency on calibrated hosts, None
+    where hosts are believed otherwise.
     """
 
     sample: Sample
     policy: JudgePolicy
     guard: Guard
     baseline: str
+    answers: AnswerGuard
     shifts: Shifts | None = None
 
     @property

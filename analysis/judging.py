@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.accuracy_gates import accuracy_courses
+from analysis.answer_blocks import answer_guard, while_words
 from analysis.answer_gates import answer_courses
 from analysis.bets import Flags
 from analysis.block_plan import Plan
@@ -103,8 +104,9 @@ def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdi
 def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
     """The same for pairs and a policy already read."""
     about, digest = pairs.metadata, pairs.digest
+    looks = LOOKS + while_words(policy)
     return verdict_of(
-        pair_sample(pairs, policy), policy, scores_of(pairs), about, digest, LOOKS, live
+        pair_sample(pairs, policy), policy, scores_of(pairs), about, digest, looks, live
     )
 
 
@@ -116,6 +118,7 @@ def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
         )
     sample = block_sample(table, plan)
     looks = f"at the end of every block of {plan.step} s, late harm after every second; {ALIKE}"
+    looks += while_words(plan.policy)
     return verdict_of(sample, plan.policy, scores_in(table), plan.about, table.digest, looks, live)
 
 
@@ -134,6 +137,7 @@ def verdict_of(
         policy,
         guard_of(scores, sample.watermark_us, policy.drift),
         "champion" if sample.predicted.baseline else "baseline",
+        answer_guard(sample, policy.dependence),
         shifts_of(sample, policy, scores),
     )
     courses = [

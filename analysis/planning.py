@@ -64,6 +64,10 @@ class Spread:
     missed: float
 
 
+ONE_BY_ONE = 3
+"""Kinds of pairs that are counted one by one; blocks of labels have more."""
+
+
 @dataclass(frozen=True, slots=True)
 class GatePlan:
     """When safety of a gate will stand proven, and the least harm found in 9 of 10 shadows.
@@ -114,7 +118,10 @@ def seen_in(verdict: Verdict) -> dict[str, Seen]:
     return {
         finding.name: Seen(finding.harm.counts, finding.safety.counts)
         for finding in verdict.pooled
-        if finding.name in PLANNED and finding.harm and finding.safety
+        if finding.name in PLANNED
+        and finding.harm
+        and finding.safety
+        and len(finding.harm.counts) <= ONE_BY_ONE
     }
 
 
@@ -130,6 +137,9 @@ def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
     gates = []
     for index, name in enumerate(name for name in PLANNED if name in seen):
         gate = policy.gates[name]
+        if gate.metric == "accuracy" and policy.dependence.block is not None:
+            # Labels that hang together do not come as these would be drawn: one by one.
+            continue
         rng = np.random.default_rng([SEED, index])
         safety = _bets(gate, harm=False)
         at[name] = _first(safety, seen[name].safety, policy.alpha_promote, stream.budget, rng)

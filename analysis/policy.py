@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analysis.dependence import Dependence
 from analysis.envelope import Calibration
 
 # Of requests that are split between the sides; the other ones of these need no pairs either.
@@ -102,6 +103,7 @@ class JudgePolicy:
     label_window: float
     horizon: float
     drift: Drift
+    dependence: Dependence
     accuracy: Accuracy
     reference_pairs: int
     baseline_p95_ms: float | None

@@ -7,13 +7,14 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from analysis.dependence import Dependence
 from analysis.envelope import Calibration
 from analysis.errors import BadInput
 from analysis.policy import RATIOS, Accuracy, Drift, Gate, JudgePolicy
 from analysis.policy_check import MOST, check, within
 
 OTHER_ROOMS = ("rollout",)
-TABLES = ("budgets", "time", "drift", "accuracy", "latency", "gates")
+TABLES = ("budgets", "time", "drift", "dependence", "accuracy", "latency", "gates")
 RULES = ("equal", "within_absolute", "within_relative", "within_factor")
 PINNED = ("baseline_p95_ms", "baseline_p99_ms")
 
@@ -41,6 +42,7 @@ def policy_from_tables(
         label_window=time["label_window"],
         horizon=time["horizon"],
         drift=drift,
+        dependence=_dependence(tables.get("dependence", {"kind": "none", "reason": NOT_ASKED})),
         accuracy=_accuracy(tables, default),
         reference_pairs=latency["reference_pairs"],
         baseline_p95_ms=latency.get("baseline_p95_ms", None),
@@ -139,17 +141,58 @@ def _calibration(given: Mapping[str, Any]) -> Calibration:
             f'policy: [drift] kind = "calibrated" without {", ".join(missing)}',
             "pincex calibrate PAIRS prints the whole table",
         )
-    until = given["until"]
-    if not isinstance(until, datetime) or until.tzinfo is None:
-        raise BadInput(
-            f"policy: [drift] until is {until!r}", "a time with its offset: 2026-01-31T12:00:00Z"
-        )
+    until_us = _instant("drift", given["until"])
     for key in CALIBRATION[1:]:
         _typed(f"[drift] {key}", given[key], 0.0)
         within(f"[drift] {key}", given[key], 0.0, 0.999 if key == "rho" else 1e9)
-    return Calibration(
-        round(until.timestamp() * 1e6), *(float(given[key]) for key in CALIBRATION[1:])
-    )
+    return Calibration(until_us, *(float(given[key]) for key in CALIBRATION[1:]))
+
+
+NOT_ASKED = "requests are taken to come at random"
+LEARNED = ("until", "window", "tau")
+OF_KIND = {"none": ("reason",), "guard": ("pairs", "blocks", "level"), "calibrated": LEARNED}
+
+
+def _dependence(given: Mapping[str, Any]) -> Dependence:
+    """Whether errors come in runs: said with a reason, guarded against, or learned."""
+    kind = given.get("kind", None)
+    if kind not in OF_KIND:
+        raise BadInput(
+            f"policy: [dependence] kind is {kind!r}", 'it must be "none", "guard" or "calibrated"'
+        )
+    default = Dependence(kind)
+    like = {"until": datetime.min, "window": 0, "tau": 0.0, "reason": ""}
+    like |= {"pairs": default.pairs, "blocks": default.blocks, "level": default.level}
+    for key, value in given.items():
+        _known(key, ("kind", *OF_KIND[kind]), f'key in [dependence] of kind "{kind}"')
+        if key not in ("kind", "until"):
+            _typed(f"[dependence] {key}", value, like[key])
+    missing = [key for key in OF_KIND[kind] if key not in given and kind != "guard"]
+    if missing or (kind == "none" and not given["reason"].strip()):
+        raise BadInput(
+            f'policy: [dependence] kind = "{kind}" without {", ".join(missing) or "a reason"}',
+            "pincex calibrate PAIRS prints the whole table"
+            if kind == "calibrated"
+            else 'write reason = "requests are drawn at random", or use kind = "guard"',
+        )
+    told = {key: value for key, value in given.items() if key != "until"}
+    until_us = 0 if kind != "calibrated" else _instant("dependence", given["until"])
+    found = Dependence(**told, until_us=until_us)
+    within("[dependence] pairs", found.pairs, 50, MOST)
+    within("[dependence] blocks", found.blocks, 2, 1e6)
+    within("[dependence] level", found.level, 0.5, 1 - 1e-9)
+    within("[dependence] window", found.window, 0, MOST)
+    within("[dependence] tau", found.tau, 1.0, 1e9)
+    return found
+
+
+def _instant(table: str, until: object) -> int:
+    """Microseconds since 1970 of a time with its offset."""
+    if not isinstance(until, datetime) or until.tzinfo is None:
+        raise BadInput(
+            f"policy: [{table}] until is {until!r}", "a time with its offset: 2026-01-31T12:00:00Z"
+        )
+    return round(until.timestamp() * 1e6)
 
 
 def _widened(gate: Gate, drift: Drift) -> Gate:

@@ -81,10 +81,14 @@ def would_have_changed(verdict: Verdict, pairs: Pairs) -> list[str]:
     return told or ["The gates that hold are about the record itself; see their reasons."]
 
 
+ONE_BY_ONE = 3
+"""Kinds of pairs that are counted one by one: only the candidate bad, only the baseline, rest."""
+
+
 def _unproven(finding: Finding) -> str:
     """The fewest more bad answers with which safety would not have been proven at the end."""
     trace = finding.safety
-    if trace is None or finding.name not in WHAT:
+    if trace is None or finding.name not in WHAT or len(trace.counts) > ONE_BY_ONE:
         return ""
     bad, *_, rest = trace.counts
     most = rest
@@ -107,7 +111,8 @@ def _unproven(finding: Finding) -> str:
 def _unharmed(finding: Finding) -> str:
     """How many fewer bad answers would have left harm unproven at the end."""
     trace = finding.harm
-    if trace is None or finding.name not in WHAT or trace.log_e < trace.threshold:
+    counted = trace is not None and len(trace.counts) <= ONE_BY_ONE
+    if trace is None or finding.name not in WHAT or not counted or trace.log_e < trace.threshold:
         at = f" at pair {count(finding.decided_at.pair)}" if finding.decided_at else ""
         return f"{finding.label}: harm was proven{at} and latches; later pairs do not take it back."
     bad = trace.counts[0]

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from analysis import paired, rates
-from analysis.bets import Bets, Events, follow
+from analysis.answer_blocks import Claim, block_trace
+from analysis.bets import Bets, Events, Trace, follow
 from analysis.clock import Look
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
@@ -58,8 +59,19 @@ def _safety(gate: Gate, sides: Sided) -> Events:
 
 def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
     parts, (harm_bets, _) = record.sample.parts(gate), _bets(gate)
+
+    def harm(i: int, level: float) -> Trace:
+        """Labels that hang together count in blocks of the segment's own, and none too early."""
+        part = parts[i]
+        if gate.metric != "accuracy":
+            return follow(harm_bets, _harm(gate, part.sides), level)
+        trace = _answers(record, gate, part, level) or follow(
+            harm_bets, _harm(gate, part.sides), level
+        )
+        return replace(trace, above=trace.above & record.answers.open_at(part.clock.at_us))
+
     found = step_down(
-        lambda i, level: follow(harm_bets, _harm(gate, parts[i].sides), level),
+        harm,
         [part.weight for part in parts],
         alpha,
         [part.clock.at_us for part in parts],
@@ -67,19 +79,37 @@ def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
     return [_course(record, gate, parts, found, i) for i in range(len(parts))]
 
 
+def _answers(record: Record, gate: Gate, part: Part, level: float | None = None) -> Trace | None:
+    """Harm at a level, or safety, in blocks of labelled pairs; None one by one."""
+    size, both = record.policy.dependence.block, gate.name.endswith("-paired")
+    if size is None:
+        return None
+    limit = (gate.margin if level is None else gate.tolerance) or 0.0
+    claim = Claim(limit if both else 1 - limit, both, level is not None)
+    sides = part.sides if both or level is not None else part.sides.unlabelled_bad()
+    level = record.policy.alpha_promote if level is None else level
+    return block_trace(sides, size, len(part.clock.at_us), claim, level)
+
+
 def _course(
     record: Record, gate: Gate, parts: Sequence[Part], found: list[Harmed], i: int
 ) -> Course:
-    part, harm, (_, safety_bets) = parts[i], found[i], _bets(gate)
+    part, harm, (harm_bets, safety_bets) = parts[i], found[i], _bets(gate)
     safety = (
         follow(safety_bets, _safety(gate, part.sides), record.policy.alpha_promote)
         if safety_bets
         else None
     )
+    if gate.metric == "accuracy" and safety:
+        safety = _answers(record, gate, part) or safety
+        opened = record.answers.open_at(part.clock.at_us)
+        safety = replace(safety, above=safety.above & opened)
     failed = None
     if harm.at_us is not None:
         failed = Look(int(parts[harm.by].clock.arrived[harm.look]), harm.at_us)
     counts = harm.trace.counts
+    if gate.metric == "accuracy" and record.policy.dependence.block is not None:
+        counts = follow(harm_bets, _harm(gate, part.sides), record.policy.alpha_rollback).counts
     value, now = _now(ABOUT[gate.metric], counts, record.baseline)
     words = Words(
         metric=f"{ABOUT[gate.metric]} in one segment",
@@ -87,7 +117,7 @@ def _course(
         now=f"segment {part.name}: {now}",
         brief=f"segment {part.name}: {now}",
         found="",
-        held="" if part.n else "no pair of this segment yet",
+        held=_held(record, gate) if part.n else "no pair of this segment yet",
     )
     estimate = Estimate(value, None, None, part.n)
     judged = Judged(harm.trace, safety, estimate, None)
@@ -98,6 +128,10 @@ def _course(
     finding = conclude(gate, part.clock, judged, words, standing, failed)
     finding = replace(finding, segment=part.name, blocking=False)
     return Course(finding, part.clock, standing, failed)
+
+
+def _held(record: Record, gate: Gate) -> str:
+    return record.answers.trouble() if gate.metric == "accuracy" else ""
 
 
 def _now(about: str, counts: tuple[int, ...], baseline: str) -> tuple[float | None, str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from analysis.bets import Counted, Events, Flags, Floats, Integers
+from analysis.blocks import Counts, counts_at
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.policy import Accuracy
 
@@ -59,6 +60,9 @@ class Sided(Protocol):
 
     def totals(self, start: int = 0) -> Totals:
         """The pairs of each kind from the row `start` on."""
+
+    def every(self, pairs: int) -> Counts:
+        """Pairs of each kind by the end of each block of so many, and by the end."""
 
     def unlabelled_bad(self) -> "Sided":
         """The same, where safety takes every pair without a label in time for bad."""
@@ -110,6 +114,13 @@ class Sides:
         """The pairs of each kind from the row `start` on."""
         return Totals(np.bincount(self.kinds()[start:], minlength=KINDS))
 
+    def every(self, pairs: int) -> Counts:
+        """Pairs of each kind by the end of each block of so many."""
+        kinds = self.kinds()
+        looks = np.arange(pairs, len(kinds) + 1, pairs, dtype=np.int64)
+        at_end = np.bincount(kinds, minlength=KINDS).astype(np.float64)
+        return Counts(looks, counts_at(kinds, KINDS, looks), at_end)
+
     def unlabelled_bad(self) -> "Sides":
         """The same, where safety takes every pair without a label in time for bad."""
         if self.sure is None:
@@ -153,6 +164,13 @@ class SideCounts:
         """The pairs of each kind; only those that are judged were counted."""
         looks = self.counts.shape[1]
         return Totals(self.counts[:, -1] if looks else np.zeros(KINDS, dtype=np.int64))
+
+    def every(self, pairs: int) -> Counts:
+        """The same by the first look at which a block of so many had come."""
+        ended = np.diff(self.counts.sum(axis=0) // pairs, prepend=0) > 0
+        at_looks = self.counts[:, ended].astype(np.float64)
+        at_end = self.totals().kinds.astype(np.float64)
+        return Counts(np.flatnonzero(ended) + 1, at_looks, at_end)
 
     def unlabelled_bad(self) -> "SideCounts":
         """The same, where safety takes every pair without a label in time for bad."""

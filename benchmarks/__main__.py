@@ -16,6 +16,7 @@ from benchmarks import (
     judging,
     kills,
     load,
+    market_order,
     planning,
     races,
     scale,
@@ -34,7 +35,14 @@ SHORT = {
     "load": load,
     "undo": undo,
 }
-FULL = {**SHORT, "planning": planning, "kills": kills, "races": races, "fuzz": fuzz}
+FULL = {
+    **SHORT,
+    "planning": planning,
+    "market": market_order,
+    "kills": kills,
+    "races": races,
+    "fuzz": fuzz,
+}
 
 
 def main() -> int:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from flows.refusal import Exit, bad_input
 
 if TYPE_CHECKING:
-    from analysis import Calibration
+    from analysis import Calibration, Dependence
 
 
 def calibrate(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Learn how two hosts with one version drift; 4 where the window is too short to rely on."""
     from analysis import calibrate as learned
+    from analysis import calibrate_answers, in_blocks
 
     found = learned(Path(options.pairs))
     if found is None:
@@ -22,7 +23,16 @@ def calibrate(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         )
     report = {"usable": not found.trouble, "reason": found.trouble, **numbers(found)}
     report |= {"envelope": round(found.envelope, 6), "policy": table_of(found)}
-    return Exit.HELD if found.trouble else Exit.DONE, report, text_of(found)
+    said = text_of(found)
+    # Counts by blocks do not know the order in which labels came.
+    answers = None if in_blocks(Path(options.pairs)) else calibrate_answers(Path(options.pairs))
+    report["answers"] = None
+    if answers is not None:
+        table = "" if answers.trouble else dependence_table(answers)
+        report["answers"] = {"tau": answers.tau, "window": answers.window, "policy": table}
+        report["answers"] |= {"usable": not answers.trouble, "reason": answers.trouble}
+        said = f"{said}\n\n{answers_text(answers)}"
+    return Exit.HELD if found.trouble else Exit.DONE, report, said
 
 
 def numbers(found: "Calibration") -> dict[str, Any]:
@@ -63,3 +73,26 @@ def text_of(found: "Calibration") -> str:
     if not found.trouble:
         end = f"For the policy of what is shadowed on these hosts from now on:\n\n{table_of(found)}"
     return f"{first}\n{why}\n{end}".rstrip()
+
+
+def dependence_table(found: "Dependence") -> str:
+    """The table of a policy that knows how long answers hang together."""
+    from analysis.clock import iso
+
+    return (
+        f'[dependence]\nkind = "calibrated"\nuntil = {iso(found.until_us)}\n'
+        f"window = {found.window}\ntau = {float(f'{found.tau:.6g}')}\n"
+    )
+
+
+def answers_text(found: "Dependence") -> str:
+    """What the champion's errors say, by the packaged rule of what is right."""
+    if found.trouble:
+        return f"answers: {found.trouble}"
+    if found.block is None:
+        return f"answers: the champion's {found.window:,} labelled errors come as by chance"
+    return (
+        f"answers: the champion's errors hang together for some {found.tau:.3g} labelled pairs; "
+        f"in {found.window:,} there are {found.window // found.block:,} blocks that tell "
+        f"something. For the policy:\n\n{dependence_table(found)}"
+    ).rstrip()
