@@ -6,10 +6,12 @@ from importlib.resources import files
 from typing import Any
 
 from analysis import BadInput, JudgePolicy, parse_policy
+from rollout.alert_rules import AlertRules, alert_rules
 
 _WHOLE = {
     *("replicas", "max_pairs", "requests"),
     *("minute", "min_requests", "minutes", "failed_checks"),
+    *("warning_minutes", "critical_minutes", "more_than"),
     *("first_percent", "growth"),
 }
 _MAY_BE_ZERO = {"[rollout.watch] seconds"}
@@ -127,6 +129,7 @@ class Policy:
     watch: WatchLimits
     steps: StepLimits
     live_rules: LiveRules
+    alerts: AlertRules
 
 
 def default_policy_text() -> str:
@@ -152,6 +155,7 @@ def parse(text: str) -> Policy:
         watch=WatchLimits(**table["watch"]),
         steps=StepLimits(**table["steps"]),
         live_rules=_live_rules(table["live_rules"]),
+        alerts=alert_rules(table["alerts"]),
     )
     rules, steps = policy.live_rules, policy.steps
     if steps.growth < 2:
@@ -169,6 +173,15 @@ def parse(text: str) -> Policy:
     _share("[rollout.shadow] sample_percent", policy.shadow.sample_percent)
     _share("[rollout.live_rules.errors] above_percent", rules.errors.above_percent)
     _share("[rollout.live_rules.accuracy] below_percent", rules.accuracy.below_percent)
+    _share("[rollout.alerts.errors] warning_percent", policy.alerts.errors.warning_percent)
+    _share("[rollout.alerts.cpu] above_percent", policy.alerts.cpu.above_percent)
+    _share("[rollout.alerts.memory] above_percent", policy.alerts.memory.above_percent)
+    if policy.alerts.database.seconds > policy.alerts.database.within:
+        raise BadInput(
+            f"[rollout.alerts.database] seconds = {policy.alerts.database.seconds:g} outlasts what "
+            "is seen",
+            hint="at most `within`, so that one failure is told; the default is 30",
+        )
     return policy
 
 
