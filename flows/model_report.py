@@ -20,6 +20,7 @@ from rollout.policy import Policy, parse
 from rollout.state import Rollout
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from models.period import Period
@@ -95,8 +96,7 @@ def _measured(period: "Period", policy: Policy, start: float, end: float) -> dic
     judging, rules = policy.judging, policy.live_rules
     rows = period.rows.filter(pl.col("at") >= start)
     ms = rows["ms"].to_numpy()
-    bad = int(((rows["status"].to_numpy() >= 500) | (ms > 1000 * judging.timeout)).sum())
-    errors = share(bad, rows.height)
+    failed = (rows["status"].to_numpy() >= 500) | (ms > 1000 * judging.timeout)
     labelled = rows.drop_nulls(("prediction", "label"))
     right = is_right(
         labelled["prediction"].to_numpy(),
@@ -107,11 +107,13 @@ def _measured(period: "Period", policy: Policy, start: float, end: float) -> dic
     accuracy, floor = share(int(right.sum()), labelled.height), rules.accuracy.below_percent / 100
     due = rows.filter(pl.col("at") < end - judging.label_window).drop_nulls("prediction")
     late = due.filter(pl.col("label").is_null())
+    errors = share(int(failed.sum()), rows.height)
     counts = rows.group_by("version").len().sort("version")
     return {
         "requests": rows.height,
         "versions": dict(counts.iter_rows()),
         "errors": errors and {**errors, "limit": rules.errors.above_percent / 100},
+        "late_errors": _late_errors(rows["at"].to_numpy(), failed, policy),
         "latency_ms": latencies(ms),
         "accuracy": accuracy,
         "floor": floor,
@@ -122,6 +124,27 @@ def _measured(period: "Period", policy: Policy, start: float, end: float) -> dic
             "missing_since": _iso(late["at"][0]) if late.height else None,
         },
     }
+
+
+def _late_errors(at: "np.ndarray", failed: "np.ndarray", policy: Policy) -> dict[str, Any]:
+    """Where a detector that may watch without an end would have told of errors."""
+    import numpy as np
+
+    from analysis.endless import alarms
+    from analysis.triggers import Counts
+
+    limit, every = policy.live_rules.errors.above_percent / 100, policy.alerts.late_errors_every
+    told: dict[str, Any] = {"limit": limit, "false_alarm_every": every, "alarms": []}
+    if not len(at):
+        return told
+    origin = int(at.min())
+    second = at.astype(np.int64) - origin
+    counts = Counts(np.bincount(second), np.bincount(second[failed], minlength=second.max() + 1))
+    told["alarms"] = [
+        {"at": _iso(origin + one.second), "requests": one.requests, "bad": one.bad}
+        for one in alarms(counts, limit, every)
+    ]
+    return told
 
 
 def _disagreement(

@@ -49,9 +49,14 @@ class DatabaseAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """All of them, with the seconds after which a sample is stale."""
+    """All of them, with the seconds after which a sample is stale.
+
+    Late errors are watched without an end: `late_errors_every` is the least mean time between two
+    false alarms, in seconds.
+    """
 
     stale_after: float
+    late_errors_every: float
     errors: ErrorWarning
     response_time: SlowAlerts
     cpu: GaugeAlert
@@ -64,6 +69,7 @@ def alert_rules(table: Mapping[str, Any]) -> AlertRules:
     """From the tables of a policy, checked and merged."""
     return AlertRules(
         stale_after=table["stale_after"],
+        late_errors_every=table["late_errors_every"],
         errors=ErrorWarning(**table["errors"]),
         response_time=SlowAlerts(**table["response_time"]),
         cpu=GaugeAlert(**table["cpu"]),

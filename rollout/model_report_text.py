@@ -104,10 +104,23 @@ def _measured(report: Report) -> list[Line]:
     since = f", missing since {_clock(labels['missing_since'])}" if labels["missing"] else ""
     return [
         ("errors", f"{_interval(errors)}, limit {percent(errors['limit'])}"),
+        ("late errors", _late(report["late_errors"])),
         ("latency", ", ".join(f"{name} {_ms(told)}" for name, told in latency.items())),
         ("accuracy", _accuracy(report)),
         ("labels", f"{due}{since}"),
     ]
+
+
+def _late(late: Report) -> str:
+    """Alarms of the detector, each with the minute before it; the first of many."""
+    often = f"a false alarm in {duration(late['false_alarm_every'])} at most"
+    found = late["alarms"]
+    if not found:
+        return f"none over {percent(late['limit'])} since any second ({often})"
+    first = found[0]
+    minute = f"{percent(first['bad'] / first['requests'])} of {count(first['requests'])} requests"
+    alarms = "1 alarm" if len(found) == 1 else f"{count(len(found))} alarms, an hour apart or more"
+    return f"{alarms}: {_clock(first['at'])}, {minute} in the minute before ({often})"
 
 
 def _accuracy(report: Report) -> str:

@@ -68,6 +68,7 @@ def test_a_day_in_numbers(cli: Cli, ledger: Any, tmp_path: Path) -> None:
     report = ran.report
     assert (report["requests"], report["versions"]) == (2_000, {"v1.0.0": 2_000})
     assert report["errors"]["estimate"] == pytest.approx(0.02)
+    assert report["late_errors"]["false_alarm_every"] == 2_592_000
     assert report["accuracy"]["n"] == 1_800
     assert report["accuracy_outcome"] == "above"
     assert (report["labels"]["due"], report["labels"]["missing"]) == (2_000, 200)

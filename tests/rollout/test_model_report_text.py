@@ -87,6 +87,7 @@ REPORT: dict[str, Any] = {
     "requests": 1_000,
     "versions": {"v1.0.0": 900, "v2.0.0": 100},
     "errors": {**SHARE, "limit": 0.05},
+    "late_errors": {"limit": 0.05, "false_alarm_every": 2_592_000, "alarms": []},
     "latency_ms": {
         "p50": {"value": 2.0, "low": 1.9, "high": 2.1},
         "p99": {"value": 9.0, "low": 8.0, "high": None},
@@ -174,3 +175,16 @@ def test_numbers_stand_with_their_interval_and_their_limit() -> None:
         "1 watch, 10 min: at most 0.01 false alarms",
     ):
         assert part in text, part
+
+
+def test_late_errors_are_told_with_the_minute_before_and_how_rare_a_false_alarm_is() -> None:
+    """None, one, and many of them."""
+    alarm = {"at": SINCE, "requests": 600, "bad": 72}
+    late = REPORT["late_errors"]
+    quiet = " ".join(text_of(REPORT).split())
+    assert "late errors none over 5.00 % since any second (a false alarm in 30 days" in quiet
+    for number, said in ((1, "1 alarm:"), (3, "3 alarms, an hour apart or more:")):
+        report = {**REPORT, "late_errors": {**late, "alarms": [alarm] * number}}
+        text = " ".join(text_of(report).split())
+        assert f"late errors {said}" in text
+        assert "12.0 % of 600 requests in the minute before" in text
