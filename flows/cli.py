@@ -209,6 +209,11 @@ def _other_arguments(made: dict[str, Any]) -> None:
         action="store_true",
         help="count pairs in blocks in one pass, as is done above 10 million (Parquet only)",
     )
+    made["judge"].add_argument(
+        "--control",
+        action="store_true",
+        help="a champion against a copy of it: count false alarms, tell offset and drift",
+    )
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )

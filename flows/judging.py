@@ -26,6 +26,8 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     if options.report is not None and Path(options.report).resolve() in _read(options):
         raise bad_input(f"--report {options.report} would overwrite what is judged", "another file")
     path = Path(options.pairs)
+    if options.control:
+        return _control(options, path, policy)
     if options.blocks or in_blocks(path):
         return _in_blocks(options, path, policy)
     pairs = read_record(path)
@@ -44,6 +46,22 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         write_report(Path(options.report), verdict, pairs, text)
         said += f"\nreport {options.report}"
     return CODES[str(verdict.verdict)], report, said
+
+
+def _control(
+    options: argparse.Namespace, path: Path, policy: "JudgePolicy | None"
+) -> tuple[int, dict[str, Any], str]:
+    """Windows of one record are judged, each by itself: there is no one verdict to show."""
+    from analysis import read_pairs
+    from flows.controlling import controlled
+
+    for option in ("report", "compare", "blocks"):
+        if getattr(options, option):
+            raise bad_input(
+                f"--{option} goes with one verdict, and --control judges many windows",
+                f"leave out --{option}, or --control",
+            )
+    return controlled(read_pairs(path), policy)
 
 
 def _in_blocks(

@@ -1,0 +1,77 @@
+"""`judge --control`: a champion against a copy of it, where every alarm is a false one."""
+
+from typing import TYPE_CHECKING, Any
+
+from flows.refusal import Exit
+
+if TYPE_CHECKING:
+    from analysis import JudgePolicy, Pairs
+    from analysis.control import Control
+
+
+def controlled(pairs: "Pairs", policy: "JudgePolicy | None") -> tuple[int, dict[str, Any], str]:
+    """3 where there are more false alarms than promised, 4 without a whole window."""
+    from analysis.control import control
+
+    found = control(pairs, policy)
+    code = Exit.HARM if found.surprising else Exit.DONE if found.windows else Exit.HELD
+    return code, report_of(found), text_of(found)
+
+
+def report_of(found: "Control") -> dict[str, Any]:
+    """The object that ``--json`` prints."""
+    from analysis.findings import rounded
+
+    told = {
+        name: {"value": rounded(one.value), "low": rounded(one.low), "high": rounded(one.high)}
+        for name, one in (("offset", found.offset), ("different", found.different))
+    }
+    return {
+        "windows": found.windows,
+        "window": found.window,
+        "false_rollbacks": found.rollbacks,
+        "expected_at_most": rounded(found.expected),
+        "chance": rounded(found.chance),
+        "by_gate": dict(found.by_gate),
+        "beyond_limits": dict(found.beyond),
+        "promoted": found.promoted,
+        **told,
+        "drift": rounded(found.drift.envelope) if found.drift else None,
+        "drift_trouble": found.drift.trouble if found.drift else "no two minutes of latencies",
+    }
+
+
+def text_of(found: "Control") -> str:
+    """Whether the promise holds, by which gates it did not, and what the copy differs by."""
+    from analysis.words import count, percent, seconds_words
+
+    if not found.windows:
+        return (
+            f"no whole window of {seconds_words(found.window)} yet: nothing is controlled\n"
+            "Shadow the copy for longer."
+        )
+    first = (
+        f"{count(found.rollbacks)} false ROLLBACK in {count(found.windows)} windows of "
+        f"{seconds_words(found.window)}; the policy allows {found.expected:.3g}"
+    )
+    if found.surprising:
+        first += f": more than promised (so many by a chance of {percent(found.chance)})"
+    lines = [first, f"PROMOTE in {count(found.promoted)} of them"]
+    lines += [f"{gate}: {count(times)} false" for gate, times in found.by_gate.items()]
+    lines += [
+        f"{gate}: {count(times)} times, so that the champion itself is beyond it"
+        for gate, times in found.beyond.items()
+    ]
+    low, value, high = found.offset.low, found.offset.value, found.offset.high
+    if value is not None and low is not None and high is not None:
+        lines.append(
+            f"mirror offset: latency {100 * value:+.3g} % ({100 * low:+.3g} to {100 * high:+.3g})"
+        )
+    if found.drift is not None:
+        told = found.drift.trouble or f"hosts differ by at most {percent(found.drift.envelope)}"
+        lines.append(f"drift: {told}")
+    if found.different.value is not None:
+        lines.append(f"different answers: {percent(found.different.value)}")
+    if found.surprising:
+        lines.append("Do not believe a FAIL here: pincex calibrate PAIRS learns how hosts drift.")
+    return "\n".join(lines)
