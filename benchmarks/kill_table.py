@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_matrix import RATE
+from benchmarks.kill_matrix import RATE, code_digest
 from benchmarks.kill_results import Results, Row, distinct
 from benchmarks.kill_verbs import VERBS, Verb
 from benchmarks.step_plan import Killing, Point
@@ -43,7 +43,8 @@ def page(results: Results) -> str:
     """The whole page."""
     rows = _newest(results.rows())
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    kept = [HEAD.format(rate=RATE), f"{datetime.now(UTC):%Y-%m-%d}, {machine}.\n"]
+    on = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, rooms {code_digest()}"
+    kept = [HEAD.format(rate=RATE), f"{on}.\n"]
     steps = distinct(results, VERBS)
     kept += [*_summary(steps, rows), ""]
     for verb in VERBS:

@@ -226,7 +226,7 @@ UNWANTED = {
     "canary": r"\bcanar(?:y|ies)\b",
     "primary": r"\bprimary\b",
     "blue-green": r"\bblue[-/ ]green\b",
-    "experiment": r"\bexperiments?\b",
+    "experiment": r"(?<!/)\bexperiments?\b",
     "abort": r"\babort\w*\b",
     "revert": r"\brevert\w*\b",
     "machine path": r"(?<![\w.])/(?:work|home|root|tmp|Users)/",
