@@ -1,6 +1,7 @@
 """`judge`: a table of pairs in, a verdict out; nothing of a site is needed."""
 
 import argparse
+from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,8 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
 
     text = None if options.policy is None else policy_file(Path(options.policy))
     policy = None if text is None else parse(text).judging
-    if options.report is not None and Path(options.report).resolve() in _read(options):
-        raise bad_input(f"--report {options.report} would overwrite what is judged", "another file")
+    if options.report is not None:
+        _require_place(Path(options.report), _read(options))
     path = Path(options.pairs)
     if options.control:
         return _control(options, path, policy)
@@ -86,6 +87,16 @@ def _without(options: argparse.Namespace, why: str, instead: str) -> None:
                 f"--{option} needs the pairs themselves, and {why}",
                 f"leave out --{option}, or {instead}",
             )
+
+
+def _require_place(page: Path, read: set[Path]) -> None:
+    """A page that could not be written is refused before anything is judged."""
+    if page.resolve() in read:
+        raise bad_input(f"--report {page} would overwrite what is judged", "another file")
+    # Of os.path, because pathlib raises for names that are too long.
+    if isdir(page) or not isdir(page.parent):
+        why = "it is a directory" if isdir(page) else f"there is no directory {page.parent}"
+        raise bad_input(f"{page} cannot be written: {why}", "--report FILE.html names a file")
 
 
 def _read(options: argparse.Namespace) -> set[Path]:

@@ -42,11 +42,20 @@ def test_judge_writes_its_report(cli: Cli, one_pair: Path, tmp_path: Path) -> No
     )
 
 
-def test_a_report_that_cannot_be_written_is_bad_input(cli: Cli, one_pair: Path) -> None:
-    """The place is named and the exit code is 2."""
-    ran = cli("judge", one_pair, "--report", "/nowhere/r.html")
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        pytest.param("/nowhere/r.html", "there is no directory /nowhere", id="no directory"),
+        pytest.param("/", "it is a directory", id="a directory"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_bad_input(
+    cli: Cli, tmp_path: Path, report: str, why: str
+) -> None:
+    """The place is named before a million pairs are read: these could not be."""
+    ran = cli("judge", tmp_path / "none.parquet", "--report", report)
     assert ran.code == 2
-    assert "/nowhere/r.html cannot be written" in ran.err
+    assert f"{report} cannot be written: {why}" in ran.err
 
 
 def served(home: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
