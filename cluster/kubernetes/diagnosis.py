@@ -140,10 +140,12 @@ def _began(told: Mapping[str, Any]) -> bool:
 
 
 def _unmounted(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:
-    for event in events:
-        if event.get("reason") in MOUNTS:
-            evidence = f"{name}: {str(event.get('message'))[:WORDS]}"
-            yield Finding(Case.STUCK, "volume", evidence, f"{space} describe pod {name}")
+    """What was said last: a kubelet may first only have waited for what it then finds missing."""
+    said = [event for event in events if event.get("reason") in MOUNTS]
+    if said:
+        newest = max(said, key=lambda event: event.get("lastTimestamp") or "")
+        evidence = f"{name}: {str(newest.get('message'))[:WORDS]}"
+        yield Finding(Case.STUCK, "volume", evidence, f"{space} describe pod {name}")
 
 
 def _killed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:

@@ -1,10 +1,11 @@
 """Real pods: what becomes of them is told, and shares by their number lose no request."""
 
+import http.client
 import time
 from dataclasses import replace
 
 import pytest
-from kube_clients import Clients
+from kube_clients import Clients, ask
 from kube_shop import Shop, real
 
 from cluster.errors import NotReady
@@ -15,6 +16,7 @@ from cluster.route import Route
 pytestmark = pytest.mark.kubernetes
 
 RATE = 200.0
+TWO = 2
 
 
 @pytest.mark.parametrize(
@@ -40,19 +42,28 @@ def test_an_image_that_nobody_has_is_told(real_shop: Shop) -> None:
         real_shop.up("v3.0.0", lost, within=90)
 
 
+def until_answered(address: str) -> None:
+    """A new Service takes a moment to be known to the node; nobody was served before."""
+    deadline = time.monotonic() + 30
+    while ask(http.client.HTTPConnection(address, 80, timeout=10), "/predict")[1]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("fresh", [False, True], ids=["keep-alive", "a connection each"])
 def test_a_rollout_by_replicas_loses_no_request(real_shop: Shop, fresh: bool) -> None:
     """Half, all and all the way back under load on the Service: every request is answered."""
     shop = real_shop
-    split = Split(shop.api, shop.workloads, total=2)
+    split = Split(shop.api, shop.workloads)
     shop.up("v1.0.0", real("v1.0.0"), within=90)
-    split.expose("price", 8080, shop.lease)
+    split.set_route("price", Route({"v1.0.0": 100}), TWO, 90, shop.lease)
     address = shop.api.get(SERVICE, "price")["spec"]["clusterIP"]
+    until_answered(address)
     with Clients(80, "/predict", RATE, fresh=fresh, host=address) as clients:
         shop.up("v2.0.0", real("v2.0.0", replicas=1), within=90)
         for share in (50, 100, 0):
             route = Route({"v1.0.0": 100 - share, "v2.0.0": share})
-            told = split.set_route("price", route, 90, shop.lease)
+            told = split.set_route("price", route, TWO, 90, shop.lease)
             assert told.weights == {v: w for v, w in route.weights.items() if w}
             time.sleep(1)
 
