@@ -13,6 +13,7 @@ from cluster.backup import Backup, Change
 from cluster.errors import Changed, NotFound, NotReady, Unavailable
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import MANAGER, Api, Object
+from cluster.kubernetes.endpoints import wait_known
 from cluster.kubernetes.kinds import (
     BUDGET,
     CONFIG_MAP,
@@ -106,6 +107,10 @@ class Config:
                     self._put(kind, wanted[item], leases[owners[item]])
                 if kind is DEPLOYMENT:
                     self._wait([item.split()[1] for item in ours])
+                    # A route must not lead to a Service that does not know yet which pods serve.
+                    for item in wanted:
+                        if item.split()[0] == SERVICE.name:
+                            wait_known(self._api, item.split()[1], self._within)
             for kind in reversed(ORDER):
                 ours = [item for item in removed if item.split()[0] == kind.name]
                 for item in ours:

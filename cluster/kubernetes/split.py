@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from cluster.errors import NotFound, NotReady, Owned, Refused
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
+from cluster.kubernetes.endpoints import wait_known
 from cluster.kubernetes.foreign import changed_by_others
 from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
 from cluster.kubernetes.names import (
@@ -100,6 +101,7 @@ class Split:
             fresh = {version: count for version, count in wanted.items() if version not in before}
             self._wait_only(component, {**fresh, **unasked}, within)
         self._choose(component, route, wanted, lease, forced=forced)
+        wait_known(self._api, component, within)
         for version in sorted(wanted):
             if wanted[version] < self._replicas(component, version):
                 self._scale(component, version, wanted[version], lease, forced=forced)

@@ -8,7 +8,8 @@ from typing import Any
 from cluster.errors import NotFound, Owned, Refused, TrafficNotMoved
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import MANAGER, Api, Object
-from cluster.kubernetes.kinds import ENDPOINT_SLICE, HTTP_ROUTE, SERVICE
+from cluster.kubernetes.endpoints import endpoints
+from cluster.kubernetes.kinds import HTTP_ROUTE, SERVICE
 from cluster.kubernetes.names import (
     COMPONENT,
     PREFIX,
@@ -22,7 +23,6 @@ from cluster.route import PREDICTIONS, Calls, Mirror, Route
 
 ROLLOUT = f"{PREFIX}/mirrored-for"
 OBSERVED, CALLS = f"{PREFIX}/observed-for", f"{PREFIX}/calls"
-OF_SERVICE = "kubernetes.io/service-name"
 PORT = 80
 # Fractions of copies are told to the gateway in parts of this many.
 PARTS = 1_000_000
@@ -78,13 +78,7 @@ class Traffic:
 
     def ready_pods(self, component: str, version: str) -> list[str]:
         """The names of the pods that the version's Service sends requests to, sorted."""
-        slices = self._api.list(ENDPOINT_SLICE, {OF_SERVICE: object_name(component, version)})
-        return sorted(
-            str(told["targetRef"]["name"])
-            for found in slices
-            for told in found.get("endpoints") or ()
-            if told["conditions"].get("ready")
-        )
+        return endpoints(self._api, object_name(component, version))
 
     def deployed(self, component: str) -> list[str]:
         """The versions of a component that have a Service, sorted."""
