@@ -25,6 +25,9 @@ class Services(Protocol):
     def require_runnable(self, part: Component) -> None:
         """Invalid, with what would be right, for a description that this site cannot run."""
 
+    def require_rights(self) -> None:
+        """Refused where whoever asks could not do all of a rollout, naming what is missing."""
+
     def losses(self, part: Component) -> list[str]:
         """What in the way a component runs would lose requests in a rollout, each in words."""
 

@@ -161,6 +161,7 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
         )
     _require_known(site, described, history)
     _require_eyes(site, described)
+    site.services.require_rights()
     undone = _undone(history, candidate)
     if undone is not None and not request.retry:
         raise Refused(

@@ -11,7 +11,7 @@ from copy import deepcopy
 
 from cluster.backup import Backup, Change
 from cluster.errors import Changed, NotFound, NotReady, Unavailable
-from cluster.kubernetes import fence
+from cluster.kubernetes import fence, rights
 from cluster.kubernetes.api import MANAGER, Api, Object
 from cluster.kubernetes.endpoints import wait_known
 from cluster.kubernetes.kinds import (
@@ -89,6 +89,7 @@ class Config:
 
         NotReady where restored pods do not serve; then traffic is as it was.
         """
+        rights.require(self._api, rights.RESTORING)
         wanted, present = backup.items, self.items(backup.components)
         put = [change.item for change in changes if change.verb != "remove"]
         removed = [change.item for change in changes if change.verb == "remove"]

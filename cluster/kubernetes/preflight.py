@@ -78,11 +78,11 @@ def _is_ready(node: Mapping[str, Any]) -> bool:
 
 
 def _rights(api: Api) -> Line:
-    absent = rights.missing(api, rights.ALL)
+    absent = rights.missing(api, rights.RELEASING)
     if absent:
-        said = f"{len(absent)} of {len(rights.ALL)} are missing"
+        said = f"{len(absent)} of {len(rights.RELEASING)} are missing"
         return Line("rights", Outcome.FAIL, said, "; ".join(str(right) for right in absent))
-    return Line("rights", Outcome.OK, f"all {len(rights.ALL)} that a rollout uses")
+    return Line("rights", Outcome.OK, f"all {len(rights.RELEASING)} that a rollout uses")
 
 
 def _workloads(api: Api, component: str) -> list[Line]:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cluster.errors import Forbidden
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.kinds import (
     ACCESS_REVIEW,
     BUDGET,
+    CONFIG_MAP,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     EVENT,
@@ -14,7 +16,9 @@ from cluster.kubernetes.kinds import (
     HTTP_ROUTE,
     LEASE,
     POD,
+    QUOTA,
     SCALER,
+    SECRET,
     SERVICE,
     Kind,
 )
@@ -51,13 +55,44 @@ DEPLOYING = LOCKING | _rights(
     (POD, "list"),
     (HTTP_ROUTE, "get"),
 )
-RELEASING = ROUTING | DEPLOYING | _rights((GATEWAY, "get list"), (BUDGET, "list"), (SCALER, "list"))
+SPLITTING = DEPLOYING | _rights((BUDGET, "list"), (SCALER, "list"), (EVENT, "create"))
+RELEASING = SPLITTING | ROUTING | _rights((GATEWAY, "get list"))
 LOOKING = _rights(
     (DEPLOYMENT, "list"), (POD, "list"), (EVENT, "list"), (SCALER, "list"), (SERVICE, "list"),
     (ENDPOINT_SLICE, "list"), (HTTP_ROUTE, "get"),
 )  # fmt: skip
-SAYING = _rights((EVENT, "create"))
-ALL = RELEASING | SAYING
+TELLING = _rights(
+    (LEASE, "get"), (DEPLOYMENT, "get list"), (POD, "list"), (SERVICE, "get list"),
+    (HTTP_ROUTE, "get"),
+)  # fmt: skip
+CHECKING = RELEASING | _rights((QUOTA, "list"), (SECRET, "get"), (CONFIG_MAP, "get"))
+KEPT = (CONFIG_MAP, SERVICE, DEPLOYMENT, HTTP_ROUTE, BUDGET, SCALER)
+KEEPING = _rights(*((kind, "list") for kind in KEPT))
+RESTORING = LOCKING | _rights(
+    *((kind, "get list patch create update delete") for kind in KEPT),
+    (POD, "list"),
+    (ENDPOINT_SLICE, "list"),
+)
+OF_VERB = {
+    "validate": CHECKING,
+    "diagnose": LOOKING,
+    "status": TELLING,
+    "backup-config": KEEPING,
+    "deploy": RELEASING,
+    "rollback": RELEASING,
+    "resume": RELEASING,
+    "restore-config": RESTORING,
+}
+
+
+def require(api: Api, rights: Iterable[Right]) -> None:
+    """Forbidden, naming the rules that are missing: a change must not stop half way for one."""
+    absent = [str(right) for right in missing(api, rights)]
+    if absent:
+        raise Forbidden(
+            f"{len(absent)} rights are missing; the rules that give them: {', '.join(absent)}",
+            hint="add them to the Role (manifests/roles), or ask somebody who has them",
+        )
 
 
 def missing(api: Api, rights: Iterable[Right]) -> list[Right]:

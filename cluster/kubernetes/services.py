@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from math import ceil
 
 from cluster.errors import Invalid, NotFound, Refused
+from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.foreign import changed_by_others
-from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, POD, SCALER
+from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE
 from cluster.kubernetes.names import COMPONENT, labels, object_name
 from cluster.kubernetes.pods import is_ready
 from cluster.kubernetes.split import Split
 from cluster.kubernetes.traffic import Gateway, Traffic
+from cluster.kubernetes.trail import Trail
 from cluster.kubernetes.workloads import Workload, Workloads
 from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero_downtime
 from cluster.lock import Lease
@@ -36,6 +38,7 @@ class ClusterServices:
         self._traffic = Traffic(api, gateway or Gateway("", ""))
         self._workloads = Workloads(api, self._traffic)
         self._split = Split(api, self._workloads)
+        self._trail = Trail(api)
 
     @property
     def by_instances(self) -> bool:
@@ -67,6 +70,11 @@ class ClusterServices:
                     f"{part.name}: nothing is filled in for {{{word}}} in a cluster",
                     hint=f"known there: {', '.join(f'{{{one}}}' for one in FILLED_IN)}",
                 )
+
+    def require_rights(self) -> None:
+        """Asked of the API server, right by right."""
+        needed = rights.SPLITTING if self._gateway is None else rights.RELEASING
+        rights.require(self._api, needed)
 
     def losses(self, part: Component) -> list[str]:
         """What FAILs in the checklist of its Deployments, with what would be right."""
@@ -142,6 +150,11 @@ class ClusterServices:
             self._split.set_route(part.name, route, part.instances, within, lease, forced=forced)
         else:
             self._traffic.set_route(part.name, route, lease, forced=forced)
+        kind = SERVICE if self._gateway is None else HTTP_ROUTE
+        shares = ", ".join(f"{v} {share} %" for v, share in sorted(route.weights.items()) if share)
+        reason = "TrafficRolledBack" if forced else "TrafficShifted"
+        said = f"{shares}, by {lease.holder}"
+        self._trail.say(kind, self._api.get(kind, part.name), reason, said, warning=forced)
 
     def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
         """Its Deployment, pods and Service are gone."""

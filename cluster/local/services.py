@@ -44,6 +44,9 @@ class LocalServices:
                 hint=f'[component.{part.name}] paths = ["/..."]',
             )
 
+    def require_rights(self) -> None:
+        """Whoever may write the site's folder may do all of it."""
+
     def losses(self, part: Component) -> list[str]:
         """Nothing: this site decides itself how its servers start and end."""
         return []
