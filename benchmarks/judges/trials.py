@@ -70,7 +70,6 @@ TRIALS = (
             Said("p95-limit", "FAIL"),
         ),
     ),
-    Trial(STOPPED, POLICY, 3, (Rare("p95-limit", "harm", 0),)),
     Trial(
         SAFE,
         POLICY,
@@ -223,4 +222,5 @@ TRIALS = (
         (Said("latency-mean", "FAIL"), Said("latency-thresholds", "FAIL")),
     ),
     *SPLIT_TRIALS,
+    Trial(STOPPED, POLICY, 3, (Rare("p95-limit", "harm", 0),)),
 )
