@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.report_html import bullets, document, joined, paragraph, section, table, tag
 from rollout.alerts import FIRING, NO_DATA
+from rollout.state import Verb
 from rollout.words import count, date_and_clock, duration, percent
 
 Report = Mapping[str, Any]
@@ -184,6 +185,8 @@ def _moved(one: Report) -> str:
 def _rollout(one: Report) -> str:
     whom = f" against {one['against']}" if one["against"] else ""
     how = f"{one['ending']}" if one["ending"] else f"open in {one['phase']}"
+    if one["verb"] == Verb.CONTROL:
+        return f"control of {one['against']}: {how}, {one['reason'] or 'under way'}"
     verdict = f", {one['decision']} after {count(one['pairs'])} pairs" if one["decision"] else ""
     undone = ", undone by its watch" if one["undone"] else ""
     since = _clock(one["opened_at"])
