@@ -113,7 +113,7 @@ def _unfit(
 ) -> Reading | None:
     """Why nothing can be said: no sample, an old one, a gap, or too short a past."""
     if not len(told.at_us):
-        return Reading(name, State.STALE, "never seen", "no sample so far", alarms)
+        return Reading(name, State.NO_DATA, "never seen", "no sample so far", alarms)
     now, age = f"{told.values[-1]:.3g}", (told.now_us - int(told.at_us[-1])) / SECOND_US
     if age > stale_after:
         why = f"the last sample is {seconds_words(age)} old"

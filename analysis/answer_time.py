@@ -4,7 +4,7 @@ Variances of means of blocks that grow: robust where requests of one day stand s
 their likes come a day later, which hides from autocorrelations that are summed until they fade.
 """
 
-from analysis.bets import Flags
+from analysis.bets import Flags, Floats
 from analysis.dependence import FEWEST, Dependence
 from analysis.pair_sample import pair_sample
 from analysis.policy import JudgePolicy
@@ -30,18 +30,18 @@ def calibrate_answers(source: Source, policy: JudgePolicy | None = None) -> Depe
     )
 
 
-def autocorrelation_time(wrong: Flags) -> float:
-    """Labelled pairs that tell as much as one: the most that any length of block shows, or 1.
+def autocorrelation_time(values: Flags | Floats) -> float:
+    """Values in a row that tell as much as one: the most that any length of block shows, or 1.
 
     A block of L has a mean with tau/L times the variance of one; blocks double in length while
     there are 20 of them, and those within chance (chi-square) count for nothing.
     """
     from scipy.special import chdtri
 
-    variance, found, length = float(wrong.var()), 1.0, 2
-    while variance and len(wrong) // length >= FEWEST:
-        blocks = len(wrong) // length
-        means = wrong[: blocks * length].reshape(blocks, length).mean(axis=1)
+    variance, found, length = float(values.var()), 1.0, 2
+    while variance and len(values) // length >= FEWEST:
+        blocks = len(values) // length
+        means = values[: blocks * length].reshape(blocks, length).mean(axis=1)
         times = length * float(means.var(ddof=1)) / variance
         if times > float(chdtri(blocks - 1, 1 - LEVEL)) / (blocks - 1):
             found = max(found, times)

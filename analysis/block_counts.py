@@ -154,7 +154,7 @@ def _fine(payoff: Floats) -> Integers:
 
 
 def _by_second(pairs: Pairs, plan: Plan, errors: Sides) -> Counted:
-    """What late harm and the drift guard need: pairs, errors, gross latency, scores."""
+    """What is judged by seconds: pairs, errors, gross latency, over the limit, scores of drift."""
     second = pairs.arrived_us // SECOND_US
     rows = _Rows(second)
     b, c = errors.harm()
@@ -163,7 +163,9 @@ def _by_second(pairs: Pairs, plan: Plan, errors: Sides) -> Counted:
         f & judged for f in _frozen_sides(pairs, plan, "gross-frozen-p95")[0].harm()
     )
     every = np.ones(len(second), dtype=np.bool_)
-    late = rows.sums([every, errors.candidate_harm, b, c, judged, gross_b, gross_c])
+    limit = plan.policy.gates["p95-limit"].limits["limit_ms"]
+    over = over_limit_sides(pairs, limit, limit).candidate_harm
+    late = rows.sums([every, errors.candidate_harm, b, c, judged, gross_b, gross_c, over])
     scores = scores_of(pairs)
     own = np.zeros((len(rows.ids), 3), dtype=np.int64)
     place = np.searchsorted(rows.ids, scores.origin_us // SECOND_US + scores.second)

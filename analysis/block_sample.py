@@ -83,8 +83,12 @@ class BlockSample:
     def late(self, name: str) -> Late:
         """What a gate counts in each second of arrival."""
         second, late = self.table.seconds.ids, self.table.seconds.arrays["late"]
-        n, own, b, c, judged, gross_b, gross_c = late.T
-        kinds = {"errors-late-paired": (b, c), "errors-late-absolute": (own,)}.get(name)
+        n, own, b, c, judged, gross_b, gross_c, over = late.T
+        kinds = {
+            "errors-late-paired": (b, c),
+            "errors-late-absolute": (own,),
+            "p95-limit": (over,),
+        }.get(name)
         if kinds is None:
             kinds, n = (gross_b, gross_c), judged
         seen = n > 0

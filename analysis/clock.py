@@ -45,6 +45,13 @@ class Clock:
         """The look after the pair with this index was admitted."""
         return Look(int(self.arrived[index]), int(self.at_us[index]))
 
+    def with_looks_at(self, ends: Integers) -> "tuple[Clock, Integers]":
+        """The same with looks at these times among its own; how many of its own each has seen."""
+        before = np.searchsorted(self.at_us, ends, side="left")
+        came = np.concatenate([np.zeros(1, dtype=np.int64), self.arrived])
+        rows = np.insert(np.arange(1, len(came)), before, before)
+        return Clock(np.insert(self.at_us, before, ends), came[rows], self.of), rows
+
     def admitted(self, at_us: Integers) -> Integers:
         """How many pairs were admitted by each of these times."""
         return np.searchsorted(self.at_us, at_us, side="right")

@@ -8,6 +8,7 @@ import numpy as np
 from analysis import paired, rates
 from analysis.answer_blocks import AnswerGuard
 from analysis.bets import Flags, Integers, Trace, follow
+from analysis.by_seconds import Seconds, first_look
 from analysis.clock import Clock, Look
 from analysis.drift import Guard
 from analysis.findings import Estimate, Finding, Outcome
@@ -183,15 +184,27 @@ def course(record: Recorded, gate: Gate, clock: Clock, judged: Judged, words: Wo
     return Course(conclude(gate, clock, judged, words, standing, failed), clock, standing, failed)
 
 
+def course_by_seconds(
+    record: Recorded, gate: Gate, judged: Judged, words: Words, seconds: Seconds
+) -> Course:
+    """Decide a gate whose harm must be proven by requests one by one and by seconds as well."""
+    assert judged.harm is not None
+    assert judged.safety is not None
+    arrival, harm, standing = record.arrival, judged.harm, judged.safety.above
+    proven = seconds.proven(gate, record.policy.rollback_level(gate))
+    failed = first_look(arrival, harm, seconds, proven)
+    if not failed and harm.log_e >= harm.threshold:
+        words = replace(words, held=seconds.trouble(gate))
+    finding = conclude(gate, arrival, judged, words, standing, failed)
+    return Course(finding, arrival, standing, failed)
+
+
 def guarded_course(
     record: Recorded, gate: Gate, harm: Trace, judged: Judged, words: Words
 ) -> Course:
     """Decide a gate that speaks only while the guard is open; blocks end with a look too."""
-    arrival, ends = record.arrival, record.guard.end_us
-    before = np.searchsorted(arrival.at_us, ends, side="left")
-    came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
-    rows = np.insert(np.arange(1, len(came)), before, before)
-    looks = Clock(np.insert(arrival.at_us, before, ends), came[rows], arrival.of)
+    arrival = record.arrival
+    looks, rows = arrival.with_looks_at(record.guard.end_us)
     allowed = record.guard.open_at(looks.at_us)
     trusted = record.allowed_at(gate, looks.at_us)
     proven = proven_at(record, judged)

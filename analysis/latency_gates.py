@@ -4,10 +4,13 @@ The frozen gates compare how often the candidate exceeds (a multiple of) a past 
 baseline with how often the baseline itself exceeds it: not the ratio of two p95s, never called so.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis import paired
 from analysis.bets import follow
+from analysis.by_seconds import seconds_in
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -16,6 +19,7 @@ from analysis.course import (
     Recorded,
     Words,
     course,
+    course_by_seconds,
     guarded_course,
     judge_rate,
     paired_estimate,
@@ -69,6 +73,9 @@ def _limit(record: Record, gate: Gate, both: Both) -> Course:
     limit = gate.limits["limit_ms"]
     tolerance = gate.tolerance or 0.0
     judged = judge_rate(record, gate, record.sample.over(gate, "harm"), (tolerance, gate.margin))
+    seconds = seconds_in(record.sample.late(gate.name))
+    least = seconds.smallest(gate, record.policy.rollback_level(gate), judged.found)
+    judged = replace(judged, found=least)
     value = judged.estimate.value or 0.0
     over = f"p95 over {milliseconds(limit)}: {percent(value)} of"
     words = Words(
@@ -82,7 +89,7 @@ def _limit(record: Record, gate: Gate, both: Both) -> Course:
         else _against(both, "p95"),
         found=found_percent(judged, "a share of"),
     )
-    return course(record, gate, record.arrival, judged, words)
+    return course_by_seconds(record, gate, judged, words, seconds)
 
 
 def _frozen(record: Record, gate: Gate, frozen: Frozen) -> Course:

@@ -89,9 +89,10 @@ class PairSample:
     def late(self, name: str) -> Late:
         """What a gate counts in each second of arrival."""
         gate = self.policy.gates[name]
-        start = self.frozen("p95").start if gate.metric == "latency" else 0
+        start = self.frozen(OF_GATE[name]).start if name in OF_GATE else 0
         sides = self.over(gate, "harm") if gate.metric == "latency" else self.errors()
-        events = sides.own_harm() if name == "errors-late-absolute" else sides.harm()
+        alone = name in ("errors-late-absolute", "p95-limit")
+        events = sides.own_harm() if alone else sides.harm()
         arrived = self.pairs.arrived_us[start:]
         blocks = blocks_of(arrived, self.watermark_us, self.policy.horizon)
         return Late(blocks, counts_by_block([event[start:] for event in events], blocks), start)

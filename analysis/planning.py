@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis import paired, rates
 from analysis.bets import Bets, Flags, Floats
+from analysis.by_seconds import Seconds
 from analysis.policy import PAIRED, Gate, JudgePolicy
 from analysis.verdict import Verdict
 
@@ -24,6 +25,7 @@ STEPS = 240
 SEED = 20_260_105
 POWER = 0.9
 INSIDE = 0.98
+DRAWS, MOST_SECONDS, HALVINGS = 100, 3_600, 14
 PLANNED = (
     "errors-paired",
     "errors-absolute",
@@ -151,7 +153,7 @@ def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
                 gate.blocking,
                 _spread(at[name], at[name] > stream.budget, stream.budget),
                 _spread(after[name], at[name] > stream.budget, stream.budget),
-                _found(gate, seen[name], policy, stream.budget),
+                _found(gate, seen[name], policy, stream),
             )
         )
     blocking = [g for g in PLANNED if policy.gates[g].blocking]
@@ -231,9 +233,9 @@ def _spread(values: Floats, over: Flags, budget: int) -> Spread:
     return Spread(low / step, middle / step**0.5, high, float(over.mean()))
 
 
-def _found(gate: Gate, seen: Seen, policy: JudgePolicy, budget: int) -> float | None:
+def _found(gate: Gate, seen: Seen, policy: JudgePolicy, stream: Stream) -> float | None:
     """The least harm that 9 of 10 shadows of the whole budget prove; None where none is."""
-    n = budget - _start(gate, policy)
+    n = stream.budget - _start(gate, policy)
     bets, threshold = _bets(gate, harm=True), log(1 / policy.rollback_level(gate))
     total = sum(seen.harm)
     if n <= 0 or not total:
@@ -258,7 +260,33 @@ def _found(gate: Gate, seen: Seen, policy: JudgePolicy, budget: int) -> float | 
     for _ in range(30):
         middle = (low + high) / 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    if "seconds" in gate.limits:
+        return _by_seconds(gate, high, threshold, stream)
     return 1 - high if gate.name == "accuracy-absolute" else high
+
+
+def _by_seconds(gate: Gate, least: float, threshold: float, stream: Stream) -> float | None:
+    """The same where harm must show second by second as well; of an hour, if it lasts longer."""
+    each = max(round(stream.rate), 1)
+    number, limit = min(stream.budget // each, MOST_SECONDS), gate.tolerance or 0.0
+    if number < gate.limits["seconds"]:
+        return None
+
+    def missed(share: float) -> bool:
+        rng = np.random.default_rng(SEED)
+        drawn = rng.binomial(each, share, (DRAWS, number)) / each
+        proven = [
+            Seconds.wealth(one, limit)[-1] >= threshold
+            and int((one > limit).sum()) >= gate.limits["seconds"]
+            for one in drawn
+        ]
+        return bool(sum(proven) < POWER * DRAWS)
+
+    low, high = least, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if missed(middle) else (low, middle)
+    return high
 
 
 def _limit(gate: Gate) -> float:

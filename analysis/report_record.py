@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from analysis.answer_time import autocorrelation_time
 from analysis.bets import Flags, Floats
 from analysis.columns import NO_TIME
+from analysis.dependence import FEWEST
 from analysis.drift import SHORTEST_MS
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.policy import JudgePolicy
@@ -16,10 +18,7 @@ from analysis.report_predictions import apart
 from analysis.sides import Sides, error_sides, wrong_sides
 from analysis.words import count, milliseconds, percent, points, seconds_words
 
-LAGS_FROM = 262_144
 MOST_SEGMENTS = 20
-# Sokal's window: the sum of autocorrelations ends at the first lag beyond 5 times itself.
-WINDOW = 5.0
 
 
 def record_parts(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
@@ -148,22 +147,28 @@ def _dependence(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]
         "errors": _difference(errors),
         "log latency ratio": _log_ratio(pairs),
         "right answers": _difference(wrong)[in_time],
+        "the baseline's own wrong answers": wrong.baseline_safety[in_time].astype(np.float64),
     }
-    rows = []
-    for name, values in series.items():
-        time = autocorrelation_time(values[:LAGS_FROM])
-        if time is None:
-            rows.append((name, count(len(values)), "no difference varies", "-"))
-        else:
-            left = round(len(values) / max(time, 1.0))
-            rows.append((name, count(len(values)), f"{time:.3g} requests", count(left)))
+    rows = [(name, count(len(values)), *_worth(values)) for name, values in series.items()]
     note = (
-        "Autocorrelation time of the difference between the two sides, by arrival: 1 is "
-        "independence. Where it is well above 1 the evidence counts more than is there, "
-        "and the verdict deserves less trust than its level says."
+        "Autocorrelation time, by arrival, of the difference between the two sides, and of the "
+        "baseline's wrong answers, which a policy's [dependence] goes by: the most that means of "
+        "blocks of any length show beyond chance; 1 is independence. Where it is well above 1 the "
+        "evidence counts more than is there, and the verdict deserves less trust than its level "
+        "says."
     )
     head = ("difference of", "pairs", "autocorrelation time", "effective pairs")
     return [table(head, rows), paragraph(note, "faint")]
+
+
+def _worth(values: Floats) -> tuple[str, str]:
+    """The autocorrelation time of a series, and how many independent values it is worth."""
+    if len(values) < 2 * FEWEST:
+        return "too few to say", "-"
+    if not values.var():
+        return "nothing varies", "-"
+    time = autocorrelation_time(values)
+    return f"{time:.3g} requests", count(round(len(values) / time))
 
 
 def _difference(sides: Sides) -> Floats:
@@ -176,16 +181,3 @@ def _log_ratio(pairs: Pairs) -> Floats:
     candidate = np.maximum(pairs.candidate_latency_ms[both], SHORTEST_MS)
     baseline = np.maximum(pairs.baseline_latency_ms[both], SHORTEST_MS)
     return np.asarray(np.log(candidate / baseline))
-
-
-def autocorrelation_time(values: Floats) -> float | None:
-    """Integrated autocorrelation time in steps, with Sokal's window; None for a constant."""
-    n = len(values)
-    centred = values - values.mean() if n else values
-    if n < 10 or not centred.any():
-        return None
-    spectrum = np.fft.rfft(centred, 1 << (2 * n - 1).bit_length())
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: n // 2]
-    times = 2 * np.cumsum(correlation / correlation[0]) - 1
-    ended = np.arange(len(times)) >= WINDOW * np.maximum(times, 1.0)
-    return float(times[int(ended.argmax()) if ended.any() else -1])

@@ -11,7 +11,8 @@ import numpy as np
 
 from analysis import paired, rates
 from analysis.answer_blocks import Claim, block_trace
-from analysis.bets import Bets, Events, Trace, follow
+from analysis.bets import Bets, Events, Flags, Trace, follow
+from analysis.by_seconds import seconds_of, seen_at
 from analysis.clock import Look
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
@@ -63,7 +64,10 @@ def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
     def harm(i: int, level: float) -> Trace:
         """Labels that hang together count in blocks of the segment's own, and none too early."""
         part = parts[i]
-        if gate.metric != "accuracy":
+        if gate.metric == "latency":
+            trace = follow(harm_bets, _harm(gate, part.sides), level)
+            return replace(trace, above=trace.above & _by_seconds(record, gate, part, level))
+        if gate.metric == "errors":
             return follow(harm_bets, _harm(gate, part.sides), level)
         trace = _answers(record, gate, part, level) or follow(
             harm_bets, _harm(gate, part.sides), level
@@ -77,6 +81,12 @@ def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
         [part.clock.at_us for part in parts],
     )
     return [_course(record, gate, parts, found, i) for i in range(len(parts))]
+
+
+def _by_seconds(record: Record, gate: Gate, part: Part, level: float) -> Flags:
+    """Where the seconds of the segment prove harm as well, as in the whole record."""
+    seconds = seconds_of(part.clock, part.sides.own_harm(), record.watermark_us)
+    return seen_at(seconds, seconds.proven(gate, level), part.clock.at_us)
 
 
 def _answers(record: Record, gate: Gate, part: Part, level: float | None = None) -> Trace | None:

@@ -3,11 +3,14 @@
 Each request was answered by one side alone, sent there by chance in a stated share.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis import paired, rates
 from analysis.bets import follow
 from analysis.blocks import counted, follow_blocks
+from analysis.by_seconds import seconds_in
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -15,6 +18,7 @@ from analysis.course import (
     Words,
     conclude,
     course,
+    course_by_seconds,
     guarded_course,
 )
 from analysis.error_gates import (
@@ -54,7 +58,7 @@ def split_courses(record: SplitRecord) -> list[Course]:
     shown = errors_words(record, any_error)
     courses = [
         _errors(record, gates["split-errors"], any_error),
-        _rate(record, gates["errors-absolute"], errors, "errors"),
+        _absolute(record, gates["errors-absolute"], errors),
         late_course(
             record,
             late,
@@ -71,7 +75,7 @@ def split_courses(record: SplitRecord) -> list[Course]:
             own_estimate(own, errors),
             ("errors of some window ending now", shown),
         ),
-        _rate(record, gates["p95-limit"], _over_limit(record), "over"),
+        _limit(record, gates["p95-limit"]),
     ]
     if p95.limit_ms is None:
         names = ("split-frozen-p95", "split-gross-p95", "split-thresholds")
@@ -101,12 +105,7 @@ def _errors(record: SplitRecord, gate: Gate, sides: Sides) -> Course:
     return course(record, gate, record.arrival, judged, words)
 
 
-def _over_limit(record: SplitRecord) -> Sides:
-    limit = record.policy.gates["p95-limit"].limits["limit_ms"]
-    return record.sample.over(limit, limit)
-
-
-def _rate(record: SplitRecord, gate: Gate, sides: Sides, what: str) -> Course:
+def _own_rate(record: SplitRecord, gate: Gate, sides: Sides) -> Judged:
     """The candidate's own requests against (tolerance, margin); the others tell nothing."""
     own, policy = record.sample.requests.candidate, record.policy
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
@@ -123,21 +122,42 @@ def _rate(record: SplitRecord, gate: Gate, sides: Sides, what: str) -> Course:
     )
     estimate = own_estimate(own, sides)
     found = rates.smallest_harm(bets, estimate.n, tolerance, harm.threshold)
-    judged = Judged(harm, safety, estimate, found)
-    value = estimate.value or 0.0
-    if what == "over":
-        limit = milliseconds(gate.limits["limit_ms"])
-        metric, brief = f"share of requests over {limit}", f"p95 over {limit}: {percent(value)} of"
-        brief = f"{brief} requests, limit {percent(tolerance)}"
-        said = f"{percent(value)} of {count(estimate.n)} requests over {limit}"
-        found_words = found_percent(judged, "a share of")
-    else:
-        metric, brief = "share of errors", f"errors {percent(value)}, limit {percent(tolerance)}"
-        said = f"errors {percent(value)} of {count(estimate.n)} requests"
-        found_words = found_percent(judged, "errors of")
-    now = f"{said} ({interval_percent(estimate)}, limit {share(tolerance)})"
-    words = Words(metric, "share", now, brief, found_words)
+    return Judged(harm, safety, estimate, found)
+
+
+def _absolute(record: SplitRecord, gate: Gate, sides: Sides) -> Course:
+    judged = _own_rate(record, gate, sides)
+    value, tolerance = judged.estimate.value or 0.0, gate.tolerance or 0.0
+    words = Words(
+        metric="share of errors",
+        unit="share",
+        now=f"errors {percent(value)} of {count(judged.estimate.n)} requests "
+        f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
+        brief=f"errors {percent(value)}, limit {percent(tolerance)}",
+        found=found_percent(judged, "errors of"),
+    )
     return course(record, gate, record.arrival, judged, words)
+
+
+def _limit(record: SplitRecord, gate: Gate) -> Course:
+    own, limit_ms = record.sample.requests.candidate, gate.limits["limit_ms"]
+    sides = record.sample.over(limit_ms, limit_ms)
+    judged = _own_rate(record, gate, sides)
+    kinds = (sides.candidate_harm, own & ~sides.candidate_harm)
+    seconds = seconds_in(record.sample.late(kinds))
+    least = seconds.smallest(gate, record.policy.rollback_level(gate), judged.found)
+    judged = replace(judged, found=least)
+    value, tolerance = judged.estimate.value or 0.0, gate.tolerance or 0.0
+    over = f"over {milliseconds(limit_ms)}"
+    words = Words(
+        metric=f"share of requests {over}",
+        unit="share",
+        now=f"{percent(value)} of {count(judged.estimate.n)} requests {over} "
+        f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
+        brief=f"p95 {over}: {percent(value)} of requests, limit {percent(tolerance)}",
+        found=found_percent(judged, "a share of"),
+    )
+    return course_by_seconds(record, gate, judged, words, seconds)
 
 
 def _frozen(record: SplitRecord, past_ms: float, start: int) -> Course:

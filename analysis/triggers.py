@@ -29,6 +29,7 @@ class State(StrEnum):
     NO_TRAFFIC = "NO_TRAFFIC"
     NO_LABELS = "NO_LABELS"
     NOT_JUDGED = "NOT_JUDGED"
+    NO_DATA = "NO_DATA"
     STALE = "STALE"
 
 

@@ -23,6 +23,7 @@ from benchmarks import (
     scale,
     speed,
     split,
+    stalls,
     undo,
 )
 
@@ -41,6 +42,7 @@ FULL = {
     "planning": planning,
     "market": market_order,
     "run-lengths": run_lengths,
+    "stalls": stalls,
     "kills": kills,
     "races": races,
     "fuzz": fuzz,

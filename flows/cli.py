@@ -51,12 +51,16 @@ VERBS = {
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
 
+NAMING = (
+    *("register-model", "deploy-model", "promote-model", "approve", "rollback-model", "labels"),
+    *("model-status", "model-report", "plan"),
+)
+"""Verbs whose first word is a model."""
 BOTH_SITES = (
     *("backup-config", "restore-config"),
     *("deploy", "rollback", "resume", "status", "history"),
 )
 """Verbs for the local site, and for a cluster when one of its options is given."""
-VERSIONED = ("register-model", "deploy-model")
 NOT_BUILT = {
     "report",
     *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
@@ -104,10 +108,8 @@ def parser() -> Parser:
 
 
 def _model_arguments(made: dict[str, Any]) -> None:
-    for verb in (*VERSIONED, "promote-model", "approve", "rollback-model", "labels"):
+    for verb in NAMING:
         made[verb].add_argument("name", help="model name, such as price-predictor")
-    made["model-status"].add_argument("name", help="model name")
-    made["model-report"].add_argument("name", help="model name")
     made["model-report"].add_argument(
         "--days", type=int, choices=(1, 7), default=1, help="the last day (default) or week"
     )
@@ -115,7 +117,6 @@ def _model_arguments(made: dict[str, Any]) -> None:
         "--report", metavar="FILE.html", help="write it as one page, too"
     )
     plan = made["plan"]
-    plan.add_argument("name", help="model name")
     plan.add_argument("--rate", type=float, help="requests a second (default: as recorded)")
     plan.add_argument(
         "--disagreement",
@@ -127,14 +128,20 @@ def _model_arguments(made: dict[str, Any]) -> None:
         "--label-delay", type=float, metavar="SECONDS", help="until nearly all labels are there"
     )
     plan.add_argument("--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)")
-    for verb in VERSIONED:
-        made[verb].add_argument("version", help="release string, such as v2.1.0")
+    release = "release string, such as v2.1.0"
+    made["register-model"].add_argument("version", help=release)
+    made["deploy-model"].add_argument("version", nargs="?", help=release)
     made["register-model"].add_argument(
         "source", metavar="PATH|RUN_URI", help="an MLflow model directory or runs:/ID/PATH"
     )
     made["labels"].add_argument("file", metavar="FILE.jsonl", help="request_id, label, labelled_at")
     deploy = made["deploy-model"]
     deploy.add_argument("--first", action="store_true", help="there is no champion yet")
+    deploy.add_argument(
+        "--control",
+        action="store_true",
+        help="shadow a copy of the champion instead: mirror offset, drift, false alarms",
+    )
     deploy.add_argument("--sample", type=float, metavar="PERCENT", help="share of requests copied")
     deploy.add_argument("--cap", type=float, metavar="RATE", help="at most so many copies a second")
     deploy.add_argument(

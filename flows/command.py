@@ -19,7 +19,7 @@ from flows.policies import policy_text
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
-from flows.watched import after_watch
+from flows.watched import after_control, after_watch
 from rollout import approval_text, release_text
 from rollout.words import count, duration
 
@@ -32,16 +32,24 @@ Answer = tuple[int, dict[str, Any], str]
 def deploy_model(options: argparse.Namespace) -> Answer:
     """Check what can be checked at once, then start the shadow and follow it to its verdict."""
     here = site(options.site)
+    if options.control == (options.version is not None) or (options.control and options.first):
+        raise bad_input(
+            "deploy-model takes a version, or --control alone: a copy of the champion",
+            f"pincex deploy-model {options.name} v2.1.0",
+        )
     request = Request(
         name=options.name,
-        version=options.version,
+        version=options.version or "",
         policy_text=policy_text(here, options.policy),
         first=options.first,
         sample=share(options.sample),
         cap=_rate(options.cap),
+        control=options.control,
     )
     ensure_up(here, "mlflow")
     after_watch(here, request.name)
+    if not request.control:
+        after_control(here, request.name, f"deploy-model {request.version}")
     check_deploy(here, request)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
     return start(here, options, ["deploy-model", here.name, given])
@@ -56,6 +64,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
         raise bad_input("--override needs a reason", '--override "why this is right"')
     require_up(here)
     after_watch(here, options.name)
+    after_control(here, options.name, "promote-model")
     version = asked_version(here, options.name, options.version)
     refuse_unproven(here, options.name, options.override)
     ensure_up(here, "mlflow")

@@ -61,8 +61,9 @@ def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:
         asked = json.loads(rest[0])
         deploy_model(
             asked["name"],
-            asked["version"],
+            asked["version"] or None,
             first=asked["first"],
+            control=asked["control"],
             sample_percent=100 * asked["sample"] if asked["sample"] else None,
             cap=asked["cap"],
             policy=asked["policy_text"],
@@ -78,8 +79,9 @@ def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:
 @flow(name="deploy-model", flow_run_name="deploy-model {name} {version}, {site_name}")
 def deploy_model(
     name: str,
-    version: str,
+    version: str | None = None,
     first: bool = False,
+    control: bool = False,
     sample_percent: Percent | None = None,
     cap: Annotated[float, Field(gt=0)] | None = None,
     policy: str | None = None,
@@ -89,8 +91,9 @@ def deploy_model(
 
     Args:
         name: Registered model, such as price-predictor.
-        version: Release string of the version to shadow, such as v2.1.0.
+        version: Release string of the version to shadow, such as v2.1.0; empty for a control.
         first: Only for a model without a champion: absolute gates on smoke requests.
+        control: Shadow a copy of the champion, to see offset, drift and false alarms.
         sample_percent: Share of requests that is copied; the policy's when empty.
         cap: At most so many copies a second; the policy's when empty.
         policy: Text of a policy; the site's own when empty.
@@ -98,7 +101,9 @@ def deploy_model(
     """
     here = site(site_name)
     text = policy if policy is not None else policy_text(here, None)
-    request = Request(name, version, text, first, share(sample_percent), cap)
+    if control == bool(version) or (control and first):
+        raise bad_input("a version, or a control, and no more", "name the version to shadow")
+    request = Request(name, version or "", text, first, share(sample_percent), cap, control)
     given = json.dumps({field: getattr(request, field) for field in Request.__slots__})
     return _conclude(here, "deploy-model", [given])
 

@@ -43,7 +43,9 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
     """Do it; the answer is a line for people."""
     match action:
         case BringUp(revision):
-            return bring_up(site, rollout.component, revision, policy, lease)
+            of_copy = rollout.verb is Verb.CONTROL and revision == rollout.candidate
+            files = rollout.stable if of_copy else None
+            return bring_up(site, rollout.component, revision, policy, lease, files)
         case Shift(weights, mirrored):
             return _shift(site, rollout, weights, mirrored, lease)
         case Enter(phase):
@@ -96,16 +98,25 @@ def _shift(
     return f"traffic: {shares}; copies to {copies or 'nobody'}"
 
 
-def bring_up(site: Site, component: str, revision: Revision, policy: "Policy", lease: Lease) -> str:
+def bring_up(
+    site: Site,
+    component: str,
+    revision: Revision,
+    policy: "Policy",
+    lease: Lease,
+    files: Revision | None = None,
+) -> str:
     """Servers of a revision from the site's verified copy, ready, warm and known to the proxy.
 
-    Unavailable, with a server's last words, where that cannot be had in `ready_within`.
+    `files` are those of another revision, which it serves under its own name. Unavailable, with a
+    server's last words, where that cannot be had in `ready_within`.
     """
     from models import manifest
 
-    directory = site.home.models / component / revision.version
+    of = (files or revision).version
+    directory = site.home.models / component / of
     if not directory.is_dir():
-        site.registry.download(component, revision.version, directory)
+        site.registry.download(component, of, directory)
     manifest.verify_digest(directory, revision.digest)
     specs = [
         Instance(

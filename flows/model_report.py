@@ -52,6 +52,7 @@ def model_report(options: argparse.Namespace) -> Answer:
 def report_on(here: Site, name: str, days: int) -> dict[str, Any]:
     """One model over the last `days`, as the object that ``--json`` prints."""
     from analysis.period import METHOD
+    from flows.alerting import alerts_of
     from models.period import read_period
 
     history = here.history(name)
@@ -79,6 +80,7 @@ def report_on(here: Site, name: str, days: int) -> dict[str, Any]:
         "method": METHOD,
         "damaged": period.damaged,
         **_measured(period, policy, measured, end),
+        "alerts": alerts_of(here, name, period.rows, policy, (measured, end)),
         "disagreement": list(_disagreement(here, history, policy, start, end)),
         "drift": _drift(records, history, period, (start, measured, end)),
         **_ledger(here, history, _moment(start), _moment(end)),

@@ -11,12 +11,15 @@ from flows.refusal import Refused, bad_input
 from flows.site import Site
 from rollout.history import OPENED, History, as_data
 from rollout.policy import parse, with_baseline_p95
-from rollout.state import Revision, Rollout, Verb
+from rollout.state import Revision, Rollout, Verb, copy_of
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `deploy-model` was asked; `sample` is a fraction, `cap` copies/s, None: the policy's."""
+    """What `deploy-model` was asked; `sample` is a fraction, `cap` copies/s, None: the policy's.
+
+    A `control` is of the champion, whatever that is by then, and names no version.
+    """
 
     name: str
     version: str
@@ -24,6 +27,7 @@ class Request:
     first: bool = False
     sample: float | None = None
     cap: float | None = None
+    control: bool = False
 
 
 def actor() -> str:
@@ -42,8 +46,35 @@ def revision(site: Site, name: str, version: str) -> Revision:
     return Revision(found.release, found.manifest_sha256)
 
 
+def check_control(site: Site, request: Request) -> tuple[History, Revision, Rollout | None]:
+    """Whether a copy of the champion may be shadowed, or is already."""
+    from models.names import release_name
+
+    history = site.history(request.name)
+    refuse_application(history, request.name)
+    if history.champion is None:
+        raise bad_input(
+            f"{request.name} has no champion to make a copy of",
+            f"pincex deploy-model {request.name} VERSION --first",
+        )
+    copy = copy_of(history.champion.revision)
+    release_name(copy.version)
+    opened = history.open
+    if opened is not None and opened.verb is not Verb.CONTROL:
+        raise open_already(opened)
+    if copy.version in {found.release for found in site.registry.versions(request.name)}:
+        raise bad_input(
+            f"{request.name} has a version {copy.version}, the name that a copy would have",
+            "register that one under another release",
+        )
+    refuse_foreign(site, request.name, history)
+    return history, copy, opened
+
+
 def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollout | None]:
     """Whether a deploy may start, or goes on with the rollout that is open already."""
+    if request.control:
+        return check_control(site, request)
     candidate = revision(site, request.name, request.version)
     history = site.history(request.name)
     champion = history.champion
@@ -121,7 +152,8 @@ def open_deploy(site: Site, request: Request, history: History, candidate: Revis
         text = with_baseline_p95(text, baseline_p95(past, stable.version))
     sample = request.sample or policy.shadow.sample_percent / 100
     cap = request.cap or policy.shadow.max_copies_per_second
-    return open_rollout(site, request.name, Verb.DEPLOY, stable, candidate, text, sample, cap)
+    verb = Verb.CONTROL if request.control else Verb.DEPLOY
+    return open_rollout(site, request.name, verb, stable, candidate, text, sample, cap)
 
 
 def open_rollout(

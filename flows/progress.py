@@ -12,7 +12,7 @@ from flows.sight import Sight
 from rollout import approval_text, gate_words, watch_words
 from rollout.facts import Action, Conclude, Facts, Finish
 from rollout.gate_words import Beside
-from rollout.state import Decision, Phase, Rollout
+from rollout.state import Decision, Phase, Rollout, Verb
 
 
 def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
@@ -39,10 +39,11 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "candidate": rollout.candidate.version,
         "phase": str(rollout.phase),
         "elapsed": elapsed,
-        "max_seconds": sight.policy.shadow.max_seconds,
+        "max_seconds": _longest(sight, rollout),
         "rate": rate,
         "mirrored": facts.traffic.mirrored.fraction if facts.traffic.mirrored else 0.0,
-        "pairs": verdict.pairs if verdict else 0,
+        "pairs": verdict.pairs if verdict else sight.control.pairs if sight.control else 0,
+        "control": facts.controlled.said if facts.controlled else None,
         "coverage": (verdict.coverage if verdict else None) or 0.0,
         "labels": labels,
         "label_delay": delay,
@@ -57,6 +58,13 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "report": _report(rollout),
         "finished": isinstance(action, Finish),
     }
+
+
+def _longest(sight: Sight, rollout: Rollout) -> float:
+    """Seconds that it may last."""
+    if rollout.verb is Verb.CONTROL:
+        return sight.policy.control.max_seconds
+    return sight.policy.shadow.max_seconds
 
 
 def _report(rollout: Rollout) -> str | None:

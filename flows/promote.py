@@ -23,7 +23,7 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
 from flows.sight import Sight, sight
 from flows.site import LEASE_SECONDS, Site
-from flows.watched import after_watch
+from flows.watched import after_control, after_watch
 from rollout import approval_text
 from rollout.decide import asked_until, expired
 from rollout.history import VERDICT, History
@@ -36,6 +36,7 @@ def promote_model(
 ) -> tuple[Exit, dict[str, Any]]:
     """Judge everything seen so far once more, switch, and confirm by the platform's own word."""
     after_watch(site, name)
+    after_control(site, name, "promote-model")
     refuse_unproven(site, name, override)
     holder = f"promote-model {name}"
     with held(site.lock, name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):

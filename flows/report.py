@@ -12,11 +12,15 @@ UNPROMOTED = (Ending.ABANDONED, Ending.EXPIRED, Ending.REFUSED)
 def exit_code(rollout: Rollout) -> Exit:
     """0 promoted, watched, rolled back by hand, or waiting with its PASS; 3 undone; 4 held.
 
+    A control that ended: 3 with more false alarms than promised, 4 without a whole window.
+
     A promotion that a person refused, or that nobody approved in time, is held, too.
     """
     match rollout.closed:
-        case Ending.PROMOTED:
+        case Ending.PROMOTED | Ending.CONTROLLED:
             return Exit.DONE
+        case Ending.FALSE_ALARMS:
+            return Exit.HARM
         case Ending.ROLLED_BACK:
             return Exit.DONE if rollout.verb.undoes else Exit.HARM
         case Ending.INCONCLUSIVE | Ending.EXPIRED | Ending.REFUSED:

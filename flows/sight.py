@@ -14,9 +14,10 @@ from models.records import Shadow, ShadowRecords, write_pairs
 from rollout import facts as fact
 from rollout.facts import Facts
 from rollout.policy import Policy, parse
-from rollout.state import Decision, Phase, Rollout
+from rollout.state import Decision, Phase, Rollout, Verb
 
 if TYPE_CHECKING:
+    from flows.controlling import LiveControl
     from flows.watch import Watcher
 
 
@@ -36,6 +37,7 @@ class Sight:
     smoke: Smoke | None = None
     failure: str | None = None
     watcher: "Watcher | None" = None
+    control: "LiveControl | None" = None
     _ready_at: float = field(default_factory=monotonic)
 
     @property
@@ -63,6 +65,8 @@ class Sight:
         rollout = facts.rollout
         if rollout.phase is Phase.WATCHING and rollout.closed is None:
             return self._watched(facts)
+        if rollout.verb is Verb.CONTROL:
+            return self._controlled(facts)
         if rollout.awaiting:
             return self._asked(facts)
         undecided = rollout.phase is Phase.SHADOW and rollout.judged is None
@@ -103,6 +107,22 @@ class Sight:
             self.watcher = watcher(self.site, facts.rollout, self.policy)
         return replace(facts, watched=self.watcher.look(facts.now))
 
+    def _controlled(self, facts: Facts) -> Facts:
+        """What the copy of the champion has shown so far, judged in whole windows now and then."""
+        from flows.controlling import LiveControl
+
+        if self.control is None:
+            self.control = LiveControl()
+        if self.control.is_due(monotonic()):
+            self._join(facts)
+            assert self.shadow is not None
+            pairs = self.pairs_file if self.shadow.pairs.height else None
+            self.rate = self.shadow.requests_per_second(facts.now) / _share(facts)
+            self.control.take(pairs, self.policy.judging, self.shadow.pairs.height)
+        seen = self.control
+        look = fact.Look(Decision.CONTINUE, seen.facts.said, seen.pairs, self.rate)
+        return replace(facts, look=look, controlled=seen.facts)
+
     def _smoked(self, facts: Facts) -> Facts:
         """A first version is asked a few hundred times once it is ready."""
         if facts.rollout.candidate.version not in facts.ready:
@@ -114,12 +134,17 @@ class Sight:
 
     def take_in(self, facts: Facts) -> None:
         """Join what the servers wrote since the last look and judge all of it."""
+        self._join(facts)
+        assert self.shadow is not None
+        if self.shadow.pairs.height:
+            self.verdict = judge(self.pairs_file, self.policy.judging, live=True)
+
+    def _join(self, facts: Facts) -> None:
         self.records.read()
         self.shadow = self.records.shadow(facts.now)
         self.looks += 1
         if self.shadow.pairs.height:
             write_pairs(self.pairs_file, self.shadow.pairs, self.metadata(facts))
-            self.verdict = judge(self.pairs_file, self.policy.judging, live=True)
 
     def conclude(self, facts: Facts, undecided: str | None) -> str:
         """Judge the stored file once more, read to its end: that verdict is the evidence."""

@@ -4,7 +4,8 @@ import http.client
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import polars as pl
 
@@ -74,14 +75,18 @@ def _judged(answers: tuple[tuple[int | None, float], ...], policy: Policy) -> Sm
 
 
 def _frame(answers: tuple[tuple[int | None, float], ...]) -> pl.DataFrame:
-    """The answers as pairs of a version with itself; only an absolute gate is read off them."""
-    now = datetime.now(UTC)
+    """The answers as pairs of a version with itself; only an absolute gate is read off them.
+
+    Each was asked when the one before had answered: its seconds tell a slow version from a stop.
+    """
+    taken = [timedelta(milliseconds=latency) for _, latency in answers]
+    ended = list(accumulate(taken, initial=datetime.now(UTC) - sum(taken, timedelta())))
     statuses = [status for status, _ in answers]
     latencies = [latency for _, latency in answers]
     nothing: list[float | None] = [None] * len(answers)
     columns = {
         "request_id": [f"smoke-{number}" for number in range(len(answers))],
-        "arrived_at": [now] * len(answers),
+        "arrived_at": ended[:-1],
         "segment": [None] * len(answers),
         "baseline_status": statuses,
         "candidate_status": statuses,

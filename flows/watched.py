@@ -4,14 +4,18 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+from flows.openers import actor
 from flows.refusal import Refused
 from flows.site import Site
-from rollout.state import Phase, Rollout
+from rollout.history import LEFT
+from rollout.state import Phase, Rollout, Verb
 from rollout.words import duration
 
 SHORT = timedelta(seconds=15)
 """A watch that ends so soon is waited for."""
 
+LEAVING = 120.0
+"""Seconds that a control may take to end; its process may have to be started anew."""
 CLOSING = timedelta(seconds=15)
 """How long after its end a watch may take to be closed."""
 
@@ -32,6 +36,31 @@ def after_watch(here: Site, name: str) -> None:
             told = True
         time.sleep(0.1)
     while told and here.lock.holder(name, here.region) is not None:
+        time.sleep(0.1)
+
+
+def after_control(here: Site, name: str, what: str) -> None:
+    """Return once no copy of the champion is shadowed: `what` needs its place, and ends it."""
+    deadline = time.monotonic() + LEAVING
+    left = False
+    while (opened := here.history(name).open) is not None and opened.verb is Verb.CONTROL:
+        if opened.leaving is None:
+            here.ledger.append(
+                LEFT,
+                component=name,
+                region=here.region,
+                actor=actor(),
+                data={"rollout": opened.id, "reason": f"ended for {what}"},
+            )
+            print(f"ending the control of {name}", file=sys.stderr, flush=True)  # noqa: T201
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"the control of {name} was told to end {LEAVING:.0f} s ago and is still open",
+                hint=f"pincex resume {name} follows it",
+            )
+        left = True
+        time.sleep(0.1)
+    while left and here.lock.holder(name, here.region) is not None:
         time.sleep(0.1)
 
 

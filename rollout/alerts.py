@@ -1,11 +1,23 @@
 """The runbook's nine alerts over what was seen: a reading each, five critical and four warnings."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from analysis.alerts import CounterRule, GaugeRule, Samples, grown, over_for
-from analysis.triggers import P95_TAIL, Counts, Reading, Rule, above_in_a_row
+from analysis.findings import rounded
+from analysis.triggers import P95_TAIL, Counts, Reading, Rule, State, above_in_a_row
 from rollout.policy import Policy
 
+FIRING, NO_DATA = "firing", "no data"
+OUTCOMES = {
+    State.FIRING: FIRING,
+    State.QUIET: "quiet",
+    State.NO_TRAFFIC: "no traffic",
+    State.NO_DATA: NO_DATA,
+    State.STALE: "stale",
+    State.NOT_JUDGED: "too few",
+}
+"""What people call them; no alert waits for labels."""
 STOPPED = 0.5
 """Of 1 less what `trading_engine_running` says, which is 1 or 0."""
 
@@ -85,3 +97,21 @@ def alerts(seen: Seen, policy: Policy) -> tuple[list[Reading], list[Reading]]:
         ),
     ]
     return critical, warnings
+
+
+def told(seen: Seen, policy: Policy) -> list[dict[str, Any]]:
+    """Each of the nine as reports keep it: outcome, what is so, why, false alarms an hour."""
+    critical, warnings = alerts(seen, policy)
+    return [
+        {
+            "severity": severity,
+            "name": one.name,
+            "outcome": OUTCOMES[one.state],
+            "now": one.now,
+            "reason": one.reason,
+            "false_alarms_per_hour": rounded(one.alarms_per_hour),
+            "at_most": one.bound,
+        }
+        for severity, readings in (("critical", critical), ("warning", warnings))
+        for one in readings
+    ]

@@ -8,6 +8,7 @@ from rollout.facts import (
     BeginWatch,
     BringUp,
     Conclude,
+    Controlled,
     Enter,
     Facts,
     Finish,
@@ -20,11 +21,13 @@ from rollout.facts import (
     Traffic,
 )
 from rollout.policy import Policy
-from rollout.state import Answer, Decision, Ending, Judged, Phase, Revision, Rollout
+from rollout.state import Answer, Decision, Ending, Judged, Phase, Revision, Rollout, Verb
 from rollout.words import clock, duration
 
 LOOK_EVERY = 0.2
 """Seconds between two looks of a watch: an undo begins that long after the evidence suffices."""
+CONTROL_EVERY = 2.0
+"""Seconds between two looks of a control: whoever needs its shadow waits so long."""
 ASK_EVERY = 1.0
 """Seconds between two looks for the answer of a person."""
 LAST_MOMENT = timedelta(seconds=2)
@@ -65,6 +68,8 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
     stable, candidate = rollout.stable, rollout.candidate
     if facts.champion != stable:
         return _void(facts)
+    if rollout.verb is Verb.CONTROL:
+        return _controlling(facts, policy)
     if rollout.awaiting:
         return _awaiting(facts, policy)
     judged = rollout.judged
@@ -90,6 +95,29 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
         return Shift({stable.version: 100}, wanted)
     age = _age(facts)
     return Hold(min(5.0, 1.0 + age / 120), "the evidence is not sufficient yet")
+
+
+def _controlling(facts: Facts, policy: Policy) -> Action:
+    """A copy of the champion is shadowed to its horizon, or until somebody needs the shadow."""
+    rollout, seen = facts.rollout, facts.controlled
+    said = seen.said if seen else "no pair so far"
+    if rollout.leaving is not None:
+        return RollBack(rollout.stable, f"{rollout.leaving}; {said}", _ending_of(seen))
+    if _age(facts) > policy.control.max_seconds:
+        return RollBack(rollout.stable, said, _ending_of(seen))
+    if rollout.candidate.version not in facts.ready:
+        return _bring_up(facts, policy)
+    assert rollout.stable is not None
+    wanted = _wanted_mirror(facts)
+    if facts.traffic.mirrored != wanted:
+        return Shift({rollout.stable.version: 100}, wanted)
+    return Hold(CONTROL_EVERY, said)
+
+
+def _ending_of(seen: Controlled | None) -> Ending:
+    if seen is None or not seen.windows:
+        return Ending.INCONCLUSIVE
+    return Ending.FALSE_ALARMS if seen.surprising else Ending.CONTROLLED
 
 
 def _void(facts: Facts) -> RollBack:

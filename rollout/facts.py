@@ -48,6 +48,15 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class Controlled:
+    """What a copy of the champion showed: whole windows, whether too many alarmed, in words."""
+
+    windows: int
+    surprising: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything `decide` may know; `unready_for` counts seconds the candidate was missing.
 
@@ -65,6 +74,7 @@ class Facts:
     look: Look | None
     watched: Watched | None
     obstacle: str | None = None
+    controlled: Controlled | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,11 @@ from rollout.state import (
 
 OPENED = "rollout-opened"
 PHASE = "phase"
-VERDICT = "verdict"
-TRAFFIC = "traffic"
-SERVED = "served"
-CLOSED = "rollout-closed"
+VERDICT, TRAFFIC = "verdict", "traffic"
+SERVED, CLOSED = "served", "rollout-closed"
 ALIASES = "aliases"
 ASKED, APPROVED, REFUSED = "approval-asked", "approved", "refused"
-LAPSED = "approval-lapsed"
+LAPSED, LEFT = "approval-lapsed", "control-left"
 MOVING_ALIASES = (OPENED, PHASE, SERVED, CLOSED)
 
 
@@ -170,6 +168,8 @@ def _after(history: History, row: Row) -> History:
         case "approval-lapsed":
             given_up = _approval(history, row, lapsed=data["reason"])
             return _updated(given_up, data["rollout"], override=None)
+        case "control-left":
+            return _updated(history, data["rollout"], leaving=data["reason"])
         case "verdict":
             return _updated(history, data["rollout"], judged=_judged(row))
         case "served":
@@ -265,7 +265,7 @@ def _opened(row: Row) -> Rollout:
     data = row.data
     verb = Verb(data["verb"])
     first = {
-        Verb.DEPLOY: Phase.SHADOW,
+        **dict.fromkeys((Verb.DEPLOY, Verb.CONTROL), Phase.SHADOW),
         Verb.PROMOTE: Phase.PROMOTING,
         **dict.fromkeys((Verb.ROLLBACK, Verb.RELEASE, Verb.RETURN), Phase.SHIFTING),
     }

@@ -58,6 +58,8 @@ def line(progress: Mapping[str, Any]) -> str:
         if gate["blocking"] and gate["outcome"] != "PASS"
     ]
     waiting = f"; undecided: {', '.join(undecided)}" if undecided else ""
+    if progress["control"]:
+        waiting = f"; {progress['control']}"
     waiting += _refused(progress)
     elapsed = duration(progress["elapsed"])
     return f"{progress['phase']} {elapsed}: {count(progress['pairs'])} pairs{waiting}"

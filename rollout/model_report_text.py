@@ -6,12 +6,16 @@ from textwrap import wrap
 from typing import Any
 
 from analysis.report_html import bullets, document, joined, paragraph, section, table, tag
+from rollout.alerts import FIRING, NO_DATA
+from rollout.state import Verb
 from rollout.words import count, date_and_clock, duration, percent
 
 Report = Mapping[str, Any]
 Line = tuple[str, str]
 HEAD = ("what", "now")
 WIDTH = 80
+HARDLY_EVER = 1e-6
+"""False alarms an hour: one in 114 years."""
 
 
 def first(report: Report) -> str:
@@ -20,6 +24,9 @@ def first(report: Report) -> str:
     if not requests:
         return f"{report['model']}: no request in {_span(report)}"
     told = [f"{count(requests)} requests in {_span(report)}"]
+    firing = sum(one["outcome"] == FIRING for one in report["alerts"])
+    if firing:
+        told.append("1 alert is firing" if firing == 1 else f"{firing} alerts are firing")
     errors, accuracy = report["errors"], report["accuracy"]
     told.append(f"{percent(errors['estimate'])} errors")
     if accuracy is None:
@@ -65,6 +72,7 @@ def lines(report: Report) -> list[Line]:
         ("champion", _champion(report)),
         ("requests", _requests(report)),
         *_measured(report),
+        *[("alert", _alert(one)) for one in report["alerts"]],
         *[("disagreement", _disagreement(one)) for one in report["disagreement"]],
         *_drift(report),
         *[("rollout", _rollout(one)) for one in report["rollouts"]],
@@ -130,6 +138,21 @@ def _accuracy(report: Report) -> str:
     return f"{_interval(accuracy)} of {count(accuracy['n'])} labelled: {_side(report)}"
 
 
+def _alert(one: Report) -> str:
+    """An alert as it stands, and how often chance alone would fire it."""
+    told = f"{one['name']} ({one['severity']}): {one['outcome']}"
+    if one["outcome"] == NO_DATA:
+        return told
+    why = f", {one['now']}" + (f", {one['reason']}" if one["reason"] else "")
+    hourly = one["false_alarms_per_hour"]
+    if hourly is None:
+        return f"{told}{why}"
+    if hourly < HARDLY_EVER:
+        return f"{told}{why}; less than a false alarm in a century"
+    most = "at most " if one["at_most"] else ""
+    return f"{told}{why}; {most}{hourly:.2g} false alarms an hour"
+
+
 def _side(report: Report) -> str:
     floor = percent(report["floor"])
     side = report["accuracy_outcome"]
@@ -162,6 +185,8 @@ def _moved(one: Report) -> str:
 def _rollout(one: Report) -> str:
     whom = f" against {one['against']}" if one["against"] else ""
     how = f"{one['ending']}" if one["ending"] else f"open in {one['phase']}"
+    if one["verb"] == Verb.CONTROL:
+        return f"control of {one['against']}: {how}, {one['reason'] or 'under way'}"
     verdict = f", {one['decision']} after {count(one['pairs'])} pairs" if one["decision"] else ""
     undone = ", undone by its watch" if one["undone"] else ""
     since = _clock(one["opened_at"])

@@ -31,6 +31,13 @@ class ShadowLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlLimits:
+    """How long a copy of the champion is shadowed; seconds."""
+
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalRule:
     """Whether a promotion waits for a person, and for how many seconds."""
 
@@ -124,6 +131,7 @@ class Policy:
     ready_within: float
     drain_within: float
     shadow: ShadowLimits
+    control: ControlLimits
     approval: ApprovalRule
     smoke_requests: int
     watch: WatchLimits
@@ -150,6 +158,7 @@ def parse(text: str) -> Policy:
         ready_within=table["ready_within"],
         drain_within=table["drain_within"],
         shadow=ShadowLimits(**table["shadow"]),
+        control=ControlLimits(**table["control"]),
         approval=ApprovalRule(**table["approval"]),
         smoke_requests=table["smoke"]["requests"],
         watch=WatchLimits(**table["watch"]),

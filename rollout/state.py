@@ -26,6 +26,7 @@ class Verb(StrEnum):
     ROLLBACK = "rollback-model"
     RELEASE = "deploy"
     RETURN = "rollback"
+    CONTROL = "control"
 
     @property
     def of_release(self) -> bool:
@@ -60,6 +61,8 @@ class Ending(StrEnum):
     ABANDONED = "ABANDONED"
     EXPIRED = "EXPIRED"
     REFUSED = "REFUSED"
+    CONTROLLED = "CONTROLLED"
+    FALSE_ALARMS = "FALSE_ALARMS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Revision:
 
     version: str
     digest: str
+
+
+COPY = "-copy"
+
+
+def copy_of(champion: Revision) -> Revision:
+    """The champion's own files under a name that no registry knows: to be shadowed, no more."""
+    return Revision(f"{champion.version}{COPY}", champion.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +142,8 @@ class Approval:
 class Rollout:
     """One replacement of `stable` by `candidate`, folded from the ledger.
 
-    `stable` is None for a first version. `sample` is a fraction; `cap` is copies/s.
+    `stable` is None for a first version. `sample` is a fraction; `cap` is copies/s. `leaving` is
+    why a control is to end before its time.
     """
 
     id: str
@@ -152,6 +164,7 @@ class Rollout:
     watch: Watch | None = None
     closed: Ending | None = None
     reason: str = ""
+    leaving: str | None = None
 
     @property
     def waiting(self) -> bool:

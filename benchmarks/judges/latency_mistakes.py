@@ -18,6 +18,27 @@ LATENCY_MISTAKES = (
         "return _ratio_bets(_with_odds(0.8 * limit, ODDS_RATIOS), 0.8 * limit)",
     ),
     Planted(
+        "p95-limit",
+        "requests one by one are enough",
+        "by_seconds.py",
+        "both = one_by_one & seen_at(seconds, proven, looks.at_us)",
+        "both = one_by_one",
+    ),
+    Planted(
+        "p95-limit",
+        "a few seconds are enough",
+        "by_seconds.py",
+        "enough = (share > limit).cumsum() >= gate",
+        "enough = (share > limit).cumsum() >= 0 * gate",
+    ),
+    Planted(
+        "p95-limit",
+        "an eighth of each second's share",
+        "by_seconds.py",
+        "/ limit * (share - limit)",
+        "/ limit * (share / 8 - limit)",
+    ),
+    Planted(
         "frozen-p95",
         "no floor",
         "frozen.py",

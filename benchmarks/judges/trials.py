@@ -43,6 +43,7 @@ from benchmarks.judges.tried import (
     SLOWER,
     SLOWER_YET,
     SOME_LABELS,
+    STOPPED,
     TIMED_OUT,
     UNSENT,
     WANDERING,
@@ -66,6 +67,7 @@ TRIALS = (
             Paced("accuracy-paired", "harm", harm("accuracy-paired", (0.12, 0.02, 0.86)), 1.7),
             Paced("frozen-p99", "harm", harm("frozen-p99", tail(2.0, FLOOR_P99)), 1.75),
             Said("prediction-shift", "INCONCLUSIVE"),
+            Said("p95-limit", "FAIL"),
         ),
     ),
     Trial(
@@ -220,4 +222,5 @@ TRIALS = (
         (Said("latency-mean", "FAIL"), Said("latency-thresholds", "FAIL")),
     ),
     *SPLIT_TRIALS,
+    Trial(STOPPED, POLICY, 3, (Rare("p95-limit", "harm", 0),)),
 )

@@ -58,6 +58,7 @@ LATE = World(
     ratio=2.0,
     onset=60.0,
 )
+STOPPED = World("the machine stops for four seconds", rate=100.0, minutes=2, stop=(3.3, 4.0))
 DRIFTING = World(
     "hosts drift",
     rate=20.0,

@@ -16,6 +16,7 @@ Floats = np.ndarray
 SPREAD = float(np.hypot(COMMON, OWN))
 LABEL_DELAY_US = 2_000_000
 RIGHT, WRONG = 1.0, 9.0
+STOPPED_MS = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class World:
 
     `wrong` is the share wrong on the candidate alone, on the baseline alone, on both; `onset` the
     second at which `errors` turn into `errors_after` and `ratio` begins to hold; `slow` the share
-    of requests made slower and its factor, a negative share being that of the slowest;
+    of requests made slower and its factor, a negative share being that of the slowest; `stop` when
+    the machine stops, for both sides, and for how many seconds;
     `unlabelled_wrong` the share without a label of what the candidate answers wrongly.
     """
 
@@ -72,6 +74,7 @@ class World:
     not_sent: float = 0.0
     unusable: float = 0.0
     onset: float = 0.0
+    stop: tuple[float, float] = (0.0, 0.0)
 
     def judged(self, policy: JudgePolicy, rng: np.random.Generator) -> tuple[Verdict, int]:
         """The verdict on one shadow, and how many pairs arrived before the onset."""
@@ -138,6 +141,9 @@ class World:
         if self.drift:
             sides = [side + self.drift.path(self.minutes, rng)[minute] for side in sides]
         baseline, candidate = (self.median_ms * np.exp(side) for side in sides)
+        begin, lasts = self.stop
+        waits = STOPPED_MS * ((seconds >= begin) & (seconds < begin + lasts))
+        baseline, candidate = baseline + waits, candidate + waits
         share, factor = self.slow
         candidate = candidate * np.where(late, self.ratio, 1.0)
         if share < 0:

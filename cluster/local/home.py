@@ -78,6 +78,10 @@ class Home:
         return self.path / "records"
 
     @property
+    def samples(self) -> Path:
+        return self.path / "samples.jsonl"
+
+    @property
     def evidence(self) -> Path:
         return self.path / "evidence"
 

@@ -19,6 +19,7 @@ from cluster.local.child import Child
 from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, forget, recorded, register, wanted
 from cluster.local.resume import Resumer
+from cluster.local.samples import Sampler
 from cluster.local.scan import members
 from cluster.local.upkeep import KEEPER
 
@@ -35,6 +36,7 @@ class Keeper:
         self._children: dict[str, Child] = {}
         self._specs: dict[str, tuple[tuple[int, int], ProcessSpec | None]] = {}
         self._resumer = Resumer(home)
+        self._sampler = Sampler(home)
         self._confirm_after = 0.0
 
     def adopt(self) -> None:
@@ -66,6 +68,7 @@ class Keeper:
                 child.hold_off(now, PAUSE_AFTER_FAILURE)
         if exists:
             self._confirm_records(now)
+            self._sample(now)
             self._resumer.tick(now)
         return exists or bool(self._children)
 
@@ -87,6 +90,13 @@ class Keeper:
                 log.error("%s; its process stays as it is", error)
         self._specs = {role: self._specs[role] for role in roles if role in self._specs}
         return {role: spec for role, (_, spec) in self._specs.items() if spec is not None}
+
+    def _sample(self, now: float) -> None:
+        deaths = {role: one.seen.deaths for role, one in self._children.items() if one.seen}
+        try:
+            self._sampler.tick(now, time.time(), deaths)
+        except OSError as error:
+            log.error("no sample for the alerts: %s", error)
 
     def _confirm_records(self, now: float) -> None:
         if now < self._confirm_after:

@@ -48,6 +48,22 @@ def test_the_smallest_harm_is_found_that_often() -> None:
     assert 30 <= failed <= 40
 
 
+def test_the_smallest_share_over_the_limit_is_found_by_seconds() -> None:
+    """A short shadow of much traffic has many requests and few seconds; and so it is refused."""
+    stream = Stream(rate=300.0, label_delay=3.0, budget=6_000)
+    gate = next(g for g in plan(PILOT, POLICY, stream).gates if g.name == "p95-limit")
+    assert gate.found is not None
+    refused = [
+        judge(pairs(6_000, seed=seed, slow=gate.found), POLICY).finding("p95-limit").decided_at
+        for seed in range(20)
+    ]
+    assert 15 <= sum(look is not None for look in refused) <= 20
+    assert 0.075 < gate.found < 0.12
+
+    short = plan(PILOT, POLICY, replace(stream, budget=1_800))
+    assert next(g for g in short.gates if g.name == "p95-limit").found is None
+
+
 def test_a_smaller_error_budget_costs_pairs() -> None:
     """Alpha .001 takes more pairs than .05, and less than three times as many."""
     dear, cheap = (at_alpha(PILOT, POLICY, STREAM, alpha).pairs.middle for alpha in (0.001, 0.05))

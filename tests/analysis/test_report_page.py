@@ -9,10 +9,12 @@ import pytest
 from pair_tables import METADATA, ONE_MACHINE, pairs, policy
 
 from analysis import About, BadInput, judge, page, read_pairs
+from analysis.answer_time import autocorrelation_time
+from analysis.pair_sample import pair_sample
 from analysis.policy import LATE, Accuracy
 from analysis.report_limits import would_have_changed
 from analysis.report_predictions import best_constant, last_label
-from analysis.report_record import autocorrelation_time
+from analysis.report_record import record_parts
 
 VOID = {"meta", "br", "path", "use", "rect"}
 HEALTHY = pairs(6_000)
@@ -206,11 +208,50 @@ def test_persistence_knows_only_labels_that_had_come() -> None:
 
 
 def test_autocorrelation_time_of_known_series() -> None:
-    """1 for independent values, (1 + rho)/(1 - rho) for an AR(1), none for a constant."""
+    """1 for independent values and a constant, about (1 + rho)/(1 - rho) for an AR(1)."""
     noise = np.random.default_rng(1).normal(size=40_000)
     series = noise.copy()
     for index in range(1, len(series)):
         series[index] += 0.8 * series[index - 1]
     assert autocorrelation_time(noise) == pytest.approx(1.0, abs=0.1)
-    assert autocorrelation_time(series) == pytest.approx(9.0, rel=0.15)
-    assert autocorrelation_time(np.ones(100)) is None
+    # The most that any length of block shows: rather too much than too little.
+    assert 8.5 <= autocorrelation_time(series) <= 15
+    assert autocorrelation_time(np.ones(100)) == 1.0
+
+
+def test_the_page_sees_weak_dependence_that_lasts() -> None:
+    """Errors that are a little likelier for 2,000 requests at a time, and then a little rarer.
+
+    Neighbours hardly agree (autocorrelation 0.03), so that summing until it fades ends at 1.3;
+    the means of blocks vary as if 20 requests told as much as one.
+    """
+    rng = np.random.default_rng(2)
+    rate = np.where(np.arange(60_000) // 2_000 % 2, 0.05, 0.15)
+    wrong = rng.random(60_000) < rate
+    assert autocorrelation_time(wrong) >= 15
+    assert autocorrelation_time(rng.permutation(wrong)) == 1.0
+
+    frame = pairs(60_000, label_delay=0.5)
+    label = frame["label"].to_numpy()
+    frame = frame.with_columns(
+        baseline_prediction=pl.Series(label * np.where(wrong, 2.5, 1.1)),
+        candidate_prediction=pl.Series(label * np.where(wrong, 2.6, 1.2)),
+    )
+    rules = policy()
+    read = read_pairs(frame)
+    sides = pair_sample(read, rules)
+    told = " ".join(record_parts(read, rules, sides.in_time))
+    (row,) = re.findall(r"own wrong answers</td>(.*?)</tr>", told)
+    requests = re.search(r">([0-9.]+) requests", row)
+    assert requests is not None
+    assert float(requests[1]) >= 15
+    assert "right answers</td><td>60,000</td><td>nothing varies</td>" in re.sub(
+        r' data-head="[^"]*"', "", told
+    )
+
+
+def test_a_short_record_says_nothing_about_dependence() -> None:
+    """Fewer than twice the blocks that are needed."""
+    read = read_pairs(pairs(30))
+    told = " ".join(record_parts(read, policy(), pair_sample(read, policy()).in_time))
+    assert told.count("too few to say") == 4

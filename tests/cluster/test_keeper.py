@@ -23,6 +23,7 @@ from cluster.local.processes import (
     unwant,
     want,
 )
+from cluster.local.samples import EVERY, Sampler, samples
 from cluster.local.scan import members
 from cluster.local.spawn import environment, launch, spawn
 from cluster.local.upkeep import KEEPER, ensure_keeper
@@ -371,3 +372,34 @@ def test_the_keeper_of_a_removed_site_ends_everything(home: Home) -> None:
     subprocess.run(["rm", "-r", home.path], check=True)
 
     eventually(lambda: members(home) == [], within=10)
+
+
+def test_samples_tell_the_machine_and_who_died(home: Home) -> None:
+    """Each few seconds, so that alerts can be told later; the keeper counts every death."""
+    ensure_keeper(home)
+    start(home, sleeper("worker"))
+    kill_role(home, "worker")
+
+    eventually(
+        lambda: any(one.deaths.get("worker") == 1 for one in samples(home)), within=3 * EVERY
+    )
+    last = samples(home)[-1]
+    assert abs(last.at - time.time()) < 3 * EVERY
+    assert 0 < last.memory < 1
+    assert last.cpu is None or 0 <= last.cpu <= 1
+
+
+def test_a_torn_sample_is_no_sample_and_the_next_one_is_whole(home: Home) -> None:
+    """A keeper that was killed in the middle of a line leaves that line behind, and no more."""
+    home.lay_out()
+    sampler = Sampler(home)
+    sampler.tick(0.0, 100.0, {"a": 1})
+    sampler.tick(EVERY / 2, 102.0, {"a": 1})
+    with home.samples.open("ab") as file:
+        file.write(b'\n{"at": 105.0, "cpu"')
+    Sampler(home).tick(2 * EVERY, 110.0, {"a": 2})
+
+    assert [(one.at, one.deaths) for one in samples(home)] == [
+        (100.0, {"a": 1}),
+        (110.0, {"a": 2}),
+    ]

@@ -18,7 +18,7 @@ BAD_INPUT = {
     "no verb": ((), "the following arguments are required: VERB"),
     "unknown verb": (("depoly",), "invalid choice: 'depoly'"),
     "unknown option": (("status", "--all"), "unrecognized arguments: --all"),
-    "missing argument": (("deploy-model", "price"), "required: version"),
+    "missing argument": (("register-model", "price"), "required: version"),
     "unknown site": (("status", "--site", "moon"), "there is no site 'moon'. Known: local"),
     "site before the verb": (("--site", "moon", "status"), "there is no site 'moon'"),
     "sample of nothing": ((*DEPLOY, "--sample", "0"), "--sample 0 is no share of requests"),

@@ -141,6 +141,88 @@ def test_rollouts_disagreement_and_false_alarms(cli: Cli, ledger: Any) -> None:
     assert (spent["watches"], spent["watches_unknown"]) == (1, 1)
 
 
+NINE = {
+    "critical errors", "critical response time", "critical restarts", "critical database",
+    "critical trading engine", "warning errors", "warning response time", "warning CPU",
+    "warning memory",
+}  # fmt: skip
+
+
+def busy(home: Path, minutes: int, bad: float, ms: float = 3.0) -> None:
+    """Ten requests a second until now, of which a share failed."""
+    now = time.time()
+    rows = [
+        {"id": f"r-{n}", "at": now - n / 10, "status": 500 if n % 100 < 100 * bad else 200,
+         "ms": ms, "prediction": 1.0, "segment": None, "mirrored": False}
+        for n in reversed(range(600 * minutes))
+    ]  # fmt: skip
+    write(home / "records/adder/traffic/v1.0.0-1.jsonl", rows)
+
+
+def sampled(home: Path, minutes: float, cpu: float, deaths: list[int], age: float = 1.0) -> None:
+    """A sample every 5 s; the counts of deaths are those of the last ones."""
+    now, number = time.time(), int(minutes * 12)
+    told = [deaths[0]] * (number - len(deaths)) + deaths
+    write(home / "samples.jsonl", [
+        {"at": now - age - 5 * (number - 1 - n), "cpu": cpu if n else None, "memory": 0.4,
+         "deaths": {"adder@v1.0.0#1": told[n], "mlflow": n}}
+        for n in range(number)
+    ])  # fmt: skip
+
+
+def outcomes(cli: Cli) -> dict[str, str]:
+    """The nine by severity and name."""
+    found = cli("model-report", "adder", "--json").report["alerts"]
+    return {f"{one['severity']} {one['name']}": one["outcome"] for one in found}
+
+
+def test_nine_alerts_are_told_from_the_records(cli: Cli, ledger: Any) -> None:
+    """Errors and slow answers of the last minutes, a busy machine, servers that keep dying."""
+    busy(cli.home, 12, 0.1, ms=300.0)
+    sampled(cli.home, 17, 0.95, [4, 5, 6, 7])
+
+    assert outcomes(cli) == {
+        "critical errors": "firing",
+        "critical response time": "quiet",
+        "critical restarts": "firing",
+        "critical database": "no data",
+        "critical trading engine": "no data",
+        "warning errors": "firing",
+        "warning response time": "firing",
+        "warning CPU": "firing",
+        "warning memory": "quiet",
+    }
+    ran = cli("model-report", "adder", "--json")
+    for one in ran.report["alerts"]:
+        known = one["outcome"] != "no data"
+        assert (one["false_alarms_per_hour"] is not None) == known
+    assert "samples for alerts: database, trading engine" in ran.report["missing"]
+    assert "5 alerts are firing" in cli("model-report", "adder").out
+
+
+def test_what_was_not_seen_is_no_quiet_alert(cli: Cli, ledger: Any) -> None:
+    """No sample, an old one, too short a past and no traffic are outcomes of their own."""
+    unseen = outcomes(cli)
+    assert set(unseen) == NINE
+    assert unseen["warning CPU"] == unseen["critical restarts"] == "no data"
+    assert unseen["critical errors"] == "no traffic"
+
+    busy(cli.home, 1, 0.0)
+    sampled(cli.home, 17, 0.95, [0], age=60.0)
+    assert outcomes(cli)["warning CPU"] == "stale"
+    sampled(cli.home, 5, 0.95, [0])
+    short = outcomes(cli)
+    assert short["warning CPU"] == short["warning memory"] == "too few"
+
+
+def test_a_server_that_is_born_anew_is_no_fall(cli: Cli, ledger: Any) -> None:
+    """Its count begins at nothing, and other processes of the site are not the model's."""
+    sampled(cli.home, 17, 0.1, [9, 0, 1, 2])
+    assert outcomes(cli)["critical restarts"] == "quiet"
+    sampled(cli.home, 17, 0.1, [9, 0, 1, 2, 3])
+    assert outcomes(cli)["critical restarts"] == "firing"
+
+
 BAD = {
     "an unknown model": (("nobody",), "Known: adder"),
     "a window of three days": (("adder", "--days", "3"), "invalid choice"),

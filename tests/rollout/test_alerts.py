@@ -123,8 +123,8 @@ def holed(samples: Samples, begin: int, end: int) -> Samples:
 
 
 UNKNOWN = {
-    "never seen": (scraped(np.zeros(0)), State.STALE, "no sample so far"),
-    "only empty ones": (scraped(np.full(9, np.nan)), State.STALE, "no sample so far"),
+    "never seen": (scraped(np.zeros(0)), State.NO_DATA, "no sample so far"),
+    "only empty ones": (scraped(np.full(9, np.nan)), State.NO_DATA, "no sample so far"),
     "old": (gauge(0.95, 1000, 0.9, age=16.0), State.STALE, "16 s old"),
     "old, by empty scrapes": (holed(gauge(0.95, 1000, 0.9), -4, 242), State.STALE, "21 s old"),
     "a gap": (holed(gauge(0.95, 1000, 0.9), -100, -96), State.NOT_JUDGED, "no sample for 25 s"),

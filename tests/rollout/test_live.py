@@ -44,6 +44,7 @@ PROGRESS = {
     "label_delay": 3.1,
     "labels_refused": 0,
     "looks": 12,
+    "control": None,
     "gates": [GATE, PASSED, {**GATE, "label": "late errors", "blocking": False}],
     "decision": "CONTINUE",
     "reason": "undecided: errors-paired",

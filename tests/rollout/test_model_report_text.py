@@ -78,6 +78,19 @@ WINDOW = {
     "measured_from": "2026-01-04T12:00:00+00:00",
 }
 SINCE = "2026-01-05T00:00:00+00:00"
+ALERT: dict[str, Any] = {
+    "severity": "critical",
+    "name": "errors",
+    "outcome": "firing",
+    "now": "6.00 % of 600",
+    "reason": "errors 6.00 % of 1,200 requests, over 5 % in each of 2 minutes in a row",
+    "false_alarms_per_hour": 0.00123,
+    "at_most": False,
+}
+QUIET = {**ALERT, "severity": "warning", "name": "CPU", "outcome": "quiet", "now": "0.3",
+         "reason": ""}  # fmt: skip
+NEVER = {**QUIET, "name": "memory", "false_alarms_per_hour": 3.8e-37}
+BLIND = {**QUIET, "name": "database", "outcome": "no data", "false_alarms_per_hour": None}
 REPORT: dict[str, Any] = {
     "model": "price",
     "window": WINDOW,
@@ -88,6 +101,7 @@ REPORT: dict[str, Any] = {
     "versions": {"v1.0.0": 900, "v2.0.0": 100},
     "errors": {**SHARE, "limit": 0.05},
     "late_errors": {"limit": 0.05, "false_alarm_every": 2_592_000, "alarms": []},
+    "alerts": [QUIET],
     "latency_ms": {
         "p50": {"value": 2.0, "low": 1.9, "high": 2.1},
         "p99": {"value": 9.0, "low": 8.0, "high": None},
@@ -132,6 +146,7 @@ GAPS = {
                    ["drift of inputs: too few kept requests to compare"]),
     "few answers": ({"drift": {**REPORT["drift"], "predictions": FEW}},
                     ["drift of predictions: too few answers to compare"]),
+    "an alert without samples": ({"alerts": [ALERT, BLIND]}, ["samples for alerts: database"]),
     "rotated": ({"window": {**WINDOW, "measured_from": SINCE}},
                 [f"rows before {SINCE}: their files were rotated away"]),
     "damage": ({"damaged": 2}, ["2 damaged lines of the records"]),
@@ -188,3 +203,19 @@ def test_late_errors_are_told_with_the_minute_before_and_how_rare_a_false_alarm_
         text = " ".join(text_of(report).split())
         assert f"late errors {said}" in text
         assert "12.0 % of 600 requests in the minute before" in text
+
+
+def test_alerts_are_told_each_with_its_outcome_and_false_alarms() -> None:
+    """One that is firing stands in the first sentence; without a sample nothing is said of now."""
+    report = {**REPORT, "alerts": [ALERT, QUIET, BLIND, {**ALERT, "at_most": True}, NEVER]}
+    text = " ".join(text_of(report).split())
+
+    assert first(report).startswith("price: 1,000 requests in 24 h, 2 alerts are firing, 1.00 %")
+    assert (
+        "alert errors (critical): firing, 6.00 % of 600, errors 6.00 % of 1,200 requests, over 5 % "
+        "in each of 2 minutes in a row; 0.0012 false alarms an hour"
+    ) in text
+    assert "alert CPU (warning): quiet, 0.3; 0.0012 false alarms an hour" in text
+    assert "alert database (warning): no data alert" in text
+    assert "alert memory (warning): quiet, 0.3; less than a false alarm in a century" in text
+    assert "at most 0.0012 false alarms an hour" in text
