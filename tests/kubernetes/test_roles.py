@@ -119,7 +119,9 @@ def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> N
     """Two releases, the second gone on with by `resume`, a rollback and a checklist."""
     shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=READER)
     user = become(shop, "releaser")
-    code, report, said = shop.command_deploy("v1.0.0")
+    # Which Gateway there is, is found without being told.
+    shop.application()
+    code, report, said = shop.run("deploy", "v1.0.0")
     assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
     flow = shop.flow("deploy", shop.request("v2.0.0"))
     shop.until(lambda: shop.site.history("shop").open, "v2.0.0 is open")
@@ -129,9 +131,7 @@ def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> N
     assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
     code, report, said = shop.run("rollback")
     assert code == 0, (report, said)
-    # Which Gateway there is was found without being told.
-    shop.application()
-    code, report, said = shop.run("deploy", "v3.0.0")
+    code, report, said = shop.command_deploy("v3.0.0")
     assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
     code, report, said = shop.run("validate", "reader")
     lines = {line["name"]: line["outcome"] for line in report["lines"]}
