@@ -58,7 +58,7 @@ def line(progress: Mapping[str, Any]) -> str:
         if gate["blocking"] and gate["outcome"] != "PASS"
     ]
     waiting = f"; undecided: {', '.join(undecided)}" if undecided else ""
-    if progress["control"]:
+    if progress.get("control"):
         waiting = f"; {progress['control']}"
     waiting += _refused(progress)
     elapsed = duration(progress["elapsed"])

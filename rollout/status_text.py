@@ -116,6 +116,10 @@ def _shadow(entry: Report) -> tuple[str, str]:
     progress = entry["progress"]
     if not progress:
         return share, entry["phase"]
+    if progress.get("control"):
+        # How it stands as a whole is for whoever follows it; here, whether it alarmed.
+        said = progress["control"].split("; ")[0]
+        return share, f"control for {duration(progress['elapsed'])}: {said}"
     decided = entry["decision"] or progress["decision"] or "starting"
     expected = progress["expected"]
     forecast = f", verdict in about {duration(max(expected))}" if expected else ""
@@ -166,6 +170,8 @@ def _event(row: Report) -> str:
             what = f"closed {data['ending']}: {data['reason']}"
         case "approval-asked" | "approved" | "refused" | "approval-lapsed":
             what = _approval(row)
+        case "control-left":
+            what = f"control {data['reason']}"
         case "phase":
             what = f"phase {data['phase']}"
             what += f", override: {data['override']}" if data["override"] else ""

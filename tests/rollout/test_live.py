@@ -183,3 +183,14 @@ def test_the_table_in_prefect() -> None:
         "now": "89.1 % (87.9 to 90.2)",
         "outcome": "PASS",
     }
+
+
+def test_a_control_says_what_it_has_seen() -> None:
+    """False alarms and offset stand where the undecided gates of a candidate would."""
+    said = "0 false ROLLBACK in 2 windows of 30 min; mirror offset: latency +0.4 % (-1 to +2)"
+    shown = progress(control=said, gates=[], candidate="v2.0.0-copy", reason=said)
+    assert line(shown) == f"SHADOW 12 s: 3,744 pairs; {said}"
+    assert any(
+        text.startswith("0 false ROLLBACK in 2 windows")
+        for text in lines({**shown, "expected": None})
+    )

@@ -237,6 +237,11 @@ EVENTS: dict[str, tuple[str, dict[str, Any], str]] = {
         "closed EXPIRED: too old",
     ),
     "phase": ("phase", {"phase": "PROMOTING", "override": None}, "phase PROMOTING"),
+    "control": (
+        "control-left",
+        {"rollout": "r-1", "reason": "ended for promote-model"},
+        "control ended for promote-model",
+    ),
     "phase by override": (
         "phase",
         {"phase": "PROMOTING", "override": "the desk asked"},
@@ -287,3 +292,13 @@ def test_each_row_of_the_ledger_is_a_sentence(kind: str, data: dict[str, Any], s
 def test_an_empty_ledger_says_how_to_begin() -> None:
     """The first command is named."""
     assert history([])[-1] == "next: pincex deploy-model NAME VERSION --first"
+
+
+def test_a_control_is_told_by_its_false_alarms() -> None:
+    """It has no verdict to wait for."""
+    said = "1 false ROLLBACK in 3 windows of 30 min; the policy allows 0.15; mirror offset: +1 %"
+    progress = {**PROGRESS, "control": said}
+    mirror = {**MIRROR, "version": "v2.0.0-copy"}
+    lines = block(**{**DEPLOYING, "challenger": "v2.0.0-copy", "progress": progress,
+                     "mirror": mirror})  # fmt: skip
+    assert "             control for 12 s: 1 false ROLLBACK in 3 windows of 30 min" in lines
