@@ -15,6 +15,7 @@ from benchmarks import (
     judges,
     judging,
     kills,
+    kubernetes,
     load,
     market_order,
     planning,
@@ -42,6 +43,7 @@ FULL = {
     "market": market_order,
     "run-lengths": run_lengths,
     "kills": kills,
+    "kubernetes": kubernetes,
     "races": races,
     "fuzz": fuzz,
 }

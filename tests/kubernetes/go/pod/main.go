@@ -1,14 +1,17 @@
 // What runs in the pods of the real node: `pause` holds a pod's namespaces, `serve` answers
-// requests with its version and counts them. Static, so that it is a whole image by itself.
+// requests with its version and counts them, for a Prometheus too. Static, so that it is a whole
+// image by itself.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand"
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,8 +38,46 @@ func seconds(name string) time.Duration {
 	return made
 }
 
+// Upper bounds in seconds, as a client library of Prometheus has them by default.
+var bounds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// counted is what a Prometheus scrapes: answers by status, and by how long they took.
+type counted struct {
+	guard  sync.Mutex
+	status map[int]int
+	within []int
+}
+
+func (c *counted) add(status int, took time.Duration) {
+	c.guard.Lock()
+	defer c.guard.Unlock()
+	c.status[status]++
+	for at, bound := range bounds {
+		if took.Seconds() <= bound {
+			c.within[at]++
+		}
+	}
+}
+
+func (c *counted) page(w http.ResponseWriter, _ *http.Request) {
+	c.guard.Lock()
+	defer c.guard.Unlock()
+	w.Header().Set("content-type", "text/plain; version=0.0.4")
+	all := 0
+	for status, count := range c.status {
+		all += count
+		fmt.Fprintf(w, "http_requests_total{status=\"%d\"} %d\n", status, count)
+	}
+	for at, bound := range bounds {
+		fmt.Fprintf(w, "http_request_duration_seconds_bucket{le=\"%g\"} %d\n", bound, c.within[at])
+	}
+	fmt.Fprintf(w, "http_request_duration_seconds_bucket{le=\"+Inf\"} %d\n", all)
+}
+
 func serve() {
 	version := os.Getenv("VERSION")
+	// Like a server that has something to load: until then nothing listens.
+	time.Sleep(seconds("STARTS"))
 	switch os.Getenv("FATE") {
 	case "crash":
 		fmt.Println("no model file")
@@ -64,6 +105,10 @@ func serve() {
 		ready = http.StatusServiceUnavailable
 	}
 	took := seconds("LATENCY")
+	errors, _ := strconv.ParseFloat(os.Getenv("ERRORS"), 64)
+	known := counted{status: map[int]int{}, within: make([]int, len(bounds))}
+	http.HandleFunc("/metrics", known.page)
+	http.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {})
 	http.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(ready) })
 	http.HandleFunc("/counts", func(w http.ResponseWriter, r *http.Request) {
 		guard.Lock()
@@ -73,6 +118,7 @@ func serve() {
 		})
 	})
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
 		asked.Add(1)
 		if strings.Contains(r.Host, "-shadow") {
 			copies.Add(1)
@@ -86,7 +132,13 @@ func serve() {
 		if ending.Load() {
 			w.Header().Set("connection", "close")
 		}
+		status := http.StatusOK
+		if rand.Float64() < errors {
+			status = http.StatusInternalServerError
+		}
+		known.add(status, time.Since(began))
 		w.Header().Set("content-type", "application/json")
+		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]string{"version": version, "path": r.URL.Path})
 	})
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 10 * time.Second}
