@@ -1,7 +1,7 @@
 """An application of real pods behind the real gateway, deployed as a person deploys it.
 
-Its answers are counted by its own pods, which a Prometheus of the namespace scrapes. Everything
-happens in the network of the node: whoever uses it is `inside`.
+Its answers are counted by its own pods, which a real Prometheus scrapes. Everything happens in the
+network of the node: whoever uses it is `inside`.
 """
 
 import http.client
@@ -23,8 +23,7 @@ from kube_gateway import GATEWAY, GATEWAYS, PORT
 from kube_image import image
 from kube_real import RealNode
 from kube_requests import Scraper
-
-from cluster.kubernetes.names import COMPONENT, VERSION
+from kube_targets import Targets
 
 NAME, IMAGE = "shop", "pincex.test/shop"
 PATIENCE = 600.0
@@ -80,6 +79,7 @@ class Storefront:
     folder: Path
     cluster: Cluster = field(init=False)
     namespace: str = field(init=False)
+    targets: Targets = field(init=False)
     scraper: Scraper = field(init=False)
 
     def __enter__(self) -> "Storefront":
@@ -88,12 +88,15 @@ class Storefront:
         add_images(self.node)
         (self.folder / "application.toml").write_text(APPLICATION)
         (self.folder / "policy.toml").write_text(POLICY)
-        self.scraper = Scraper(self.folder / "prometheus", self._pods())
+        self.targets = Targets(self.cluster.api(self.namespace), self.folder / "pods.json")
+        self.targets.__enter__()
+        self.scraper = Scraper(self.folder / "prometheus", self.targets.job)
         self.scraper.start()
         (self.folder / "metrics.toml").write_text(f'url = "{self.scraper.url}"\n')
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.targets.__exit__(*exception)
         self.scraper.stop()
         # The paths at the gateway are the same in each namespace.
         self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
@@ -129,34 +132,6 @@ class Storefront:
     def kubectl(self, *arguments: str, given: object = None) -> str:
         """kubectl in the namespace."""
         return self.cluster.kubectl("-n", self.namespace, *arguments, given=given)
-
-    def _pods(self) -> dict[str, object]:
-        """The job of a Prometheus that finds the pods by their labels, as one in a cluster does."""
-
-        def label(name: str) -> str:
-            return "__meta_kubernetes_pod_label_" + "".join(
-                letter if letter.isalnum() else "_" for letter in name
-            )
-
-        named = [
-            {"source_labels": [label(name)], "target_label": target}
-            for name, target in ((COMPONENT, "component"), (VERSION, "version"))
-        ]
-        running = {
-            "source_labels": ["__meta_kubernetes_pod_phase", label(COMPONENT)],
-            "regex": "Running;.+",
-            "action": "keep",
-        }
-        found = {
-            "role": "pod",
-            "kubeconfig_file": str(self.cluster.plane.kubeconfig),
-            "namespaces": {"names": [self.namespace]},
-        }
-        return {
-            "job_name": "pods",
-            "kubernetes_sd_configs": [found],
-            "relabel_configs": [running, *named],
-        }
 
 
 def add_images(node: RealNode) -> None:
