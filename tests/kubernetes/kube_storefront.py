@@ -25,6 +25,8 @@ from kube_real import RealNode
 from kube_requests import Scraper
 from kube_targets import Targets
 
+from rollout.application import parse_application
+
 NAME, IMAGE = "shop", "pincex.test/shop"
 PATIENCE = 600.0
 # A server that has a second of work before it listens, as most have; v3.0.0 is the bad one.
@@ -34,8 +36,7 @@ RELEASES: dict[str, dict[str, str]] = {
     "v2.0.0": ORDINARY,
     "v3.0.0": {**ORDINARY, "ERRORS": "0.5"},
 }
-PATHS = ("/prices", "/orders")
-APPLICATION = f"""
+PRICES = f"""
 [application]
 name = "{NAME}"
 
@@ -45,7 +46,9 @@ command = ["/pod", "serve", "{{port}}"]
 paths = ["/prices"]
 runs = "many"
 idempotent = true
-
+"""
+# The default is one pod, handed over: to go back, the one before is started again first.
+ORDERS = f"""
 [component.orders]
 image = "{IMAGE}:{{version}}"
 command = ["/pod", "serve", "{{port}}"]
@@ -77,6 +80,7 @@ class Storefront:
 
     node: RealNode
     folder: Path
+    application: str = PRICES + ORDERS
     cluster: Cluster = field(init=False)
     namespace: str = field(init=False)
     targets: Targets = field(init=False)
@@ -86,7 +90,7 @@ class Storefront:
         self.cluster = Cluster(self.node.plane)
         self.namespace = self.cluster.namespace()
         add_images(self.node)
-        (self.folder / "application.toml").write_text(APPLICATION)
+        (self.folder / "application.toml").write_text(self.application)
         (self.folder / "policy.toml").write_text(POLICY)
         self.targets = Targets(self.cluster.api(self.namespace), self.folder / "pods.json")
         self.targets.__enter__()
@@ -105,8 +109,8 @@ class Storefront:
         """v1.0.0 serves, and the gateway has heard of it."""
         report = self.must(0, "deploy", "v1.0.0", "--gateway", f"{GATEWAYS}/{GATEWAY}")
         assert report["ending"] == "PROMOTED", report
-        for path in PATHS:
-            until_answered(path, "v1.0.0")
+        for part in parse_application(self.application).services:
+            until_answered(part.paths[0], "v1.0.0")
 
     def run(self, *words: str) -> tuple[int, dict[str, Any], str]:
         """Run a verb to its end: exit code, report, and what it said besides."""

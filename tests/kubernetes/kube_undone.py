@@ -60,7 +60,9 @@ def undone(shop: Storefront, clients: Sequence[Clients], version: str) -> Undone
 
 def moved_at(clients: Sequence[Clients], version: str) -> float:
     """When the last request was sent that a version answered (epoch seconds)."""
-    return max(one.latest[version] for one in clients if version in one.latest)
+    answered = [one.latest[version] for one in clients if version in one.latest]
+    assert answered, f"{version} answered nobody"
+    return max(answered)
 
 
 def _sufficed(shop: Storefront, step: Mapping[str, Any], version: str) -> float:

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -93,7 +92,7 @@ func serve() {
 			_ = held
 		}
 	}
-	var asked, copies atomic.Int64
+	var asked atomic.Int64
 	// Once its end was asked for, it lets each client go after an answer: closing idle connections
 	// at once would cut a request that is just being sent.
 	var ending atomic.Bool
@@ -114,15 +113,12 @@ func serve() {
 		guard.Lock()
 		defer guard.Unlock()
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"version": version, "asked": asked.Load(), "copies": copies.Load(), "orders": len(seen),
+			"version": version, "asked": asked.Load(), "orders": len(seen),
 		})
 	})
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		asked.Add(1)
-		if strings.Contains(r.Host, "-shadow") {
-			copies.Add(1)
-		}
 		if id := r.Header.Get("x-request-id"); id != "" {
 			guard.Lock()
 			seen[id]++
