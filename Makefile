@@ -38,7 +38,7 @@ cluster-down: setup
 # What cannot be built here is said again, and skipped, by each test that needs it.
 test-cluster: setup
 	-@$(PY) tests/kubernetes/kube_command.py build
-	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900
+	@$(PY) -m pytest -n 0 -m "kubernetes or gateway" --timeout 900
 
 # About an hour on two cores; the kill matrix goes on where it was stopped, unless the code changed.
 test-faults: setup

@@ -15,6 +15,7 @@ from benchmarks import (
     judges,
     judging,
     kills,
+    kubernetes,
     load,
     market_order,
     planning,
@@ -44,6 +45,7 @@ FULL = {
     "run-lengths": run_lengths,
     "stalls": stalls,
     "kills": kills,
+    "kubernetes": kubernetes,
     "races": races,
     "fuzz": fuzz,
 }

@@ -135,17 +135,18 @@ def cluster_site(options: argparse.Namespace) -> ClusterSite:
 def deploying_site(options: argparse.Namespace) -> ClusterSite:
     """The same for a `deploy`, which says how requests are divided and where they are counted.
 
-    An open rollout goes on as it began.
+    An open rollout goes on as it began, and a Gateway that was named once stays the one.
     """
     way, server = _asked(options)
     home = _home(way.namespace, server)
-    kept = _kept(home)
+    kept, gateway = _kept(home), options.gateway
     if kept is not None:
         way = replace(way, gateway=kept.gateway, metrics=kept.metrics)
         here = ClusterSite(NAME, home, way=way)
         if any(here.history(name).open for name in _names(here)):
             return here
-    way = replace(way, gateway=_chosen_gateway(way, options.gateway))
+        gateway = gateway or kept.gateway
+    way = replace(way, gateway=_chosen_gateway(way, gateway))
     from flows.metrics_file import metrics
 
     settings = home.path.parent.parent

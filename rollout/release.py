@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from rollout.application import parse_application
 from rollout.history import Row
 from rollout.state import Decision, Revision
 
@@ -119,8 +120,15 @@ def _opened(found: Parts, data: Mapping[str, Any]) -> Parts:
     """A rollout begins from what serves now; nothing is decided about it yet."""
     began = {name: replace(part, before=part.serving, step=None) for name, part in found.of.items()}
     texts = {**found.texts, data["candidate"]["digest"]: data["application"]}
-    targets = {name: Revision(**told) for name, told in data["targets"].items()}
+    targets = _in_order(data["targets"], data["application"])
     return replace(found, of=began, harm=None, texts=texts, targets=targets)
+
+
+def _in_order(told: Mapping[str, Any], application: str) -> dict[str, Revision]:
+    """The targets, each component after those it depends on: a row's names are in none."""
+    names = [part.name for part in parse_application(application).components]
+    known = sorted(told, key=lambda name: (name not in names, name in names and names.index(name)))
+    return {name: Revision(**told[name]) for name in known}
 
 
 def _step(data: Mapping[str, Any]) -> Step:

@@ -12,7 +12,9 @@ from kube_real import RealNode
 
 ROLE = "envoy-gateway"
 CERTS = Path("/certs")
-GATEWAY, GATEWAYS, PORT = "gw", "envoy-gateway-system", 8080
+GATEWAY, GATEWAYS = "gw", "envoy-gateway-system"
+# The gateway itself takes 8080, 8081, 9443 and 18000 to 19003.
+PORT = 8888
 ENVOY = "1.40.0"
 API = "gateway.envoyproxy.io/v1alpha1"
 OWN = "charts/gateway-crds-helm/templates/generated"

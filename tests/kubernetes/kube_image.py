@@ -4,17 +4,19 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 
 
-def image(binary: bytes, name: str) -> bytes:
-    """A docker archive with one static program at /pod."""
+def image(binary: bytes, name: str, env: Mapping[str, str] | None = None) -> bytes:
+    """A docker archive with one static program at /pod, and what its environment is by default."""
     layer = _tar({"pod": (binary, 0o755)})
     digest = hashlib.sha256(layer).hexdigest()
+    told = env or {}
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Entrypoint": ["/pod"]},
+            "config": {"Entrypoint": ["/pod"], "Env": [f"{k}={v}" for k, v in told.items()]},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }
     ).encode()

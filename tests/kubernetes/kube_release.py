@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kube_cluster import Cluster
-from kube_requests import Requests, Scraper
+from kube_requests import Requests, Scraper, one_page
 
 from cluster.errors import ClusterError, Unavailable
 from cluster.kubernetes.api import Api
@@ -84,7 +84,7 @@ class Shop:
 
     def __enter__(self) -> "Shop":
         self.requests.__enter__()
-        self.scraper = Scraper(self.folder / "prometheus", self.requests.port)
+        self.scraper = Scraper(self.folder / "prometheus", one_page(self.requests.port))
         self.scraper.start()
         (self.folder / "metrics.toml").write_text(f'url = "{self.scraper.url}"\n')
         return self

@@ -115,12 +115,17 @@ class Requests:
                 self._fast[part, version, bound] += number if behaves.seconds <= bound else 0
 
 
+def one_page(port: int) -> dict[str, object]:
+    """The job of a Prometheus that asks one page of this machine."""
+    return {"job_name": "fake", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+
+
 @dataclass
 class Scraper:
-    """A Prometheus that asks one page every second."""
+    """A Prometheus that asks the pages of one job every second."""
 
     directory: Path
-    target: int
+    job: Mapping[str, object]
     port: int = field(default_factory=lambda: free_ports(1)[0])
 
     @property
@@ -129,12 +134,7 @@ class Scraper:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        job = {
-            "job_name": "fake",
-            "scrape_interval": "1s",
-            "scrape_timeout": "1s",
-            "static_configs": [{"targets": [f"127.0.0.1:{self.target}"]}],
-        }
+        job = {"scrape_interval": "1s", "scrape_timeout": "1s", **self.job}
         self.directory.mkdir(exist_ok=True)
         config = self.directory / "prometheus.yml"
         config.write_text(yaml.safe_dump({"scrape_configs": [job]}))
