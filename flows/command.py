@@ -50,7 +50,9 @@ def deploy_model(options: argparse.Namespace) -> Answer:
     after_watch(here, request.name)
     if not request.control:
         after_control(here, request.name, f"deploy-model {request.version}")
-    check_deploy(here, request)
+    _, _, opened = check_deploy(here, request)
+    if opened is not None and here.lock.holder(options.name, here.region) is not None:
+        return follow_only(here, options)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
     return start(here, options, ["deploy-model", here.name, given])
 

@@ -22,10 +22,10 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site, resume_argv, site
 from rollout.decide import decide
-from rollout.facts import BringUp, Promote, Shift
+from rollout.facts import BringUp, Promote, RollBack, Shift
 from rollout.history import History
 from rollout.policy import default_policy_text, parse
-from rollout.state import Ending, Revision, Rollout, Verb
+from rollout.state import Ending, Phase, Revision, Rollout, Verb
 from rollout.words import milliseconds
 
 DEADLINE = 60.0
@@ -36,11 +36,11 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     here = site(options.site)
     require_up(here)
     started = monotonic()
-    target = _target(here.history(options.name), options.name)
-    holder = f"rollback-model {options.name}"
-    lease = with_reserve(
-        here, lambda: here.lock.preempt(options.name, here.region, holder, LEASE_SECONDS)
-    )
+    history = here.history(options.name)
+    if history.return_target is None and _shadow(history) is not None:
+        return _end_shadow(here, options.name, options.reason)
+    target = _target(history, options.name)
+    lease = _preempt(here, options.name)
     with kept(lease), keeping(here):
         ensure_keeper(here.home, resume_argv(here))
         here = here.holding(lease)
@@ -59,6 +59,40 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     how_fast = f" {milliseconds(moved)} after the command" if moved is not None else ""
     text = f"{options.name}: {target.version} takes all traffic{how_fast}\n{bookkeeping}"
     return Exit.DONE, report, text
+
+
+def _end_shadow(here: Site, name: str, reason: str) -> tuple[int, dict[str, Any], str]:
+    """Nothing served before the champion: it stays, and only the copies of its requests end."""
+    lease = _preempt(here, name)
+    with kept(lease), keeping(here):
+        ensure_keeper(here.home, resume_argv(here))
+        here = here.holding(lease)
+        rollout = _shadow(here.history(name))
+        if rollout is None:
+            raise Refused(f"the shadow of {name} ended meanwhile", hint="pincex status")
+        action = RollBack(rollout.stable, f"rollback-model: {reason}", Ending.ABANDONED)
+        policy = parse(rollout.policy_text)
+        said = with_reserve(here, partial(perform, here, rollout, policy, action, lease))
+    assert rollout.stable is not None
+    champion, ended = rollout.stable.version, rollout.candidate.version
+    report = {"model": name, "from": champion, "to": champion, "ended": ended, "bookkeeping": said}
+    return (
+        Exit.DONE,
+        report,
+        f"{name}: {champion} keeps all traffic, as nothing served before\n{said}",
+    )
+
+
+def _shadow(history: History) -> Rollout | None:
+    """The shadow beside a champion that is open."""
+    opened = history.open
+    shadowing = opened is not None and opened.phase is Phase.SHADOW and opened.stable is not None
+    return opened if shadowing else None
+
+
+def _preempt(here: Site, name: str) -> Lease:
+    holder = f"rollback-model {name}"
+    return with_reserve(here, lambda: here.lock.preempt(name, here.region, holder, LEASE_SECONDS))
 
 
 def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[float | None, str]:
