@@ -4,6 +4,7 @@ Needs root, containerd, runc, nft and the CNI plugins, and the programs of a clu
 built where they are missing. The clients count outside of everything, in the node's network.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -202,4 +203,5 @@ def _row(said: str, seconds: list[float], lost: int) -> dict[str, Any]:
             f"{median:.2f} / {high:.2f} s"
         ),
         "lost meanwhile": lost,
+        "waiting for a core, at the end": f"{os.getloadavg()[0]:.0f}",
     }
