@@ -13,7 +13,7 @@ from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
 from flows.in_cluster import is_meant
 from flows.local_site import ensure_up, require_up
-from flows.openers import Request, check_deploy, refuse_foreign, share
+from flows.openers import Request, check_deploy, open_already, refuse_foreign, share
 from flows.platform import applications
 from flows.policies import policy_text
 from flows.progress_file import live_folder
@@ -21,6 +21,7 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.watched import after_control, after_watch
 from rollout import approval_text, release_text
+from rollout.state import Rollout
 from rollout.words import count, duration
 
 FLOW_ROLE = "flow "
@@ -52,7 +53,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         after_control(here, request.name, f"deploy-model {request.version}")
     _, _, opened = check_deploy(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
-        return follow_only(here, options)
+        return _followed_again(here, options, request, opened)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
     return start(here, options, ["deploy-model", here.name, given])
 
@@ -103,6 +104,19 @@ def follow_only(here: Site, options: argparse.Namespace) -> Answer:
     """Follow the rollout that another process is at."""
     on_screen = sys.stdout.isatty() and not options.json
     return _answer(follow(following(here, options.name), on_screen), here.told)
+
+
+def _followed_again(
+    here: Site, options: argparse.Namespace, request: Request, opened: Rollout
+) -> Answer:
+    """The command that began a shadow, run again, follows it; another policy is another shadow."""
+    asked = (request.sample or opened.sample, request.cap or opened.cap)
+    given = options.policy is None or request.policy_text == opened.policy_text
+    if not given or asked != (opened.sample, opened.cap):
+        raise open_already(opened)
+    if options.no_follow:
+        return Exit.DONE, {}, f"it goes on already: pincex resume {options.name} follows it"
+    return follow_only(here, options)
 
 
 def _rate(given: float | None) -> float | None:

@@ -5,6 +5,7 @@ bookkeeping; what cannot be written now, `resume` does later, and `status` names
 """
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ from cluster.route import Route
 from flows.effects import bring_up, close, perform
 from flows.keeping import keeping
 from flows.local_site import require_up
-from flows.openers import open_rollout, refuse_application
+from flows.openers import actor, open_rollout, refuse_application
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
 from flows.room import with_reserve
@@ -38,7 +39,9 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     started = monotonic()
     history = here.history(options.name)
     if history.return_target is None and _shadow(history) is not None:
-        return _end_shadow(here, options.name, options.reason)
+        ended = _end_shadow(here, options.name, options.reason)
+        # It may have begun to be promoted before the lock was had: then there is something to undo.
+        return ended or rollback_model(options)
     target = _target(history, options.name)
     lease = _preempt(here, options.name)
     with kept(lease), keeping(here):
@@ -61,15 +64,19 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     return Exit.DONE, report, text
 
 
-def _end_shadow(here: Site, name: str, reason: str) -> tuple[int, dict[str, Any], str]:
-    """Nothing served before the champion: it stays, and only the copies of its requests end."""
+def _end_shadow(here: Site, name: str, reason: str) -> tuple[int, dict[str, Any], str] | None:
+    """Nothing served before the champion: it stays, and only the copies of its requests end.
+
+    None where no shadow is open any more once the lock is had.
+    """
     lease = _preempt(here, name)
     with kept(lease), keeping(here):
         ensure_keeper(here.home, resume_argv(here))
         here = here.holding(lease)
         rollout = _shadow(here.history(name))
         if rollout is None:
-            raise Refused(f"the shadow of {name} ended meanwhile", hint="pincex status")
+            return None
+        rollout = replace(rollout, actor=actor())
         action = RollBack(rollout.stable, f"rollback-model: {reason}", Ending.ABANDONED)
         policy = parse(rollout.policy_text)
         said = with_reserve(here, partial(perform, here, rollout, policy, action, lease))

@@ -12,7 +12,7 @@ from cluster.local.instances import versions_up
 from flows.platform import traffic
 from rollout.state import Ending, Verb
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(400)]
 
 SECONDS = 25
 POLICY = f"""{UNWATCHED.replace("label_window = 10.0", "label_window = 2.0")}

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kube_cluster import Cluster, rules
+from kube_cluster import Cluster
 from kube_release import NAME, Shop
 from kube_requests import Behaviour
 
-from cluster.kubernetes import rights
 from cluster.kubernetes.kinds import DEPLOYMENT
 from cluster.kubernetes.names import FENCE
 
@@ -64,17 +63,3 @@ def test_a_release_is_rolled_out_undone_on_evidence_and_rolled_back(shop: Shop) 
     assert int(written[FENCE]) > 0
     assert shop.holder() is None
     assert entry["name"] == NAME
-
-
-def test_the_rights_listed_for_a_release_are_enough(shop: Shop) -> None:
-    """With exactly these rules a second release takes over, and what is asked is among them."""
-    if not shop.gateway:
-        pytest.skip("the rights are those of both ways; the Gateway's are the larger part")
-    way = shop.cluster.user(shop.namespace, rules(rights.RELEASING))
-    shop.way = way
-    code, report, said = shop.command_deploy("v2.0.0")
-    assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
-
-    user = f"system:serviceaccount:{shop.namespace}:{way.stem}"
-    listed = {(right.kind.plural, right.verb) for right in rights.RELEASING}
-    assert shop.cluster.asked_by(user) <= listed
