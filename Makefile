@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 PY := .venv/bin/python
 
-.PHONY: setup demo test test-long test-faults test-cluster cluster cluster-down check lock benchmark benchmark-short \
+.PHONY: setup demo test test-long test-faults test-cluster test-gateway cluster cluster-down check lock benchmark benchmark-short \
   planted clean
 
 setup: .venv/.ready
@@ -38,7 +38,11 @@ cluster-down: setup
 # What cannot be built here is said again, and skipped, by each test that needs it.
 test-cluster: setup
 	-@$(PY) tests/kubernetes/kube_command.py build
-	@$(PY) -m pytest -n 0 -m "kubernetes or gateway" --timeout 900
+	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900
+
+# Envoy Gateway is built the first time, for minutes, and its tests need a real node.
+test-gateway: setup
+	@$(PY) -m pytest -n 0 -m gateway --timeout 900
 
 # About an hour on two cores; the kill matrix goes on where it was stopped, unless the code changed.
 test-faults: setup

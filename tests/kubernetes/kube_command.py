@@ -12,7 +12,6 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(CHECKOUT)]
 
-import kube_real  # noqa: E402
 from kube_build import CannotBuild, cache, definitions, program  # noqa: E402
 from kube_nodes import ensure_nodes  # noqa: E402
 from kube_plane import Plane, PlaneDown, Setting  # noqa: E402
@@ -27,11 +26,6 @@ def build() -> int:
     for module in ("kube", "kwok", "pod"):
         program(module)
     definitions()
-    absent = kube_real.missing()
-    if absent is None:
-        program("gateway")
-    else:
-        print(f"no gateway is built: {absent}")
     print(f"the programs of a cluster are in {cache()}, after {time.monotonic() - began:.1f} s")
     return 0
 
