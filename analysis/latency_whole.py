@@ -98,9 +98,11 @@ def _ratio_estimate(mean: Mean, n: int) -> Estimate:
 
 
 def slower(ratio: float | None) -> str:
-    """A relative difference of latency in words."""
+    """A relative difference of latency in words; from twice as slow on as a factor."""
     if ratio is None:
         return "unknown"
+    if ratio >= 1:
+        return f"slower by a factor of {1 + ratio:.3g}"
     return f"{percent(abs(ratio))} {'faster' if ratio < 0 else 'slower'}"
 
 
@@ -108,4 +110,6 @@ def interval_slower(estimate: Estimate) -> str:
     """The interval of a relative difference in words."""
     if estimate.low is None or estimate.high is None:
         return "no estimate"
+    if estimate.high >= 1:
+        return f"a factor of {1 + estimate.low:.3g} to {1 + estimate.high:.3g}"
     return f"{points(estimate.low)} to {points(estimate.high)} %"

@@ -9,7 +9,9 @@ from pair_tables import pairs, policy
 
 from analysis import Outcome, judge, paired, payoffs, read_pairs, thresholds
 from analysis.blocks import EVERY, counts_at, follow_blocks, looks_of
+from analysis.findings import Estimate
 from analysis.latency_arms import Arms, bare_arms, harm_arms, log_ratio, safety_arms
+from analysis.latency_whole import interval_slower, slower
 from analysis.sides import over_limit_sides
 from benchmarks.latencies import JUDGES, P95_MS, by_mean, crossed, drawn, reference, spoken
 
@@ -271,3 +273,20 @@ def test_bins_tell_how_many_thresholds_are_passed(p95: float) -> None:
     found = thresholds.passed(values, limits)
 
     assert (found == np.searchsorted(limits, values, side="left")).all()
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(None, "unknown"), (-0.1, "10 % faster"), (0.25, "25 % slower"),
+     (16.78421113, "slower by a factor of 17.8")],
+    ids=["no estimate", "faster", "slower", "a multiple"],
+)  # fmt: skip
+def test_a_difference_of_latency_is_told_as_people_say_it(ratio: float | None, words: str) -> None:
+    """From twice as slow on, percent say nothing to anyone."""
+    assert slower(ratio) == words
+
+
+def test_an_interval_of_multiples_is_one_of_factors() -> None:
+    """It is told in the unit of its estimate."""
+    assert interval_slower(Estimate(16.8, 15.2, 19.3, 9)) == "a factor of 16.2 to 20.3"
+    assert interval_slower(Estimate(0.2, 0.1, 0.3, 9)) == "+10 to +30 %"
