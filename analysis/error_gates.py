@@ -97,15 +97,21 @@ def _absolute(record: Record, gate: Gate, sides: Sided) -> Course:
     tolerance, margin = gate.tolerance or 0.0, gate.margin
     judged = judge_rate(record, gate, sides, (tolerance, margin))
     candidate = _shares(sides.totals())[0]
-    words = Words(
+    words = absolute_words(gate, judged, candidate, record.sample.n)
+    return course(record, gate, record.arrival, judged, words)
+
+
+def absolute_words(gate: Gate, judged: Judged, value: float, n: int) -> Words:
+    """What is said of the candidate's own share of errors, `value` of `n` requests."""
+    tolerance = gate.tolerance or 0.0
+    return Words(
         metric="share of errors",
         unit="share",
-        now=f"errors {percent(candidate)} of {count(record.sample.n)} requests "
+        now=f"errors {percent(value)} of {count(n)} requests "
         f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
-        brief=f"errors {percent(candidate)}, limit {percent(tolerance)}",
+        brief=f"errors {percent(value)}, limit {percent(tolerance)}",
         found=found_percent(judged, "errors of"),
     )
-    return course(record, gate, record.arrival, judged, words)
 
 
 def interval_points(estimate: Estimate) -> str:

@@ -22,6 +22,7 @@ from analysis.course import (
     guarded_course,
 )
 from analysis.error_gates import (
+    absolute_words,
     found_percent,
     found_points,
     interval_percent,
@@ -127,15 +128,7 @@ def _own_rate(record: SplitRecord, gate: Gate, sides: Sides) -> Judged:
 
 def _absolute(record: SplitRecord, gate: Gate, sides: Sides) -> Course:
     judged = _own_rate(record, gate, sides)
-    value, tolerance = judged.estimate.value or 0.0, gate.tolerance or 0.0
-    words = Words(
-        metric="share of errors",
-        unit="share",
-        now=f"errors {percent(value)} of {count(judged.estimate.n)} requests "
-        f"({interval_percent(judged.estimate)}, limit {share(tolerance)})",
-        brief=f"errors {percent(value)}, limit {percent(tolerance)}",
-        found=found_percent(judged, "errors of"),
-    )
+    words = absolute_words(gate, judged, judged.estimate.value or 0.0, judged.estimate.n)
     return course(record, gate, record.arrival, judged, words)
 
 

@@ -15,8 +15,6 @@ from cluster.kubernetes import fence, rights
 from cluster.kubernetes.api import MANAGER, Api, Object
 from cluster.kubernetes.endpoints import wait_known
 from cluster.kubernetes.kinds import (
-    BUDGET,
-    CONFIG_MAP,
     DEPLOYMENT,
     HTTP_ROUTE,
     POD,
@@ -30,8 +28,7 @@ from cluster.kubernetes.pods import worst
 from cluster.kubernetes.traffic import OBSERVED, ROLLOUT
 from cluster.lock import Lease, held
 
-# What is named is there before what names it.
-ORDER = (CONFIG_MAP, SERVICE, DEPLOYMENT, HTTP_ROUTE, BUDGET, SCALER)
+ORDER = rights.KEPT
 KINDS = {kind.name: kind for kind in ORDER}
 GIVEN = {
     "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),

@@ -66,6 +66,7 @@ TELLING = _rights(
     (HTTP_ROUTE, "get"),
 )  # fmt: skip
 CHECKING = RELEASING | _rights((QUOTA, "list"), (SECRET, "get"), (CONFIG_MAP, "get"))
+# What a backup keeps, in the order in which it is put back: what is named before what names it.
 KEPT = (CONFIG_MAP, SERVICE, DEPLOYMENT, HTTP_ROUTE, BUDGET, SCALER)
 KEEPING = _rights(*((kind, "list") for kind in KEPT))
 RESTORING = LOCKING | _rights(

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pair_tables import START_US, pairs, policy, seen_by, write
 
 from analysis import Outcome, Verdict, default_policy, judge, read_record
@@ -104,19 +105,25 @@ def test_seldom_requests_are_found_as_soon_as_one_by_one() -> None:
     assert found.decided_at.pair <= 1.5 * first + 10
 
 
-def test_a_stop_undoes_no_segment_and_no_candidate_of_split_traffic() -> None:
-    """The same claim, the same way of counting."""
-    by_segment = policy(PINNED + "[gates.p95-limit]\nsegments = true\n")
-    frame = stopped(pairs(1_800), 1.0, 1.5)
-    segments = [f for f in judge(frame, by_segment).by_segment if f.name == "p95-limit"]
+def split_of(frame: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+    """The requests as split traffic that is late on both sides alike; which the candidate got."""
     own = np.random.default_rng(3).random(len(frame)) < 0.5
-    split = frame.select(
+    requests = frame.select(
         "request_id",
         "arrived_at",
         arm=pl.Series(np.where(own, "candidate", "baseline")),
         status=pl.lit(200),
         latency_ms="candidate_latency_ms",
     )
+    return requests, own
+
+
+def test_a_stop_undoes_no_segment_and_no_candidate_of_split_traffic() -> None:
+    """The same claim, the same way of counting."""
+    by_segment = policy(PINNED + "[gates.p95-limit]\nsegments = true\n")
+    frame = stopped(pairs(1_800), 1.0, 1.5)
+    segments = [f for f in judge(frame, by_segment).by_segment if f.name == "p95-limit"]
+    split, _ = split_of(frame)
     halved = limit(judge(read_record(split, {"candidate_share": 0.5}), POLICY))
 
     for found in (*segments, halved):
@@ -130,13 +137,9 @@ def test_a_stop_undoes_no_segment_and_no_candidate_of_split_traffic() -> None:
 def test_slow_requests_of_split_traffic_are_found() -> None:
     """On the candidate's requests alone."""
     frame = pairs(9_000, slow=0.2)
-    own = np.random.default_rng(3).random(len(frame)) < 0.5
-    split = frame.select(
-        "request_id",
-        "arrived_at",
-        arm=pl.Series(np.where(own, "candidate", "baseline")),
-        status=pl.lit(200),
-        latency_ms=pl.when(pl.Series(own)).then("candidate_latency_ms").otherwise(9.0),
+    requests, own = split_of(frame)
+    split = requests.with_columns(
+        latency_ms=pl.when(pl.Series(own)).then("latency_ms").otherwise(9.0)
     )
     found = limit(judge(read_record(split, {"candidate_share": 0.5}), POLICY))
 
