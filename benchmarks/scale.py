@@ -5,7 +5,6 @@ it takes no more memory than judging it; a row is 13 columns, of which the judge
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,20 +14,13 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from benchmarks.fresh import cost
 from benchmarks.hosts import table
 
 Row = dict[str, object]
 PART = 1_000_000
 ROW_GROUP = 131_072
 
-MEASURE = """
-import json, resource, sys, time
-begun = time.monotonic()
-{body}
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({{"wall": time.monotonic() - begun, "cpu": time.process_time(),
-    "rss": used.ru_maxrss * 1024, "said": str(said)}}))
-"""
 JUDGE = """
 from pathlib import Path
 from analysis import judge, parse_policy
@@ -84,17 +76,17 @@ def measured(sizes: tuple[int, ...]) -> Iterator[Row]:
         for n in sizes:
             path = Path(folder) / "pairs.parquet"
             written(path, n)
-            runs = {what: _child(body, path) for what, body in RUNS.items()}
+            runs = {what: cost(body, path) for what, body in RUNS.items()}
             bare = runs["bare scan, pyarrow batches"]
             for what, run in runs.items():
                 yield {
                     "pairs": f"{n:,}",
                     "what": what,
-                    "came to": run["said"],
-                    "wall s": run["wall"],
-                    "CPU s": run["cpu"],
-                    "peak RSS, MB": float(str(run["rss"])) / 1e6,
-                    "CPU / bare scan": float(str(run["cpu"])) / float(str(bare["cpu"])),
+                    "came to": run.said,
+                    "wall s": run.wall_s,
+                    "CPU s": run.cpu_s,
+                    "peak RSS, MB": run.peak_mb,
+                    "CPU / bare scan": run.cpu_s / bare.cpu_s,
                 }
 
 
@@ -128,13 +120,6 @@ def _part(arrived: np.ndarray, begin: int, rng: np.random.Generator) -> pl.DataF
         label=pl.Series(label),
         labelled_at=pl.col("arrived_at") + pl.duration(seconds=3),
     )
-
-
-def _child(body: str, path: Path) -> dict[str, object]:
-    command = [sys.executable, "-c", MEASURE.format(body=body), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
 
 
 if __name__ == "__main__":

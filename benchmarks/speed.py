@@ -1,8 +1,5 @@
 """Speed and memory of the judge on a million pairs, each beside a bare scan of the same columns."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +7,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks.fresh import cost
 from benchmarks.hosts import table
 
 Row = dict[str, object]
 
-MEASURE = """
-import json, resource, sys, time
-{body}
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({{"cpu": time.process_time(), "rss": used.ru_maxrss * 1024, "said": str(said)}}))
-"""
 JUDGE = """
 from pathlib import Path
 from analysis import judge, parse_policy
@@ -54,18 +46,18 @@ def _rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.parquet"
         names = million(path)
-        scanned = _child(SCAN, path, ",".join(names))
+        scanned = cost(SCAN, path, ",".join(names))
         for what, body in (("verdict", JUDGE), ("verdict and its report", REPORT)):
-            made = _child(body, path)
+            made = cost(body, path)
             yield {
                 "what": f"1,000,000 pairs from Parquet to the {what}",
-                "came to": made["said"],
-                "CPU s": made["cpu"],
-                "peak RSS, MB": float(str(made["rss"])) / 1e6,
-                "bare polars scan, CPU s": scanned["cpu"],
-                "bare polars scan, peak RSS, MB": float(str(scanned["rss"])) / 1e6,
-                "CPU ratio": float(str(made["cpu"])) / float(str(scanned["cpu"])),
-                "RSS ratio": float(str(made["rss"])) / float(str(scanned["rss"])),
+                "came to": made.said,
+                "CPU s": made.cpu_s,
+                "peak RSS, MB": made.peak_mb,
+                "bare polars scan, CPU s": scanned.cpu_s,
+                "bare polars scan, peak RSS, MB": scanned.peak_mb,
+                "CPU ratio": made.cpu_s / scanned.cpu_s,
+                "RSS ratio": made.peak_mb / scanned.peak_mb,
             }
 
 
@@ -88,11 +80,3 @@ def million(path: Path, n: int = 1_000_000, row_group_size: int | None = None) -
     )
     frame.write_parquet(path, row_group_size=row_group_size)
     return frame.columns
-
-
-def _child(body: str, *arguments: object) -> dict[str, object]:
-    """CPU seconds and peak memory of a fresh process, start of Python and imports included."""
-    command = [sys.executable, "-c", MEASURE.format(body=body), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
