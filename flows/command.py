@@ -49,9 +49,9 @@ def deploy_model(options: argparse.Namespace) -> Answer:
     )
     ensure_up(here, "mlflow")
     after_watch(here, request.name)
+    _, _, opened = check_deploy(here, request)
     if not request.control:
         after_control(here, request.name, f"deploy-model {request.version}")
-    _, _, opened = check_deploy(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
         return _followed_again(here, options, request, opened)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})
@@ -67,11 +67,11 @@ def promote_model(options: argparse.Namespace) -> Answer:
         raise bad_input("--override needs a reason", '--override "why this is right"')
     require_up(here)
     after_watch(here, options.name)
-    after_control(here, options.name, "promote-model")
     version = asked_version(here, options.name, options.version)
-    refuse_unproven(here, options.name, options.override)
     ensure_up(here, "mlflow")
+    refuse_unproven(here, options.name, version, options.override)
     refuse_foreign(here, options.name, here.history(options.name))
+    after_control(here, options.name, "promote-model")
     given = json.dumps([options.name, version, options.override])
     return start(here, options, ["promote-model", here.name, given])
 

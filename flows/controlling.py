@@ -1,6 +1,6 @@
 """A champion against a copy of it, where every alarm is a false one: of a record, and live."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ def controlled(pairs: "Pairs", policy: "JudgePolicy | None") -> tuple[int, dict[
     return code, report_of(found), text_of(found)
 
 
-NOTHING = Controlled(0, False, "no pair so far")
 SELDOM, SHARE = 10.0, 20.0
 """Seconds between two judgements of a live control, and how many times as long as one took."""
 
@@ -31,7 +30,7 @@ SELDOM, SHARE = 10.0, 20.0
 class LiveControl:
     """A copy that is being shadowed: what it showed when it was last judged, on so many pairs."""
 
-    facts: Controlled = NOTHING
+    facts: Controlled = field(default_factory=Controlled)
     pairs: int = 0
     _after: float = float("-inf")
 

@@ -19,6 +19,7 @@ from rollout.state import Rollout
 def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until its verdict."""
     after_watch(site, request.name)
+    check_deploy(site, request)
     if not request.control:
         after_control(site, request.name, f"deploy-model {request.version}")
     what = "--control" if request.control else request.version

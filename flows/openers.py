@@ -78,7 +78,7 @@ def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollo
     candidate = revision(site, request.name, request.version)
     history = site.history(request.name)
     champion = history.champion
-    opened = history.open
+    opened = blocking(history)
     if opened is not None:
         same = (opened.verb, opened.candidate) == (Verb.DEPLOY, candidate)
         if same:
@@ -103,13 +103,20 @@ def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollo
     return history, candidate, None
 
 
+def blocking(history: History) -> Rollout | None:
+    """The open rollout, unless it is a control, which makes room for any other."""
+    opened = history.open
+    return None if opened is not None and opened.verb is Verb.CONTROL else opened
+
+
 def open_already(opened: Rollout) -> Refused:
     """One rollout at a time: names the one there is, and how to end it."""
     name = opened.component
     return Refused(
         f"{opened.verb} {name} {opened.candidate.version} is open "
         f"({opened.phase}, since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
-        hint=f"pincex resume {name}, or end it: pincex rollback-model {name}",
+        hint=f"pincex resume {name} follows it; pincex rollback-model {name} ends it, and returns "
+        "to the version before, where one served",
     )
 
 
@@ -168,6 +175,9 @@ def open_rollout(
     override: str | None = None,
 ) -> Rollout:
     """Append the opening row and return the rollout as the ledger has it now."""
+    in_the_way = site.history(name).open
+    if in_the_way is not None:
+        raise open_already(in_the_way)
     rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     site.ledger.append(
         OPENED,

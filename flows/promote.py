@@ -12,6 +12,7 @@ from flows.keeping import keeping
 from flows.loop import Recorder, run
 from flows.openers import (
     actor,
+    blocking,
     open_already,
     open_rollout,
     refuse_application,
@@ -36,8 +37,8 @@ def promote_model(
 ) -> tuple[Exit, dict[str, Any]]:
     """Judge everything seen so far once more, switch, and confirm by the platform's own word."""
     after_watch(site, name)
+    refuse_unproven(site, name, version, override)
     after_control(site, name, "promote-model")
-    refuse_unproven(site, name, override)
     holder = f"promote-model {name}"
     with held(site.lock, name, site.region, holder, LEASE_SECONDS) as lease, keeping(site):
         here = site.holding(lease)
@@ -65,17 +66,20 @@ def asked_version(site: Site, name: str, version: str | None) -> str | None:
         raise bad_input(
             f"{version} is the champion of {name} already", f"pincex model-status {name}"
         )
-    shadowed = history.open is not None and history.open.phase is Phase.SHADOW
-    if version is None and shadowed and history.open is not None:
-        return history.open.candidate.version
+    opened = blocking(history)
+    if version is None and opened is not None and opened.phase is Phase.SHADOW:
+        return opened.candidate.version
     return version
 
 
-def refuse_unproven(site: Site, name: str, override: str | None) -> None:
-    """What can be said without the lock: there is no verdict yet."""
+def refuse_unproven(site: Site, name: str, version: str | None, override: str | None) -> None:
+    """What can be said without the lock: there is no verdict, or none yet."""
     history = site.history(name)
     champion = _champion(history, name)
-    opened = history.open
+    opened = blocking(history)
+    if opened is None and version != champion.version:
+        _proven(site, history, name, champion, version, override)
+        return
     if opened is not None and opened.pending:
         raise pending(opened)
     if opened is None or override or opened.phase is not Phase.SHADOW or opened.waiting:
@@ -162,14 +166,7 @@ def _reopened(
     override: str | None,
 ) -> Sight:
     """A version that is in no open shadow: on evidence kept for exactly these two revisions."""
-    candidate = revision(site, name, version) if version else _last_passed(history, champion, name)
-    passed = history.passed(champion, candidate)
-    if passed is None and not override:
-        raise Refused(
-            f"there is no PASS for {candidate.version} against {champion.version}",
-            hint=f"pincex deploy-model {name} {candidate.version}",
-            code=Exit.HELD,
-        )
+    candidate, passed = _proven(site, history, name, champion, version, override)
     if passed is not None and not override:
         _still_holds(passed)
     text = passed.policy_text if passed else policy_text(site, None)
@@ -179,6 +176,26 @@ def _reopened(
     if passed is not None and passed.judged is not None:
         _cite(site, rollout, passed)
     return sight(site, rollout)
+
+
+def _proven(
+    site: Site,
+    history: History,
+    name: str,
+    champion: Revision,
+    version: str | None,
+    override: str | None,
+) -> tuple[Revision, Rollout | None]:
+    """The version meant and its PASS against the champion, which only an override may lack."""
+    candidate = revision(site, name, version) if version else _last_passed(history, champion, name)
+    passed = history.passed(champion, candidate)
+    if passed is None and not override:
+        raise Refused(
+            f"there is no PASS for {candidate.version} against {champion.version}",
+            hint=f"pincex deploy-model {name} {candidate.version}",
+            code=Exit.HELD,
+        )
+    return candidate, passed
 
 
 def _last_passed(history: History, champion: Revision, name: str) -> Revision:

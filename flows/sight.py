@@ -12,6 +12,7 @@ from flows.site import Site
 from flows.smoke import Smoke, smoke
 from models.records import Shadow, ShadowRecords, write_pairs
 from rollout import facts as fact
+from rollout.decide import control_over
 from rollout.facts import Facts
 from rollout.policy import Policy, parse
 from rollout.state import Decision, Phase, Rollout, Verb
@@ -113,7 +114,7 @@ class Sight:
 
         if self.control is None:
             self.control = LiveControl()
-        if self.control.is_due(monotonic()):
+        if control_over(facts, self.policy) or self.control.is_due(monotonic()):
             self._join(facts)
             assert self.shadow is not None
             pairs = self.pairs_file if self.shadow.pairs.height else None

@@ -35,8 +35,8 @@ def after_watch(here: Site, name: str) -> None:
             print(said, file=sys.stderr, flush=True)  # noqa: T201
             told = True
         time.sleep(0.1)
-    while told and here.lock.holder(name, here.region) is not None:
-        time.sleep(0.1)
+    if told:
+        _let_go(here, name)
 
 
 def after_control(here: Site, name: str, what: str) -> None:
@@ -60,7 +60,14 @@ def after_control(here: Site, name: str, what: str) -> None:
             )
         left = True
         time.sleep(0.1)
-    while left and here.lock.holder(name, here.region) is not None:
+    if left:
+        _let_go(here, name)
+
+
+def _let_go(here: Site, name: str) -> None:
+    """Whoever ended a rollout lets its lock go soon; who holds it for longer began another."""
+    deadline = time.monotonic() + CLOSING.total_seconds()
+    while here.lock.holder(name, here.region) is not None and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

@@ -8,7 +8,6 @@ from rollout.facts import (
     BeginWatch,
     BringUp,
     Conclude,
-    Controlled,
     Enter,
     Facts,
     Finish,
@@ -97,27 +96,24 @@ def _shadow(facts: Facts, policy: Policy) -> Action:
     return Hold(min(5.0, 1.0 + age / 120), "the evidence is not sufficient yet")
 
 
+def control_over(facts: Facts, policy: Policy) -> bool:
+    """A control ends when something else needs its place, or its time is over."""
+    return facts.rollout.leaving is not None or _age(facts) > policy.control.max_seconds
+
+
 def _controlling(facts: Facts, policy: Policy) -> Action:
     """A copy of the champion is shadowed to its horizon, or until somebody needs the shadow."""
     rollout, seen = facts.rollout, facts.controlled
-    said = seen.said if seen else "no pair so far"
-    if rollout.leaving is not None:
-        return RollBack(rollout.stable, f"{rollout.leaving}; {said}", _ending_of(seen))
-    if _age(facts) > policy.control.max_seconds:
-        return RollBack(rollout.stable, said, _ending_of(seen))
+    if control_over(facts, policy):
+        why = "; ".join(filter(None, (rollout.leaving, seen.said)))
+        return RollBack(rollout.stable, why, seen.ending)
     if rollout.candidate.version not in facts.ready:
         return _bring_up(facts, policy)
     assert rollout.stable is not None
     wanted = _wanted_mirror(facts)
     if facts.traffic.mirrored != wanted:
         return Shift({rollout.stable.version: 100}, wanted)
-    return Hold(CONTROL_EVERY, said)
-
-
-def _ending_of(seen: Controlled | None) -> Ending:
-    if seen is None or not seen.windows:
-        return Ending.INCONCLUSIVE
-    return Ending.FALSE_ALARMS if seen.surprising else Ending.CONTROLLED
+    return Hold(CONTROL_EVERY, seen.said)
 
 
 def _void(facts: Facts) -> RollBack:

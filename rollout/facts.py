@@ -51,9 +51,16 @@ class Watched:
 class Controlled:
     """What a copy of the champion showed: whole windows, whether too many alarmed, in words."""
 
-    windows: int
-    surprising: bool
-    said: str
+    windows: int = 0
+    surprising: bool = False
+    said: str = "no pair so far"
+
+    @property
+    def ending(self) -> Ending:
+        """Without a whole window nothing was controlled."""
+        if not self.windows:
+            return Ending.INCONCLUSIVE
+        return Ending.FALSE_ALARMS if self.surprising else Ending.CONTROLLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Facts:
     look: Look | None
     watched: Watched | None
     obstacle: str | None = None
-    controlled: Controlled | None = None
+    controlled: Controlled = Controlled()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,10 @@ def test_a_deploy_ends_the_control_that_is_open(here: SmallSite, client: Client)
     assert here.pincex("deploy-model", MODEL, "--control", "--no-follow").code == 0
     eventually(lambda: traffic(here.site, MODEL).mirrored, 60, "the copy gets copies")
 
+    for verb in ("deploy-model", "promote-model"):
+        assert here.pincex(verb, MODEL, "v9.9.9").code == 2
+    assert here.history().open.leaving is None, "what is refused ends no control"  # type: ignore[union-attr]
+
     ran = here.pincex("deploy-model", MODEL, "v2.0.0", "--no-follow")
 
     assert ran.code == 0, ran

@@ -35,7 +35,7 @@ LONG = timedelta(seconds=POLICY.control.max_seconds + 1)
 
 
 def seen(
-    controlled: Controlled | None = QUIET,
+    controlled: Controlled = QUIET,
     *,
     age: timedelta = timedelta(minutes=5),
     leaving: str | None = None,
@@ -54,7 +54,7 @@ CASES: dict[str, tuple[Facts, Action]] = {
         Shift({"v1.0.0": 100}, Mirrored(COPY.version, 1.0, "r-1")),
     ),
     "as long as it lasts": (seen(), Hold(CONTROL_EVERY, QUIET.said)),
-    "nothing seen": (seen(None), Hold(CONTROL_EVERY, "no pair so far")),
+    "nothing seen": (seen(Controlled()), Hold(CONTROL_EVERY, "no pair so far")),
     "false alarms end nothing": (seen(LOUD), Hold(CONTROL_EVERY, LOUD.said)),
     "its horizon": (seen(age=LONG), RollBack(V1, QUIET.said, Ending.CONTROLLED)),
     "its horizon, too many alarms": (
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Facts, Action]] = {
         RollBack(V1, NONE_YET.said, Ending.INCONCLUSIVE),
     ),
     "its horizon, nobody looked": (
-        seen(None, age=LONG),
+        seen(Controlled(), age=LONG),
         RollBack(V1, "no pair so far", Ending.INCONCLUSIVE),
     ),
     "somebody needs the shadow": (
@@ -92,11 +92,11 @@ def test_the_action_of_a_control(facts: Facts, wanted: Action) -> None:
     decision=st.sampled_from(Decision),
     pairs=st.integers(0, 10**7),
     age=st.integers(0, 20_000),
-    controlled=st.sampled_from([None, NONE_YET, QUIET, LOUD]),
+    controlled=st.sampled_from([Controlled(), NONE_YET, QUIET, LOUD]),
     leaving=st.sampled_from([None, "ended"]),
 )
 def test_a_control_never_moves_traffic(
-    decision: Decision, pairs: int, age: int, controlled: Controlled | None, leaving: str | None
+    decision: Decision, pairs: int, age: int, controlled: Controlled, leaving: str | None
 ) -> None:
     """Whatever the evidence says: all requests stay with the champion, nothing is concluded."""
     facts = seen(
