@@ -36,4 +36,7 @@ def _tables(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # Not only TOMLDecodeError: numbers of too many digits and too deep tables end otherwise.
-        raise BadInput(f"policy is not TOML: {error}", "see docs for a whole policy") from error
+        raise BadInput(
+            f"policy is not TOML: {error}",
+            "quote texts, and write a table as [gates.accuracy-paired]",
+        ) from error

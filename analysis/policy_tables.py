@@ -25,6 +25,8 @@ def policy_from_tables(
     """Build the policy; unknown keys, wrong types and contradictory numbers are refused."""
     known = (*TABLES, *OTHER_ROOMS)
     for name, table in tables.items():
+        if name in default["gates"]:
+            raise BadInput(f"policy: unknown table {name}", f"write [gates.{name}]")
         _known(name, known, "table")
         if not isinstance(table, dict):
             raise BadInput(f"policy: {name} is not a table", f"write [{name}] with keys below it")

@@ -12,7 +12,7 @@ import numpy as np
 from analysis import paired, rates
 from analysis.answer_blocks import Claim, block_trace
 from analysis.bets import Bets, Events, Flags, Trace, follow
-from analysis.by_seconds import seconds_of, seen_at
+from analysis.by_seconds import Seconds, seconds_of, seen_at
 from analysis.clock import Look
 from analysis.course import Course, Judged, Record, Words, conclude
 from analysis.findings import Estimate
@@ -85,8 +85,12 @@ def _by_segment(record: Record, gate: Gate, alpha: float) -> list[Course]:
 
 def _by_seconds(record: Record, gate: Gate, part: Part, level: float) -> Flags:
     """Where the seconds of the segment prove harm as well, as in the whole record."""
-    seconds = seconds_of(part.clock, part.sides.own_harm(), record.watermark_us)
+    seconds = _seconds(record, part)
     return seen_at(seconds, seconds.proven(gate, level), part.clock.at_us)
+
+
+def _seconds(record: Record, part: Part) -> Seconds:
+    return seconds_of(part.clock, part.sides.own_harm(), record.watermark_us)
 
 
 def _answers(record: Record, gate: Gate, part: Part, level: float | None = None) -> Trace | None:
@@ -127,7 +131,7 @@ def _course(
         now=f"segment {part.name}: {now}",
         brief=f"segment {part.name}: {now}",
         found="",
-        held=_held(record, gate) if part.n else "no pair of this segment yet",
+        held=_held(record, gate, part, harm.trace),
     )
     estimate = Estimate(value, None, None, part.n)
     judged = Judged(harm.trace, safety, estimate, None)
@@ -140,7 +144,12 @@ def _course(
     return Course(finding, part.clock, standing, failed)
 
 
-def _held(record: Record, gate: Gate) -> str:
+def _held(record: Record, gate: Gate, part: Part, harm: Trace) -> str:
+    """What keeps a segment undecided, where more is missing than evidence."""
+    if not part.n:
+        return "no pair of this segment yet"
+    if gate.metric == "latency" and harm.log_e >= harm.threshold:
+        return _seconds(record, part).trouble(gate)
     return record.answers.trouble() if gate.metric == "accuracy" else ""
 
 

@@ -11,7 +11,7 @@ from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
 from flows.platform import traffic
-from flows.status import differences
+from flows.status import comparison
 from models.manifest import digest, manifest_of
 
 ROLES = ("keeper", "envoy", "mlflow", "prefect", "serving")
@@ -105,7 +105,7 @@ def _at_rest(here: SmallSite, words: Words) -> bool:
     opened = here.history().open
     if (opened and not opened.waiting) or here.site.lock.holder(MODEL, here.site.region):
         return False
-    return not list(differences(here.site, MODEL))
+    return not any(comparison(here.site, MODEL).values())
 
 
 def _registered(here: SmallSite, words: Words) -> bool:

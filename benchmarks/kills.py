@@ -211,7 +211,7 @@ def _settled(here: SmallSite, under_way: UnderWay) -> bool:
     """At rest: the rollout is closed, nobody holds the lock, nothing is owed, nothing differs."""
     if under_way.rollout.closed is None or here.site.lock.holder(MODEL, here.site.region):
         return False
-    return not here.status()["differences"]
+    return not here.differing()
 
 
 def agree(here: SmallSite) -> None:

@@ -15,7 +15,7 @@ from benchmarks.race_pairs import ALIKE, RACES, ROLL_BACK, Race, rest, run
 from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, eventually, small_site
 from flows import aliases
 from flows.platform import traffic
-from flows.status import differences
+from flows.status import comparison
 from rollout.history import expected_aliases
 from rollout.state import Phase
 
@@ -126,7 +126,7 @@ def _unsettled(here: SmallSite) -> list[str]:
     }
     if named != expected_aliases(history):
         found.append(f"aliases {named}, ledger {expected_aliases(history)}")
-    found += differences(site, MODEL)
+    found += [told for kind in comparison(site, MODEL).values() for told in kind]
     found += [f"owed: {errand}" for errand in aliases.owed(site)]
     up = set(site.traffic.deployed(MODEL))
     kept = {served.revision.version for served in history.champions[-2:]}
@@ -142,10 +142,9 @@ def compared(here: SmallSite) -> list[str]:
     """What differs, asked again while MLflow is too busy to answer in the patience of `status`."""
     begun = time.monotonic()
     while True:
-        found = list(differences(here.site, MODEL))
-        busy = any(text.startswith("MLflow does not answer") for text in found)
-        if not busy or time.monotonic() - begun > SETTLED:
-            return found
+        found = comparison(here.site, MODEL)
+        if not found["not_compared"] or time.monotonic() - begun > SETTLED:
+            return [*found["differences"], *found["not_compared"]]
         time.sleep(0.1)
 
 

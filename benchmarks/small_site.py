@@ -130,6 +130,11 @@ class SmallSite:
         found: dict[str, Any] = self.pincex("status").report["models"][0]
         return found
 
+    def differing(self) -> list[str]:
+        """What does not agree, and what could not be compared."""
+        found = self.status()
+        return [*found["differences"], *found["not_compared"]]
+
     def history(self) -> History:
         """The ledger of the model, folded."""
         return self.site.history(MODEL)

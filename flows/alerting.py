@@ -14,6 +14,7 @@ from analysis.late import SECOND_US
 from analysis.triggers import HOUR, Counts
 from cluster.local.samples import EVERY, Sample, samples
 from flows.site import Site
+from models.join import failed
 from rollout.alerts import Seen, told
 from rollout.policy import Policy
 
@@ -33,11 +34,11 @@ def alerts_of(
         return Samples(at_us, np.array(values, dtype=np.float64), EVERY, now_us)
 
     never = Samples(at_us[:0], np.zeros(0), EVERY, now_us)
-    slow, errors = policy.alerts.response_time, 1000 * policy.judging.timeout
-    ms, status = rows["ms"].to_numpy(), rows["status"].to_numpy()
+    slow, ms = policy.alerts.response_time, rows["ms"].to_numpy()
+    errors = failed(rows, policy.judging.timeout).to_numpy()
     at, timed = rows["at"].to_numpy(), (span, policy.judging.timeout)
     seen = Seen(
-        errors=_by_second(at, (status >= 500) | (ms > errors), *timed),
+        errors=_by_second(at, errors, *timed),
         over_critical=_by_second(at, ms > slow.critical_ms, *timed),
         over_warning=_by_second(at, ms > slow.warning_ms, *timed),
         cpu=sampled([np.nan if one.cpu is None else one.cpu for one in kept]),

@@ -235,7 +235,9 @@ def _other_arguments(made: dict[str, Any]) -> None:
     restore = made["restore-config"]
     restore.add_argument("backup", metavar="FILE", help="what backup-config wrote")
     restore.add_argument("--yes", action="store_true", help="do what would be done")
-    made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
+    made["verify"].add_argument(
+        "evidence", metavar="EVIDENCE", help="folder under evidence/, or its digest"
+    )
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
     demo = made["demo"]

@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
@@ -76,7 +77,13 @@ def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:
         resume(rest[0] if rest else None, site_name)
 
 
-@flow(name="deploy-model", flow_run_name="deploy-model {name} {version}, {site_name}")
+def _shadow_name() -> str:
+    asked = flow_run.parameters
+    version = asked["version"] or "against a copy of itself"
+    return f"deploy-model {asked['name']} {version}, {asked['site_name']}"
+
+
+@flow(name="deploy-model", flow_run_name=_shadow_name)
 def deploy_model(
     name: str,
     version: str | None = None,

@@ -209,7 +209,7 @@ def served(site: Site, rollout: Rollout, to: Revision, undone: str | None = None
         data={
             "from": as_data(champion.revision if champion else None),
             "to": as_data(to),
-            "verb": WATCH if undone else str(rollout.verb),
+            "verb": WATCH if undone else str(rollout.moved_by),
             "evidence_digest": None if undone else _evidence(rollout),
             "override": undone or rollout.override,
         },

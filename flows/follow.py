@@ -87,6 +87,9 @@ def _stopped(followed: Following) -> Refused:
     opened = followed.here.history(name).open if name else None
     said = "stopped following; the rollout goes on"
     hint = f"pincex resume {name or ''}".rstrip() + followed.here.told
+    if name and opened is None and settled(followed.here, name) <= followed.settled:
+        said = "stopped following; the process that was started goes on, nothing is open yet"
+        hint = f"pincex status{followed.here.told}"
     if opened is not None and opened.pending:
         asked = approval_text.as_data(opened)
         assert asked is not None

@@ -17,7 +17,7 @@ from flows.site import Site, site
 from rollout import model_report as told
 from rollout.history import CLOSED, History
 from rollout.policy import Policy, parse
-from rollout.state import Rollout
+from rollout.state import Rollout, Verb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,11 +94,12 @@ def _measured(period: "Period", policy: Policy, start: float, end: float) -> dic
 
     from analysis.period import against_floor, latencies, share
     from analysis.sides import is_right
+    from models.join import failed
 
     judging, rules = policy.judging, policy.live_rules
     rows = period.rows.filter(pl.col("at") >= start)
     ms = rows["ms"].to_numpy()
-    failed = (rows["status"].to_numpy() >= 500) | (ms > 1000 * judging.timeout)
+    bad = failed(rows, judging.timeout).to_numpy()
     labelled = rows.drop_nulls(("prediction", "label"))
     right = is_right(
         labelled["prediction"].to_numpy(),
@@ -109,13 +110,13 @@ def _measured(period: "Period", policy: Policy, start: float, end: float) -> dic
     accuracy, floor = share(int(right.sum()), labelled.height), rules.accuracy.below_percent / 100
     due = rows.filter(pl.col("at") < end - judging.label_window).drop_nulls("prediction")
     late = due.filter(pl.col("label").is_null())
-    errors = share(int(failed.sum()), rows.height)
+    errors = share(int(bad.sum()), rows.height)
     counts = rows.group_by("version").len().sort("version")
     return {
         "requests": rows.height,
         "versions": dict(counts.iter_rows()),
         "errors": errors and {**errors, "limit": rules.errors.above_percent / 100},
-        "late_errors": _late_errors(rows["at"].to_numpy(), failed, policy),
+        "late_errors": _late_errors(rows["at"].to_numpy(), bad, policy),
         "latency_ms": latencies(ms),
         "accuracy": accuracy,
         "floor": floor,
@@ -158,13 +159,14 @@ def _disagreement(
 
     for rollout in history.rollouts:
         file = here.home.records / rollout.component / rollout.id / "pairs.parquet"
-        if rollout.stable is None or not file.is_file() or file.stat().st_mtime < start:
+        champion = None if rollout.verb is Verb.CONTROL else rollout.stable
+        if champion is None or not file.is_file() or file.stat().st_mtime < start:
             continue
         pairs = pairs_between(file, start, end)
         same = _same(pairs, policy)
         yield {
             "rollout": rollout.id,
-            "champion": rollout.stable.version,
+            "champion": champion.version,
             "challenger": rollout.candidate.version,
             "share": share(pairs.height - same, pairs.height),
         }

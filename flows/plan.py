@@ -118,11 +118,12 @@ def _like_champion(
     rate: float | None,
 ) -> Basis:
     from analysis.past import Past, seen_in_past
+    from models.join import failed
 
     labelled = past.drop_nulls(("prediction", "label"))
     right = _right(labelled, policy.judging.accuracy)
     latency = past["ms"].to_numpy()
-    errors = (past["status"].to_numpy() >= 500) | (latency > policy.judging.timeout * 1000)
+    errors = failed(past, policy.judging.timeout).to_numpy()
     seen = seen_in_past(Past(latency, errors, right), policy.judging, disagreement)
     delays = labelled["delay"].drop_nulls().to_numpy()
     delay = _late(delays, policy.judging.label_window)

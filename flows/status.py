@@ -144,7 +144,7 @@ def model(here: Site, name: str) -> dict[str, Any]:
         "decision": str(opened.judged.decision) if opened and opened.judged else None,
         "progress": progress,
         "watch": _watch(watch, progress),
-        "differences": list(differences(here, name)),
+        **comparison(here, name),
     }
 
 
@@ -170,19 +170,30 @@ def release(here: Site, name: str) -> dict[str, Any]:
     }
 
 
-def differences(here: Site, name: str) -> Iterable[str]:
-    """Where platform, ledger and registry do not agree, in words."""
-    known = here.history(name)
+def comparison(here: Site, name: str) -> dict[str, list[str]]:
+    """Where platform, ledger and registry do not agree, in words, and what was not compared."""
+    found = {role: asked.alias(here.mlflow_url, name, role) for role in aliases.ROLES}
+    answering = asked.NOT_ANSWERING not in found.values()
+    return {
+        "differences": [
+            *_of_traffic(here, name),
+            *(_of_aliases(here, name, found) if answering else []),
+        ],
+        "not_compared": [] if answering else ["aliases: MLflow does not answer"],
+    }
+
+
+def _of_traffic(here: Site, name: str) -> Iterable[str]:
     serving = traffic(here, name).serving
-    champion = known.champion
+    champion = here.history(name).champion
     if champion is not None and serving != champion.revision.version:
         yield f"{serving or 'no single version'} takes the traffic, the ledger says " + (
             champion.revision.version
         )
-    found = {role: asked.alias(here.mlflow_url, name, role) for role in aliases.ROLES}
-    if asked.NOT_ANSWERING in found.values():
-        yield "MLflow does not answer: aliases not compared"
-        return
+
+
+def _of_aliases(here: Site, name: str, found: dict[str, str | None]) -> Iterable[str]:
+    known = here.history(name)
     present = {role: release for role, release in found.items() if release is not None}
     for stranger in aliases.foreign(known, present):
         yield f"{stranger}: pincex resume {name} --keep-serving or --follow-alias settles it"

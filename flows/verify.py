@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from flows.site import Site, site
 
 Answer = tuple[int, dict[str, Any], str]
 
+DIGEST = re.compile("[0-9a-f]{8,64}")
+IN_NAMES = 12
+"""Digits of its digest that end the name of a folder of evidence."""
+
 
 def verify(options: argparse.Namespace) -> Answer:
     """Exit 0 where everything agrees; 1 naming each thing that does not."""
-    place = _place(Path(options.evidence))
-    wrong = list(evidence.differences(place, None))
     here = site(options.site)
+    place = _place(here, options.evidence)
+    wrong = list(evidence.differences(place, None))
     ledger = "no ledger here"
     if here.home.ledger.exists():
         # Before anything is taken from the evidence: what was changed need not even be readable.
@@ -50,14 +55,22 @@ def verify(options: argparse.Namespace) -> Answer:
     return Exit.DONE, report, text
 
 
-def _place(given: Path) -> Path:
-    place = (given if given.is_dir() else given.parent).resolve()
-    if not (place / evidence.BINDING).is_file():
-        raise bad_input(
-            f"{given} is no evidence: {evidence.BINDING} is not there",
-            "name a folder under evidence/; pincex history prints it",
-        )
-    return place
+def _place(here: Site, given: str) -> Path:
+    """A folder or a file in it, as a path or by its name on this site; or the start of a digest."""
+    path, kept = Path(given), here.home.evidence
+    places = [
+        path if path.is_dir() else path.parent,
+        *([kept / path] if path.name == given else []),
+    ]
+    if DIGEST.fullmatch(given):
+        places += sorted(kept.glob(f"*-{given[:IN_NAMES]}*"))
+    for place in places:
+        if (place / evidence.BINDING).is_file():
+            return place.resolve()
+    raise bad_input(
+        f"{given} is no evidence: {evidence.BINDING} is not there",
+        "name a folder under evidence/, or the digest that pincex history prints",
+    )
 
 
 def _rejudged(place: Path) -> tuple[bool, list[str]]:

@@ -72,6 +72,11 @@ def pairs_of(joined: pl.DataFrame, *, numbers: bool) -> pl.DataFrame:
     )
 
 
+def failed(rows: pl.DataFrame, timeout: float) -> pl.Series:
+    """Which requests a client saw fail: a status from 500, or no answer within `timeout` s."""
+    return (rows["status"] >= 500) | (rows["ms"] > 1000 * timeout)
+
+
 def typed(column: pl.Expr, *, numbers: bool) -> pl.Expr:
     """Answers as numbers where the baseline's are; one that is none then is no answer (null)."""
     return column.cast(pl.Float64, strict=False) if numbers else column

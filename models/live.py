@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.join import typed
+from models.join import failed, typed
 from models.streams import LabelFile, RowFiles, no_rows
 
 SECOND = 1_000_000
@@ -61,7 +61,7 @@ class LiveRows:
         slow_ms: float | None,
     ) -> None:
         self._since = (since - EPOCH) // timedelta(microseconds=1)
-        self._timeout_ms = 1000 * timeout
+        self._timeout = timeout
         self._slow_ms = slow_ms if slow_ms is not None else float("inf")
         self._rows = RowFiles(records / "traffic", version)
         self._labels = LabelFile(records / "labels.jsonl")
@@ -94,15 +94,14 @@ class LiveRows:
         missing = int(second.max()) + 1 - self._counts.shape[1]
         if missing > 0:
             self._counts = np.pad(self._counts, ((0, 0), (0, missing)))
-        ms, status = rows["ms"].to_numpy(), rows["status"].to_numpy()
-        errors = (status >= 500) | (ms > self._timeout_ms)
+        ms, errors = rows["ms"].to_numpy(), failed(rows, self._timeout).to_numpy()
         latest = pl.DataFrame({"at": rows["at"], "error": errors}, schema=LATEST)
         self._latest = pl.concat([self._latest, latest])
         for kind, flags in enumerate((np.ones_like(errors), errors, ms > self._slow_ms)):
             self._counts[kind] += np.bincount(second[flags], minlength=self._counts.shape[1])
 
     def _live(self, now_us: int) -> Live:
-        timeout_us = round(1000 * self._timeout_ms)
+        timeout_us = round(SECOND * self._timeout)
         watermark = self._rows.complete_until(now_us, timeout_us, GRACE)
         seconds = max(0, (watermark - self._since) // SECOND)
         counts = self._counts[:, :seconds]
@@ -126,7 +125,7 @@ class LiveRows:
     def _unfinished(self, begin: int, watermark: int) -> tuple[int, int]:
         """Requests and errors from the begin of a second up to the watermark."""
         # The watermark may step back by a timeout when another server's file turns up.
-        kept = begin - round(1000 * self._timeout_ms) - GRACE
+        kept = begin - round(SECOND * self._timeout) - GRACE
         self._latest = self._latest.filter(pl.col("at") >= kept)
         errors = self._latest.filter((pl.col("at") >= begin) & (pl.col("at") < watermark))["error"]
         return len(errors), int(errors.sum())

@@ -8,13 +8,13 @@ from analysis.findings import rounded
 from analysis.triggers import P95_TAIL, Counts, Reading, Rule, State, above_in_a_row
 from rollout.policy import Policy
 
-FIRING, NO_DATA = "firing", "no data"
+FIRING, NO_DATA, STALE = "firing", "no data", "stale"
 OUTCOMES = {
     State.FIRING: FIRING,
     State.QUIET: "quiet",
     State.NO_TRAFFIC: "no traffic",
     State.NO_DATA: NO_DATA,
-    State.STALE: "stale",
+    State.STALE: STALE,
     State.NOT_JUDGED: "too few",
 }
 """What people call them; no alert waits for labels."""

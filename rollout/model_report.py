@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from rollout.alerts import NO_DATA
+from rollout.alerts import NO_DATA, STALE
 from rollout.history import History
 from rollout.policy import parse
 from rollout.state import Ending, Rollout, Verb
@@ -67,9 +67,10 @@ def _missing(report: Mapping[str, Any]) -> Iterable[str]:
         yield f"rows before {window['measured_from']}: their files were rotated away"
     if report["damaged"]:
         yield f"{report['damaged']:,} damaged lines of the records"
-    blind = [one["name"] for one in report["alerts"] if one["outcome"] == NO_DATA]
-    if blind:
-        yield f"samples for alerts: {', '.join(blind)}"
+    for outcome, what in ((NO_DATA, "samples"), (STALE, "fresh samples")):
+        blind = [one["name"] for one in report["alerts"] if one["outcome"] == outcome]
+        if blind:
+            yield f"{what} for alerts: {', '.join(blind)}"
     if not report["requests"]:
         yield "traffic: no request was answered"
         return

@@ -190,6 +190,11 @@ class Rollout:
         return self.awaiting and self.approval is not None and self.approval.answer is None
 
     @property
+    def moved_by(self) -> Verb:
+        """The verb that moves its traffic: an open shadow is promoted by `promote-model`."""
+        return Verb.PROMOTE if self.verb is Verb.DEPLOY and self.stable else self.verb
+
+    @property
     def undone(self) -> bool:
         """It was promoted, and its watch took it back."""
         return self.closed is Ending.ROLLED_BACK and self.watch is not None

@@ -89,6 +89,7 @@ def _block(entry: Report) -> list[str]:
         lines.append(f"  previous   {entry['previous']:<8} {intact}")
         lines.append(f"             back to it: pincex rollback-model {entry['name']}")
     lines += [f"  differs    {difference}" for difference in entry["differences"]]
+    lines += [f"  not known  {missing}" for missing in entry["not_compared"]]
     return lines
 
 
@@ -96,7 +97,8 @@ def _grounds(entry: Report) -> str:
     if entry["champion_override"] and entry["champion_by"] == "promote-model":
         return f"promoted by override: {entry['champion_override']}"
     if entry["champion_by"] == "rollback-model":
-        return "rolled back to"
+        why = f": {entry['champion_override']}" if entry["champion_override"] else ""
+        return f"returned to by rollback-model{why}"
     if entry["champion_by"] == WATCH:
         return "returned to by the watch"
     if entry["champion_evidence"]:
@@ -172,6 +174,8 @@ def _event(row: Report) -> str:
             what = _approval(row)
         case "control-left":
             what = f"control {data['reason']}"
+        case "rollout-waiting":
+            what = "waiting for promote-model"
         case "phase":
             what = f"phase {data['phase']}"
             what += f", override: {data['override']}" if data["override"] else ""

@@ -97,6 +97,14 @@ def test_a_misspelt_key_names_the_nearest() -> None:
     assert refused.value.hint == "did you mean gross-frozen-p95?"
 
 
+def test_a_gate_outside_of_its_table_is_named_with_it() -> None:
+    """`[errors-paired]` is no table, and its name alone would lead to the wrong one."""
+    with pytest.raises(BadInput, match="unknown table errors-paired") as refused:
+        parse_policy("[errors-paired]\nmargin = 0.5")
+
+    assert refused.value.hint == "write [gates.errors-paired]"
+
+
 def test_what_a_policy_leaves_out_is_the_default() -> None:
     """One stated number changes one number."""
     stated = parse_policy("[gates.p95-limit]\nlimit_ms = 250\n")

@@ -46,7 +46,7 @@ def _compared(here: SmallSite) -> dict[str, Any]:
     """The status, asked again while MLflow is too busy to be compared with, or to follow."""
     for _ in range(LOOKS):
         status = here.status()
-        if not status["differences"]:
+        if not status["differences"] and not status["not_compared"]:
             break
         time.sleep(0.2)
     return status

@@ -81,7 +81,7 @@ def test_a_file_of_a_live_site_is_cut(
         shutil.copyfile(tmp_path / "kept", file)
 
     eventually(lambda: here.pincex("up", "--no-wait").code == 0, 30, "up works again")
-    eventually(lambda: not here.status()["differences"], 30, "nothing differs")
+    eventually(lambda: not here.differing(), 30, "nothing differs")
     assert _pid(here) == pid
     assert client.failures == []
 

@@ -68,6 +68,16 @@ def test_a_flipped_byte_of_evidence(cli: Cli, place: Path, name: str, step: int)
     assert cli("verify", place).code == 0
 
 
+def test_evidence_is_named_by_folder_or_digest(cli: Cli, place: Path) -> None:
+    """As `history` and the pages print it; a digest that is none, or too short, is bad input."""
+    digest = evidence.digest_of(place / evidence.BINDING)
+
+    for given in (place, place / "verdict.json", place.name, digest, digest[:8]):
+        assert cli("verify", given).code == 0, given
+    for given in (digest[:7], "0" * 64, f"elsewhere/{place.name}"):
+        assert cli("verify", given).code == 2, given
+
+
 @pytest.mark.parametrize(("name", "step"), MODEL_FILES.items(), ids=MODEL_FILES.keys())
 def test_a_flipped_byte_of_a_model(cli: Cli, place: Path, name: str, step: int) -> None:
     """The file is named by whoever loads the model, and by `verify` of a verdict on it."""

@@ -28,6 +28,7 @@ ENTRY = {
     "approval": None,
     "watch": None,
     "differences": [],
+    "not_compared": [],
 }
 SITE = {
     "site": "local",
@@ -83,7 +84,7 @@ GROUNDS = {
     ),
     "rolled back": (
         {"champion_by": "rollback-model", "champion_override": "it is slow"},
-        "rolled back to",
+        "returned to by rollback-model: it is slow",
     ),
     "first": (
         {"champion_by": "deploy-model", "champion_evidence": None},
