@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.small_exchange import NAME, QUICK, by_client, kept, settled, trading
 from cluster.local.down import down
 from cluster.local.envoy import ensure_envoy
 from cluster.local.home import Home
@@ -26,25 +26,9 @@ from rollout.state import Ending, Rollout
 
 pytestmark = [pytest.mark.site, pytest.mark.long]
 
-NAME = "sample-exchange"
 PATIENCE = 240.0
 RATE = 40.0
 APPLICATION = files("demo.exchange").joinpath("application.toml").read_text(encoding="utf-8")
-QUICK = """
-[rollout]
-ready_within = 120
-
-[rollout.steps]
-first_percent = 50
-growth = 2
-seconds = 0.5
-min_requests = 50
-errors_limit_percent = 80
-deadline = 240
-
-[rollout.live_rules.response_time]
-floor_ms = 1000
-"""
 KILLED_AT = (("market-data", 50), ("settlement", 100))
 
 
@@ -99,15 +83,6 @@ def routes(here: Site) -> dict[str, dict[str, int]]:
     return {name: dict(route.weights) for name, route in here.traffic.routes().items()}
 
 
-def rows(home: Home, database: str, query: str) -> list[tuple[Any, ...]]:
-    """What stands in the exchange's files, whatever its services say."""
-    connection = sqlite3.connect(home.path / "exchange" / database)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with a keeper and a proxy; registry and Prefect are not there, and not missed."""
@@ -131,10 +106,7 @@ def story(exchange: Site, tmp_path_factory: pytest.TempPathFactory) -> Story:
     here = exchange
     deploy(here, request("v1.0.0"))
     stats = tmp_path_factory.mktemp("trader") / "stats.json"
-    command = [sys.executable, "-m", "demo.exchange.client", here.endpoint, "--rate", str(RATE)]
-    told = ["--seconds", "3600", "--run", "t", "--stats", str(stats)]
-    trader = subprocess.Popen([*command, *told])
-    try:
+    with trading(here.endpoint, RATE, stats) as trader:
         second = through_kills(here)
         knobs = {"v3.0.0": {"order-entry": {"latency_ms": 3000}}}
         (here.home.path / "exchange" / "knobs.json").write_text(json.dumps(knobs))
@@ -142,11 +114,9 @@ def story(exchange: Site, tmp_path_factory: pytest.TempPathFactory) -> Story:
         slow, after_slow = here.history(NAME).rollouts[-1], routes(here)
         assert main(["rollback", "--reason", "tried out"]) == 0
         back, after_back = here.history(NAME).rollouts[-1], routes(here)
-    finally:
-        trader.send_signal(signal.SIGTERM)
-        trader.wait(PATIENCE)
-    until(lambda: settled(here.home) == rows(here.home, "orders.sqlite", "SELECT id FROM orders"))
-    by_client = "SELECT client_id, count(*) FROM orders GROUP BY client_id"
+        counted = trader.end()
+    path = here.home.path
+    until(lambda: settled(path) == kept(path, "orders.sqlite", "SELECT id FROM orders"))
     return Story(
         here,
         here.history(NAME).rollouts[0],
@@ -156,9 +126,9 @@ def story(exchange: Site, tmp_path_factory: pytest.TempPathFactory) -> Story:
         after_slow,
         back,
         after_back,
-        json.loads(stats.read_text()),
-        rows(here.home, "orders.sqlite", by_client),
-        settled(here.home),
+        counted,
+        by_client(path),
+        settled(path),
     )
 
 
@@ -174,11 +144,6 @@ def through_kills(here: Site) -> Rollout:
     # Whoever closed it gives the lock back a moment later.
     until(lambda: here.lock.holder(NAME, here.region) is None)
     return here.history(NAME).rollouts[-1]
-
-
-def settled(home: Home) -> list[tuple[int]]:
-    """The orders that were settled."""
-    return rows(home, "settlements.sqlite", "SELECT order_id FROM settlements ORDER BY order_id")
 
 
 def test_a_deploy_that_is_killed_at_every_component_ends_as_if_nothing_had_been(
@@ -220,7 +185,7 @@ def test_every_order_was_settled_once_by_one_after_the_other(story: Story) -> No
     """Nobody settled beside another, and nothing was left out."""
     assert len(story.settled) == len(story.book)
     order = "SELECT DISTINCT version FROM settlements ORDER BY order_id"
-    assert {version for (version,) in rows(story.here.home, "settlements.sqlite", order)} >= {
+    assert {version for (version,) in kept(story.here.home.path, "settlements.sqlite", order)} >= {
         "v1.0.0",
         "v2.0.0",
     }

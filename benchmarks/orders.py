@@ -1,0 +1,69 @@
+"""Failed and doubled orders while releases of the sample exchange come and go under load."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.small_exchange import QUICK, by_client, kept, settled, trading
+from demo.commands import pincex
+
+RATE = 625.0
+"""Requests a second, of which four in five are orders."""
+BETWEEN = 2.0
+SETTLED_WITHIN = 60.0
+
+
+def rows(full: bool) -> list[dict[str, Any]]:
+    """One exchange, one trader; deploy and roll back in turn until enough was sent."""
+    with tempfile.TemporaryDirectory(prefix="pincex-orders-") as directory:
+        home = Path(directory) / "home"
+        home.mkdir()
+        (home / "policy.toml").write_text(QUICK)
+        os.environ["PINCEX_HOME"] = str(home)
+        try:
+            return _measured(home, 200_000 if full else 10_000)
+        finally:
+            pincex("down")
+            del os.environ["PINCEX_HOME"]
+
+
+def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
+    site = pincex("up").report
+    pincex("deploy", "v1.0.0")
+    with trading(site["endpoint"], RATE, home.with_name("trader.json")) as trader:
+        releases = 0
+        while trader.sent < enough:
+            releases += 1
+            pincex("deploy", f"v{releases + 1}.0.0")
+            time.sleep(BETWEEN)
+            pincex("rollback", "--reason", "there and back")
+            time.sleep(BETWEEN)
+        counted = trader.end()
+    _wait_for_settlement(home)
+    book = by_client(home)
+    doubled = sum(times - 1 for _, times in book)
+    lost = counted["orders"] - len(book)
+    verbs = f"{releases} deploys and {releases} rollbacks of three services"
+    return [
+        {
+            "what": f"requests at {RATE:.0f} a second over {verbs}",
+            "measured": f"{counted['failed']:,} failed of {counted['sent']:,}",
+            "reach": "0 of 200,000",
+        },
+        {
+            "what": "orders of them, by the exchange's own book",
+            "measured": f"{lost:,} lost, {doubled:,} doubled of {counted['orders']:,}; "
+            f"{len(settled(home)):,} settled once",
+            "reach": "0 lost, 0 doubled",
+        },
+    ]
+
+
+def _wait_for_settlement(home: Path) -> None:
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while settled(home) != kept(home, "orders.sqlite", "SELECT id FROM orders ORDER BY id"):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.5)
