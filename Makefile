@@ -23,7 +23,7 @@ demo: setup
 	@.venv/bin/pincex demo
 
 test: setup
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 2 --durations=15
 
 test-long: setup
 	@$(PY) -m pytest -n 2 -m long

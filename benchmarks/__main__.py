@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -59,6 +60,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"any of {', '.join(FULL)}; default all")
     parser.add_argument("--full", action="store_true", help="the long run, by hand")
     options = parser.parse_args()
+    # Told to end, it ends its sites first, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     known = FULL if options.full else SHORT
     unknown = set(options.names) - set(FULL)
     if unknown:

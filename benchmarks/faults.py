@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(FAULTS), help="default all")
     parser.add_argument("--results", type=Path, help="append each row, as JSON, to this file")
     options = parser.parse_args()
+    # Told to end, it ends its sites first, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     wrong = 0
     with (
         tempfile.TemporaryDirectory(prefix="pincex-faults-") as directory,

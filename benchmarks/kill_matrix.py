@@ -8,6 +8,7 @@ killed, too. Each row is appended to a file as it is made, and a later run goes 
 import argparse
 import hashlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -185,6 +186,8 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="so many kills, the same ones each time")
     parser.add_argument("--minutes", type=float, default=inf, help="begin no kill after these")
     options = parser.parse_args()
+    # Told to end, it ends its sites first, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     verbs = [verb for verb in VERBS if options.only is None or verb.name in options.only]
     results = Results(options.results or KEPT / code_digest())
     until = time.monotonic() + 60 * options.minutes
