@@ -30,14 +30,18 @@ class Api:
         self.access = access
         self._patience = patience
         self._skew = timedelta()
-        headers = {} if access.token is None else {"authorization": f"Bearer {access.token}"}
         self._client = httpx.Client(
-            base_url=access.server, verify=access.trust, timeout=TIMEOUT, headers=headers
+            base_url=access.server, verify=access.trust, timeout=TIMEOUT, auth=self._signed
         )
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+    def _signed(self, request: httpx.Request) -> httpx.Request:
+        if (token := self.access.bearer()) is not None:
+            request.headers["authorization"] = f"Bearer {token}"
+        return request
 
     def now(self) -> datetime:
         """The time by the API server's clock, which all holders share (UTC)."""

@@ -11,20 +11,35 @@ from typing import Any
 
 import yaml
 
-from cluster.errors import NotFound, StateDamaged, Unknown
+from cluster.errors import NotFound, StateDamaged, Unavailable, Unknown
 
 REMEDY = "kubectl config view, or KUBECONFIG=FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way to one API server: `trust` proves both sides, `token` is sent where there is one."""
+    """The way to one API server: `trust` proves both sides, a token is sent where there is one.
+
+    It lies in `token_file` where it is renewed while it is used, as pods have it.
+    """
 
     context: str
     server: str
     namespace: str
     trust: ssl.SSLContext = field(repr=False)
-    token: str | None = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+
+    def bearer(self) -> str | None:
+        """The token as it is now; Unavailable where its file cannot be read."""
+        if self.token_file is None:
+            return self.token
+        try:
+            return self.token_file.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"the token {self.token_file} cannot be read: {error}", hint=REMEDY
+            ) from error
 
 
 def read_access(path: Path, context: str | None, namespace: str | None) -> Access:
@@ -56,7 +71,8 @@ def _access(path: Path, content: Any, context: str | None, namespace: str | None
         server=str(cluster["server"]).rstrip("/"),
         namespace=namespace or named.get("namespace") or "default",
         trust=_trust(folder, cluster, user),
-        token=_token(folder, user, named["user"]),
+        token=_token(user, named["user"]),
+        token_file=folder / str(user["tokenFile"]) if "tokenFile" in user else None,
     )
 
 
@@ -85,15 +101,13 @@ def _trust(folder: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) ->
     return trust
 
 
-def _token(folder: Path, user: Mapping[str, Any], name: str) -> str | None:
+def _token(user: Mapping[str, Any], name: str) -> str | None:
     for kind in ("exec", "auth-provider", "username"):
         if kind in user:
             raise Unknown(
                 f"user {name!r} of the kubeconfig signs in by {kind!r}, which is not built in",
                 hint="use a client certificate or a token: kubectl create token NAME",
             )
-    if "tokenFile" in user:
-        return (folder / str(user["tokenFile"])).read_text().strip()
     token = user.get("token")
     return None if token is None else str(token)
 

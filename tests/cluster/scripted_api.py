@@ -26,10 +26,14 @@ class Told:
 
 @dataclass
 class Script:
-    """What will be answered, in order; the last answer stays. `asked` is what was asked for."""
+    """What will be answered, in order; the last answer stays.
+
+    `asked` is what was asked for, `signed` by which authorization.
+    """
 
     answers: list[Told]
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    signed: list[str | None] = field(default_factory=list)
 
     def next(self) -> Told:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -58,6 +62,7 @@ def serving(*answers: Told) -> Iterator[tuple[Access, Script]]:
             length = int(self.headers.get("content-length", 0))
             content = json.loads(self.rfile.read(length)) if length else None
             script.asked.append((self.command, self.path, content))
+            script.signed.append(self.headers.get("authorization"))
             told = script.next()
             time.sleep(told.delay)
             body = told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
@@ -87,4 +92,4 @@ def serving(*answers: Told) -> Iterator[tuple[Access, Script]]:
 
 def access(url: str) -> Access:
     """An access without credentials to the namespace `shop`."""
-    return Access("test", url, "shop", ssl.create_default_context(), None)
+    return Access("test", url, "shop", ssl.create_default_context())

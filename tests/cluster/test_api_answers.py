@@ -1,14 +1,17 @@
 """What an API server refuses, and what is said about it: one error of ours each, with a remedy."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
 from scripted_api import Told, access, serving, status
 
 from cluster import errors
+from cluster.errors import Unavailable
 from cluster.kubernetes import api as requests
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.kinds import DEPLOYMENT
@@ -149,10 +152,25 @@ def test_time_is_the_servers(off: float, told: float) -> None:
 
 def test_requests_carry_the_token() -> None:
     """A bearer token goes into every request, and into no representation of the access."""
-    with serving(Told(200, {})) as (way, _):
-        told = type(way)(way.context, way.server, way.namespace, way.trust, "s3cret")
-        asked = Api(told)
-        asked.get(DEPLOYMENT, "price")
+    with serving(Told(200, {})) as (way, script):
+        told = replace(way, token="s3cret")
+        Api(told).get(DEPLOYMENT, "price")
+        Api(way).get(DEPLOYMENT, "price")
 
-    assert asked._client.headers["authorization"] == "Bearer s3cret"
+    assert script.signed == ["Bearer s3cret", None]
     assert "s3cret" not in repr(told)
+
+
+def test_a_token_that_is_renewed_goes_on_being_the_right_one(tmp_path: Path) -> None:
+    """A pod's own token lasts an hour, a rollout may last longer; without it nothing is asked."""
+    file = tmp_path / "token"
+    with serving(Told(200, {})) as (way, script):
+        asked = Api(replace(way, token_file=file))
+        for token in ("old", "new"):
+            file.write_text(f"{token}\n")
+            asked.get(DEPLOYMENT, "price")
+        file.unlink()
+        with pytest.raises(Unavailable, match=f"the token {file} cannot be read"):
+            asked.get(DEPLOYMENT, "price")
+
+    assert script.signed == ["Bearer old", "Bearer new"]

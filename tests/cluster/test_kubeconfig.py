@@ -55,7 +55,7 @@ def test_a_token_in_a_file_is_read(tmp_path: Path) -> None:
 
     told = read_access(written(tmp_path, config(tokenFile="token")), None, None)
 
-    assert told.token == "from-file"
+    assert told.bearer() == "from-file"
 
 
 @pytest.mark.parametrize(
