@@ -45,6 +45,7 @@ WHOLE: dict[str, Words] = {
     "plan": (MODEL,),
     "verify": ("evidence",),
     "history": (MODEL,),
+    "report": (MODEL,),
     "resume": (MODEL,),
 }
 NEEDED = {verb: len(words) for verb, words in WHOLE.items()} | {

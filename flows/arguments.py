@@ -10,7 +10,7 @@ NAMING = (
 """Verbs whose first word is a model."""
 BOTH_SITES = (
     *("backup-config", "restore-config"),
-    *("deploy", "rollback", "resume", "status", "history"),
+    *("deploy", "rollback", "resume", "status", "history", "report"),
 )
 """Verbs for the local site, and for a cluster when one of its options is given."""
 
@@ -153,6 +153,10 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["verify"].add_argument(
         "evidence", metavar="EVIDENCE", help="folder under evidence/, or its digest"
     )
+    report = made["report"]
+    report.add_argument("name", help="model or application, such as price-predictor")
+    report.add_argument("--rollout", metavar="ID", help="its id or the start of it (the last one)")
+    report.add_argument("--report", metavar="FILE.html", help="write it as one page, too")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
     demo = made["demo"]

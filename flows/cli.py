@@ -48,12 +48,12 @@ VERBS = {
         "the likeliest causes of what is wrong, and what to do",
     ),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
+    "report": ("flows.rollout_report:report", "what a rollout did, step by step, and came to"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
 }
 
 NOT_BUILT = {
-    "report",
     *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
     *("maintenance", "backup-database", "restore-database"),
 }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cluster.errors import Unavailable
+from cluster.ledger import Row
 from cluster.local.admin import Admin
 from flows import aliases, asked
 from flows.in_cluster import is_meant
@@ -65,29 +66,32 @@ def model_status(options: argparse.Namespace) -> Answer:
 
 def history(options: argparse.Namespace) -> Answer:
     """Every row of the ledger, oldest first; the chain is verified before it is shown."""
-    here = _chosen(options)
+    here = chosen(options)
     here.require()
     here.ledger.verify()
-    rows = [
-        {
-            "seq": row.seq,
-            "at": row.at.isoformat(),
-            "actor": row.actor,
-            "kind": row.kind,
-            "component": row.component,
-            "region": row.region,
-            "data": dict(row.data),
-            "hash": row.hash,
-        }
-        for row in here.ledger.rows(component=options.name)
-    ]
+    rows = [as_data(row) for row in here.ledger.rows(component=options.name)]
     if options.name and not rows:
         raise bad_input(f"the ledger knows no {options.name}", "pincex history")
     report = {"site": here.name, "chain": "intact", "rows": rows}
     return Exit.DONE, report, "\n".join(status_text.history(rows))
 
 
-def _chosen(options: argparse.Namespace) -> Site:
+def as_data(row: Row) -> dict[str, Any]:
+    """A row of the ledger as the object that ``--json`` prints."""
+    return {
+        "seq": row.seq,
+        "at": row.at.isoformat(),
+        "actor": row.actor,
+        "kind": row.kind,
+        "component": row.component,
+        "region": row.region,
+        "data": dict(row.data),
+        "hash": row.hash,
+    }
+
+
+def chosen(options: argparse.Namespace) -> Site:
+    """The local site, or a namespace where an option names one."""
     if not is_meant(options):
         return site(options.site)
     from flows.cluster_site import cluster_site

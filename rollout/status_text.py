@@ -144,6 +144,12 @@ def _approval(row: Report) -> str:
 
 
 def _event(row: Report) -> str:
+    at = date_and_clock(datetime.fromisoformat(row["at"]))
+    return f"{row['seq']:>4} {at} {row['actor']} {row['component']}: {told(row)}"
+
+
+def told(row: Report) -> str:
+    """What a row of the ledger says happened."""
     data = row["data"]
     match row["kind"]:
         case "rollout-opened":
@@ -184,5 +190,4 @@ def _event(row: Report) -> str:
             what = f"aliases {named or 'none'}"
         case kind:
             what = kind
-    at = date_and_clock(datetime.fromisoformat(row["at"]))
-    return f"{row['seq']:>4} {at} {row['actor']} {row['component']}: {what}"
+    return what

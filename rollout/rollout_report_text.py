@@ -1,0 +1,63 @@
+"""One rollout as text and as a page, from the object that ``--json`` prints."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from textwrap import wrap
+from typing import Any
+
+from analysis.report_html import document, joined, paragraph, table, tag
+from rollout.status_text import told
+from rollout.words import clock, date_and_clock, duration
+
+Report = Mapping[str, Any]
+WIDTH = 80
+LEFT = 15
+"""Columns of the time of a step and its offset."""
+
+
+def first(report: Report) -> str:
+    """What was done, and what it came to."""
+    against = f" against {report['before']}" if report["before"] else ""
+    what = f"{report['component']} {report['version']}{against}, by {report['verb']}"
+    lasted = duration(report["seconds"])
+    if report["ending"] is None:
+        return f"{what}: open in {report['phase']} for {lasted}"
+    return f"{what}: {report['ending']} after {lasted}"
+
+
+def steps(report: Report) -> list[tuple[str, str]]:
+    """When, and what happened then; whoever did it, where it was somebody else than before."""
+    shown, actor = [], report["opened_by"]
+    for row in report["rows"]:
+        by = f" ({row['actor']})" if row["actor"] != actor else ""
+        shown.append((clock(datetime.fromisoformat(row["at"])), told(row) + by))
+        actor = row["actor"]
+    return shown
+
+
+def facts(report: Report) -> list[str]:
+    """Who opened it and when, why it ended, and where what it rests on lies."""
+    opened = date_and_clock(datetime.fromisoformat(report["opened_at"]))
+    found = [f"opened by {report['opened_by']}, {opened}, rollout {report['rollout']}"]
+    if report["reason"]:
+        found.append(f"because {report['reason']}")
+    if report["evidence"]:
+        found.append(f"evidence {report['evidence']}")
+    return [*found, f"{len(report['rows'])} rows, chain intact"]
+
+
+def text_of(report: Report) -> str:
+    """In at most 80 columns, but for the places of files."""
+    shown = wrap(first(report), WIDTH)
+    for at, what in steps(report):
+        shown += wrap(
+            what, WIDTH, initial_indent=f"{at:<{LEFT}} ", subsequent_indent=(LEFT + 1) * " "
+        )
+    return "\n".join([*shown, *facts(report)])
+
+
+def page(report: Report) -> str:
+    """One HTML file without assets."""
+    rows = table(("when", "what"), steps(report), "facts")
+    body = [tag("h1", first(report)), *map(paragraph, facts(report)), rows]
+    return document(f"{report['component']} {report['version']}", joined(body))
