@@ -44,9 +44,7 @@ def test_a_rollout_that_ended_is_told_from_its_first_row_to_its_last(
     )
 
 
-def test_the_last_rollout_is_told_where_none_is_named(
-    cli: Cli, told: tuple[Site, Rollout]
-) -> None:
+def test_the_last_rollout_is_told_where_none_is_named(cli: Cli, told: tuple[Site, Rollout]) -> None:
     """Open, so far; at most 80 columns wide."""
     said = cli("report", MODEL).out
 
