@@ -19,13 +19,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.kill_results import Results, Row, todo
+from benchmarks.kill_services import SERVICES, exchange
 from benchmarks.kill_stages import prove
 from benchmarks.kill_verbs import VERBS, Verb, Words
-from benchmarks.kills import agree
 from benchmarks.probed import probed_python
-from benchmarks.small_client import Client
 from benchmarks.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 from benchmarks.step_plan import Point, Seen, Steps, killings, points
 
@@ -47,10 +47,22 @@ SEED = 20261125
 KEPT = ROOT / ".pincex-kills"
 
 
+class Counting(Protocol):
+    """A client from outside, by its counts."""
+
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def doubled(self) -> int: ...
+    def failed_since(self, count: int) -> str: ...
+
+
 class Matrix:
     """Two sites: one that serves a client all the time, one that is made and ended."""
 
-    def __init__(self, here: SmallSite, other: SmallSite, client: Client, steps: Steps) -> None:
+    def __init__(self, here: SmallSite, other: SmallSite, client: Counting, steps: Steps) -> None:
         self.here, self.other, self.client, self.steps = here, other, client, steps
 
     def trace(self, verb: Verb) -> list[Seen]:
@@ -67,7 +79,7 @@ class Matrix:
         """Kill at a point, let the next command follow, and require one good end."""
         site = self._site(verb)
         words = verb.prepare(site)
-        sent, failed = self.client.sent, len(self.client.failures)
+        sent, failed = self.client.sent, self.client.failed
         begun = time.monotonic()
         with self.steps.watching(verb.verb, point):
             command = site.command(*words)
@@ -80,7 +92,7 @@ class Matrix:
         eventually(lambda: verb.settled(site, words), PATIENCE, f"{verb.name} is settled")
         seconds = time.monotonic() - (killed or begun)
         if verb.live:
-            agree(site)
+            verb.agree(site)
         return Row(
             verb.name,
             point.process,
@@ -91,7 +103,7 @@ class Matrix:
             verb.state(site, words),
             round(seconds, 1),
             self.client.sent - sent,
-            len(self.client.failures) - failed,
+            self.client.failed - failed,
             self.client.doubled,
             self.client.failed_since(failed),
         )
@@ -121,6 +133,14 @@ def matrix(directory: Path) -> Iterator[Matrix]:
         prove(here)
         assert here.pincex("promote-model", "price").code == 0
         yield Matrix(here, other, client, Steps(directory / "steps"))
+
+
+@contextmanager
+def exchange_matrix(directory: Path) -> Iterator[Matrix]:
+    """The sample exchange up, a trader on it; nothing is left afterwards."""
+    python = str(probed_python(directory / "probed"))
+    with exchange(directory, python) as (here, trader):
+        yield Matrix(here, here, trader, Steps(directory / "steps"))
 
 
 def run(
@@ -153,13 +173,13 @@ def run(
 
 def _row(board: Matrix, verb: Verb, point: Point, turn: int) -> Row:
     """A row; one that ends badly is a row, too, and the next kill starts from there."""
-    sent, failed = board.client.sent, len(board.client.failures)
+    sent, failed = board.client.sent, board.client.failed
     try:
         return board.kill(verb, point, turn)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         return Row(
             verb.name, point.process, point.step, point.side, True, "", "NOT SETTLED", 0.0,
-            board.client.sent - sent, len(board.client.failures) - failed,
+            board.client.sent - sent, board.client.failed - failed,
             board.client.doubled, board.client.failed_since(failed), error=str(error)[:2000],
         )  # fmt: skip
 
@@ -188,16 +208,20 @@ def main() -> int:
     options = parser.parse_args()
     # Told to end, it ends its sites first, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    verbs = [verb for verb in VERBS if options.only is None or verb.name in options.only]
     results = Results(options.results or KEPT / code_digest())
     until = time.monotonic() + 60 * options.minutes
-    with (
-        tempfile.TemporaryDirectory(prefix="pincex-matrix-") as directory,
-        matrix(Path(directory)) as board,
-    ):
-        wrong = run(board, results, verbs, options.sample, until)
-    left = [] if options.sample else todo(results, verbs)
-    say(f"{wrong} not settled, {len(left)} points left")
+    wrong, left = 0, 0
+    for made, every in ((matrix, VERBS), (exchange_matrix, SERVICES)):
+        verbs = [verb for verb in every if options.only is None or verb.name in options.only]
+        if not verbs:
+            continue
+        with (
+            tempfile.TemporaryDirectory(prefix="pincex-matrix-") as directory,
+            made(Path(directory)) as board,
+        ):
+            wrong += run(board, results, verbs, options.sample, until)
+        left += 0 if options.sample else len(todo(results, verbs))
+    say(f"{wrong} not settled, {left} points left")
     return int(bool(wrong or left))
 
 

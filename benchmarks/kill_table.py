@@ -12,9 +12,12 @@ from typing import Any
 
 from benchmarks.kill_matrix import RATE, code_digest
 from benchmarks.kill_results import Results, Row, distinct
-from benchmarks.kill_verbs import VERBS, Verb
+from benchmarks.kill_services import SERVICES
+from benchmarks.kill_verbs import VERBS as MODELS
+from benchmarks.kill_verbs import Verb
 from benchmarks.step_plan import Killing, Point
 
+VERBS = [*MODELS, *SERVICES]
 HEAD = """# Kill matrix
 
 Every step (each effect and each write) of a verb's own processes, and what came of a `kill -9`

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, prove, returned
+from benchmarks.kills import agree
 from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
@@ -22,7 +23,8 @@ Words = tuple[str, ...]
 class Verb:
     """A command that is killed; `again` are the commands that may follow, in turn.
 
-    `settled` holds once nothing of it is under way; `state` says in words what then is so.
+    `settled` holds once nothing of it is under way; `state` says in words what then is so, and
+    `agree` requires that nothing contradicts it, where the verb is `live`.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Verb:
     settled: Callable[[SmallSite, Words], bool]
     state: Callable[[SmallSite, Words], str]
     live: bool = True
+    agree: Callable[[SmallSite], None] = agree
 
 
 def _cleared(here: SmallSite) -> None:

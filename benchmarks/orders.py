@@ -32,7 +32,7 @@ def rows(full: bool) -> list[dict[str, Any]]:
 def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
     site = pincex("up").report
     pincex("deploy", "v1.0.0")
-    with trading(site["endpoint"], RATE, home.with_name("trader.json")) as trader:
+    with trading(site["endpoint"], RATE, home.with_name("trader.json"), home) as trader:
         releases = 0
         while trader.sent < enough:
             releases += 1
@@ -42,9 +42,7 @@ def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
             time.sleep(BETWEEN)
         counted = trader.end()
     _wait_for_settlement(home)
-    book = by_client(home)
-    doubled = sum(times - 1 for _, times in book)
-    lost = counted["orders"] - len(book)
+    lost = counted["orders"] - len(by_client(home))
     verbs = f"{releases} deploys and {releases} rollbacks of three services"
     return [
         {
@@ -54,7 +52,7 @@ def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
         },
         {
             "what": "orders of them, by the exchange's own book",
-            "measured": f"{lost:,} lost, {doubled:,} doubled of {counted['orders']:,}; "
+            "measured": f"{lost:,} lost, {trader.doubled:,} doubled of {counted['orders']:,}; "
             f"{len(settled(home)):,} settled once",
             "reach": "0 lost, 0 doubled",
         },

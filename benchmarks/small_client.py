@@ -54,6 +54,11 @@ class Client(threading.Thread):
         """The thread: an event loop of its own."""
         asyncio.run(self._run())
 
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return len(self.failures)
+
     def failed_since(self, count: int) -> str:
         """What failed after the first `count` failures, by kind, in words."""
         kinds = Counter(failure.kind for failure in self.failures[count:])

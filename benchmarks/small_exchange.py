@@ -33,18 +33,32 @@ floor_ms = 1000
 class Trader:
     """`demo.exchange.client` in a process of its own, which knows only an address."""
 
-    def __init__(self, stats: Path, process: "subprocess.Popen[bytes]") -> None:
-        self._stats, self._process = stats, process
+    def __init__(self, stats: Path, home: Path, process: "subprocess.Popen[bytes]") -> None:
+        self._stats, self._home, self._process = stats, home, process
 
     @property
     def sent(self) -> int:
         """Requests so far; 0 before the first were counted."""
         return int(self.stats()["sent"]) if self._stats.exists() else 0
 
+    @property
+    def failed(self) -> int:
+        """Requests that were not answered as they should be."""
+        return int(self.stats()["failed"])
+
+    @property
+    def doubled(self) -> int:
+        """Orders that stand in the book again."""
+        return sum(times - 1 for _, times in by_client(self._home))
+
     def stats(self) -> dict[str, Any]:
         """What it counted up to now."""
         counted: dict[str, Any] = json.loads(self._stats.read_text())
         return counted
+
+    def failed_since(self, count: int) -> str:
+        """What failed after the first `count` failures, in words; the first twenty are known."""
+        return "; ".join(self.stats()["failures"][count:])
 
     def end(self) -> dict[str, Any]:
         """Let it wait for its last answers; what it counted."""
@@ -54,13 +68,13 @@ class Trader:
 
 
 @contextmanager
-def trading(endpoint: str, rate: float, stats: Path) -> Iterator[Trader]:
-    """A trader at a steady rate, whatever the answers do."""
+def trading(endpoint: str, rate: float, stats: Path, home: Path) -> Iterator[Trader]:
+    """A trader at a steady rate, whatever the answers do, on the exchange of the site at `home`."""
     command = [sys.executable, "-m", "demo.exchange.client", endpoint, "--rate", str(rate)]
     told = ["--seconds", "3600", "--run", "t", "--stats", str(stats)]
     process = subprocess.Popen([*command, *told])
     try:
-        yield Trader(stats, process)
+        yield Trader(stats, home, process)
     finally:
         process.terminate()
         process.wait(PATIENCE)

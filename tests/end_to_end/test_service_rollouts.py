@@ -106,7 +106,7 @@ def story(exchange: Site, tmp_path_factory: pytest.TempPathFactory) -> Story:
     here = exchange
     deploy(here, request("v1.0.0"))
     stats = tmp_path_factory.mktemp("trader") / "stats.json"
-    with trading(here.endpoint, RATE, stats) as trader:
+    with trading(here.endpoint, RATE, stats, here.home.path) as trader:
         second = through_kills(here)
         knobs = {"v3.0.0": {"order-entry": {"latency_ms": 3000}}}
         (here.home.path / "exchange" / "knobs.json").write_text(json.dumps(knobs))

@@ -1,0 +1,122 @@
+"""The verbs of services in the kill matrix, on a sample exchange that a trader uses meanwhile."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.kill_verbs import Verb, Words
+from benchmarks.small_exchange import NAME, QUICK, Trader, trading
+from benchmarks.small_site import PATIENCE, SmallSite, eventually
+from cluster.local.instances import versions_up
+from flows.platform import traffic
+from rollout.history import History
+from rollout.release import Part, fold_parts
+from rollout.state import Ending
+from rollout.state import Verb as Told
+
+RATE = 100.0
+
+
+@dataclass
+class Exchange(SmallSite):
+    """A site whose services are rolled out; models, registry and Prefect are not needed."""
+
+    def history(self) -> History:
+        """The ledger of the application, folded."""
+        return self.site.history(NAME)
+
+    def parts(self) -> dict[str, Part]:
+        """The components by the ledger."""
+        return dict(fold_parts(self.site.ledger.rows(component=NAME)).of)
+
+    def deploy(self) -> None:
+        """A release of a version that never was."""
+        ran = self.pincex("deploy", _fresh())
+        assert ran.code == 0, ran
+
+
+@contextmanager
+def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
+    """A first release serves, and orders come in; nothing is left afterwards."""
+    here = Exchange(directory, python)
+    here.hold_to(QUICK)
+    try:
+        assert here.pincex("up", "--no-wait").code == 0
+        here.deploy()
+        stats, home = directory / "trader.json", here.home.path
+        with trading(here.home.site().endpoint, RATE, stats, home) as trader:
+            eventually(lambda: trader.sent, PATIENCE, "orders come in")
+            yield here, trader
+    finally:
+        here.end()
+
+
+def _fresh() -> str:
+    return f"v9.{uuid.uuid4().int % 10**9}.0"
+
+
+def _deploy(here: SmallSite) -> Words:
+    return ("deploy", _fresh())
+
+
+def _roll_back(here: SmallSite) -> Words:
+    """There must be something to return from."""
+    assert isinstance(here, Exchange)
+    last = here.history().rollouts[-1]
+    if (last.verb, last.closed) != (Told.RELEASE, Ending.PROMOTED) or not here.history().previous:
+        here.deploy()
+    return ("rollback", "--reason", "killed on the way")
+
+
+def _at_rest(here: SmallSite, words: Words) -> bool:
+    """Nothing is open, nobody holds the lock, and one version of each component has all traffic."""
+    assert isinstance(here, Exchange)
+    if here.history().open or here.site.lock.holder(NAME, here.site.region):
+        return False
+    return all(
+        part.serving and traffic(here.site, name).weights == {part.serving.version: 100}
+        for name, part in here.parts().items()
+    )
+
+
+def agree(here: SmallSite) -> None:
+    """Every component serves the release of the ledger, on servers that answer, and no other runs.
+
+    What served before stays up to return to, but for what acts alone.
+    """
+    assert isinstance(here, Exchange)
+    champion, before = here.history().champion, here.history().previous
+    assert champion is not None
+    kept = {served.revision.version for served in (champion, before) if served}
+    for name, part in here.parts().items():
+        assert part.serving is not None
+        assert part.serving.version == champion.revision.version, (name, part)
+        up = set(versions_up(here.home, name))
+        assert part.serving.version in up <= kept, (name, up)
+        eventually(lambda name=name: _answers(here, name), PATIENCE, f"{name} is ready")  # type: ignore[misc]
+    here.site.ledger.verify()
+
+
+def _answers(here: SmallSite, name: str) -> bool:
+    """Whether Envoy would ask every server of what serves."""
+    version = traffic(here.site, name).serving
+    assert version is not None
+    ports = sorted(here.site.traffic.endpoints(name, version))
+    return bool(ports) and here.site.traffic.ready_hosts(name, version) == ports
+
+
+def _ended(here: SmallSite, words: Words) -> str:
+    last = here.history().rollouts[-1]
+    return f"{last.verb} {last.closed}, one version of each serves"
+
+
+def _same_or_resume(words: Words) -> list[Words]:
+    return [("resume", NAME), words]
+
+
+SERVICES = [
+    Verb("deploy", "deploy", _deploy, _same_or_resume, _at_rest, _ended, agree=agree),
+    Verb("rollback", "rollback", _roll_back, _same_or_resume, _at_rest, _ended, agree=agree),
+]
