@@ -21,6 +21,7 @@ from flows.site import Site
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
     from cluster.kubernetes.traffic import Gateway
+    from cluster.prometheus import Prometheus
     from cluster.services import Services
     from flows.release_sight import Answers
 
@@ -66,7 +67,7 @@ class ClusterSite(Site):
     def services(self) -> "Services":
         from cluster.kubernetes.services import ClusterServices
 
-        return ClusterServices(self.api, _gateway(self.way))
+        return ClusterServices(self.api, _gateway(self.way), self._prometheus())
 
     @property
     def settings(self) -> Path:
@@ -97,6 +98,9 @@ class ClusterSite(Site):
 
     def answers(self, rollout_id: str) -> "Answers | None":
         """What Prometheus scraped; None where nothing was said about it."""
+        return self._prometheus()
+
+    def _prometheus(self) -> "Prometheus | None":
         if self.way.metrics is None:
             return None
         from cluster.prometheus import Metrics, Prometheus
