@@ -20,15 +20,15 @@ READING = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How a version was drained, in words; `seen` says that its counters told so."""
+    """How a version was drained, in words; `asked` where requests still came as far as is known."""
 
     said: str
-    seen: bool
+    asked: bool = False
 
 
 def not_counted(why: str) -> Drained:
     """Nobody can tell whether requests still come; its pods serve on for the drain time."""
-    return Drained(f"{why}, so its pods served on for {DRAIN} s", seen=False)
+    return Drained(f"{why}, so its pods served on for {DRAIN} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Drain:
             lease.check()
             still, blind = self._still()
             if still is not None and still >= DRAIN:
-                return Drained(f"no request came for {DRAIN} s", seen=True)
+                return Drained(f"no request came for {DRAIN} s")
             if blind is None:
                 blind_since = None
             elif blind_since is None:
@@ -60,7 +60,7 @@ class Drain:
             elif time.monotonic() - blind_since > DRAIN:
                 return not_counted(blind)
             if self.now() > self.moved_at + timedelta(seconds=self.within):
-                return Drained(self._out_of_time(still), seen=False)
+                return Drained(self._out_of_time(still), asked=True)
             time.sleep(READING)
 
     def _still(self) -> tuple[float | None, str | None]:

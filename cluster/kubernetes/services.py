@@ -10,7 +10,7 @@ from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.drain import DRAIN, Drain, Drained, not_counted
 from cluster.kubernetes.foreign import changed_by_others
-from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE
+from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE, Kind
 from cluster.kubernetes.names import COMPONENT, labels, object_name
 from cluster.kubernetes.pods import is_ready
 from cluster.kubernetes.split import Split
@@ -57,6 +57,11 @@ class ClusterServices:
         if self._gateway is None:
             return "the number of pods, in steps of one pod: there is no Gateway"
         return f"weights of Gateway {self._gateway.namespace}/{self._gateway.name}"
+
+    @property
+    def _routing(self) -> Kind:
+        """The object that says who gets a component's requests."""
+        return SERVICE if self._gateway is None else HTTP_ROUTE
 
     def require_runnable(self, part: Component) -> None:
         """It needs an image, and behind a Gateway paths; nothing of this machine fits in there."""
@@ -160,8 +165,7 @@ class ClusterServices:
         shares = ", ".join(f"{v} {share} %" for v, share in sorted(route.weights.items()) if share)
         reason = "TrafficRolledBack" if forced else "TrafficShifted"
         said = f"{shares}, by {lease.holder}"
-        kind = SERVICE if self._gateway is None else HTTP_ROUTE
-        self._trail.say(kind, self._api.get(kind, part.name), reason, said, warning=forced)
+        self._trail.say(self._routing, part.name, reason, said, warning=forced)
 
     def retire(
         self, component: str, version: str, within: float, quiet_within: float, lease: Lease
@@ -180,6 +184,9 @@ class ClusterServices:
         # Its pods serve on for a while before they begin to end.
         grace = float(pod.get("terminationGracePeriodSeconds", 0))
         self._workloads.take_down(component, version, within + grace, lease)
+        if route is not None:
+            said = f"{version}: {drained.said}; by {lease.holder}"
+            self._trail.say(self._routing, component, "VersionEnded", said, warning=drained.asked)
         return drained.said
 
     def _drain(self, component: str, version: str, within: float, lease: Lease) -> Drained:
@@ -189,7 +196,7 @@ class ClusterServices:
         if self._counters is None:
             return not_counted("nobody counts requests here")
         if not self._traffic.ready_pods(component, version):
-            return Drained("none of its pods could get a request", seen=True)
+            return Drained("none of its pods could get a request")
         now, moved = self._api.now(), self._traffic.moved_at(component)
         # Of a change that is long past only what came lately matters.
         since = max(moved or now, now - timedelta(seconds=within))
