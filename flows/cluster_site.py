@@ -32,7 +32,10 @@ NO_GATEWAY = "none"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them."""
+    """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them.
+
+    No gateway: none was found, and a later deploy looks again; "none": it was asked for, and holds.
+    """
 
     kubeconfig: str
     context: str
@@ -139,7 +142,7 @@ def cluster_site(options: argparse.Namespace) -> ClusterSite:
 def deploying_site(options: argparse.Namespace) -> ClusterSite:
     """The same for a `deploy`, which says how requests are divided and where they are counted.
 
-    An open rollout goes on as it began, and a Gateway that was named once stays the one.
+    An open rollout goes on as it began, and a Gateway that was named once, or refused, stays so.
     """
     way, server = _asked(options)
     home = _home(way.namespace, server)
@@ -205,7 +208,7 @@ def _api(way: Way) -> "Api":
 def _gateway(way: Way) -> "Gateway | None":
     from cluster.kubernetes.traffic import Gateway
 
-    if way.gateway is None:
+    if way.gateway is None or way.gateway == NO_GATEWAY:
         return None
     namespace, _, name = way.gateway.partition("/")
     return Gateway(name, namespace)
@@ -216,7 +219,7 @@ def _chosen_gateway(way: Way, given: str | None) -> str | None:
     from cluster.kubernetes.kinds import GATEWAY
 
     if given == NO_GATEWAY:
-        return None
+        return NO_GATEWAY
     if given is not None:
         namespace, _, name = f"{way.namespace}/{given}".rpartition("/")
         namespace = namespace.rpartition("/")[2]
