@@ -84,6 +84,17 @@ class Prometheus:
             unsure=max(0, min(perhaps, requests) - min(slow, requests)),
         )
 
+    def stood_still(self, component: str, version: str, since: datetime) -> float | None:
+        """For how long (s) no request to a version was counted, since a moment at most.
+
+        Negative while the moment is not scraped yet; None where nobody counts.
+        """
+        query = self._metrics.requests
+        alive = [one["metric"] for one in self._answer(_filled(query, component, version))]
+        found = self._series(query, component, version, since)
+        # The counters of a pod that went stand still for ever, and say nothing.
+        return still([samples for labels, samples in found if labels in alive], since.timestamp())
+
     def _requests(self, component: str, version: str, since: datetime) -> tuple[int, int]:
         """All answers, and those with a status of 500 and above."""
         found = self._series(self._metrics.requests, component, version, since)
@@ -127,7 +138,7 @@ class Prometheus:
         self, query: str, component: str, version: str, since: datetime
     ) -> list[tuple[Mapping[str, str], Samples]]:
         """The raw samples of each series from a while before a moment until now."""
-        told = query.replace("{component}", component).replace("{version}", version)
+        told = _filled(query, component, version)
         now = datetime.now(UTC).timestamp()
         asked, kept = self._known.get((told, since), (-math.inf, []))
         if now - asked < FRESH:
@@ -163,6 +174,29 @@ def grown(samples: Samples, since: float) -> int:
             total += value - last if value >= last else value
         last = value
     return round(total)
+
+
+def still(series: Sequence[Samples], since: float) -> float | None:
+    """From the last growth after a moment, or from the moment, to the last sample of all (s).
+
+    A series that was born since grew when it was first seen. None where there is no sample.
+    """
+    newest = [samples[-1][0] for samples in series if samples]
+    if not newest:
+        return None
+    grew = since
+    for samples in series:
+        last = 0.0
+        for at, value in samples:
+            # One that falls began again, at nothing.
+            if at > since and value != last:
+                grew = max(grew, at)
+            last = value
+    return min(newest) - grew
+
+
+def _filled(query: str, component: str, version: str) -> str:
+    return query.replace("{component}", component).replace("{version}", version)
 
 
 def _silent(url: str, why: str) -> Unavailable:

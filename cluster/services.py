@@ -59,8 +59,14 @@ class Services(Protocol):
     ) -> None:
         """Set the shares and read them back."""
 
-    def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
-        """Drain and end the servers of a version; Refused while it gets requests."""
+    def retire(
+        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+    ) -> str:
+        """Drain and end the servers of a version; how it was drained, in words.
+
+        Once it gets no requests any more, or `quiet_within` has passed, they may take `within` to
+        end. Refused while it gets requests by the route.
+        """
 
 
 def calls_of(part: Component) -> Calls:

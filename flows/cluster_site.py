@@ -21,6 +21,7 @@ from flows.site import Site
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
     from cluster.kubernetes.traffic import Gateway
+    from cluster.prometheus import Prometheus
     from cluster.services import Services
     from flows.release_sight import Answers
 
@@ -31,7 +32,10 @@ NO_GATEWAY = "none"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them."""
+    """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them.
+
+    No gateway: none was found, and a later deploy looks again; "none": it was asked for, and holds.
+    """
 
     kubeconfig: str
     context: str
@@ -66,7 +70,7 @@ class ClusterSite(Site):
     def services(self) -> "Services":
         from cluster.kubernetes.services import ClusterServices
 
-        return ClusterServices(self.api, _gateway(self.way))
+        return ClusterServices(self.api, _gateway(self.way), self._prometheus())
 
     @property
     def settings(self) -> Path:
@@ -97,6 +101,9 @@ class ClusterSite(Site):
 
     def answers(self, rollout_id: str) -> "Answers | None":
         """What Prometheus scraped; None where nothing was said about it."""
+        return self._prometheus()
+
+    def _prometheus(self) -> "Prometheus | None":
         if self.way.metrics is None:
             return None
         from cluster.prometheus import Metrics, Prometheus
@@ -135,7 +142,7 @@ def cluster_site(options: argparse.Namespace) -> ClusterSite:
 def deploying_site(options: argparse.Namespace) -> ClusterSite:
     """The same for a `deploy`, which says how requests are divided and where they are counted.
 
-    An open rollout goes on as it began, and a Gateway that was named once stays the one.
+    An open rollout goes on as it began, and a Gateway that was named once, or refused, stays so.
     """
     way, server = _asked(options)
     home = _home(way.namespace, server)
@@ -201,7 +208,7 @@ def _api(way: Way) -> "Api":
 def _gateway(way: Way) -> "Gateway | None":
     from cluster.kubernetes.traffic import Gateway
 
-    if way.gateway is None:
+    if way.gateway is None or way.gateway == NO_GATEWAY:
         return None
     namespace, _, name = way.gateway.partition("/")
     return Gateway(name, namespace)
@@ -212,7 +219,7 @@ def _chosen_gateway(way: Way, given: str | None) -> str | None:
     from cluster.kubernetes.kinds import GATEWAY
 
     if given == NO_GATEWAY:
-        return None
+        return NO_GATEWAY
     if given is not None:
         namespace, _, name = f"{way.namespace}/{given}".rpartition("/")
         namespace = namespace.rpartition("/")[2]

@@ -14,7 +14,7 @@ from rollout.application import Component
 from rollout.deploying import End, Judge, ReleaseAction, Retire, Start, Take, Wait, Weigh
 from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
-from rollout.release import JUDGED, TAKEN, Parts, fold_parts
+from rollout.release import JUDGED, RETIRED, TAKEN, Parts, fold_parts
 from rollout.state import Ending, Rollout
 
 
@@ -46,8 +46,7 @@ def perform(
             _append(site, rollout, TAKEN, taken)
             return f"{component}: {to.version} serves"
         case Retire(component, version):
-            site.services.retire(component, version, policy.drain_within, lease)
-            return f"{component}: {version} ended"
+            return _retire(site, rollout, policy, lease, component, version)
         case Wait(component, seconds, reason):
             time.sleep(max(seconds, site.pace))
             return f"{component}: {reason}"
@@ -82,6 +81,16 @@ def _weigh(
     return f"{part.name}: {shares}"
 
 
+def _retire(
+    site: Site, rollout: Rollout, policy: Policy, lease: Lease, component: str, version: str
+) -> str:
+    """End the servers of a version, and write down whether it was seen that nobody asked it."""
+    within, quiet = policy.drain_within, policy.quiet_within
+    how = site.services.retire(component, version, within, quiet, lease)
+    _append(site, rollout, RETIRED, {"component": component, "version": version, "how": how})
+    return f"{component}: {version} ended, {how}"
+
+
 def _routed(parts: Parts, action: Weigh) -> Component:
     """The component as the version with the most requests describes it: that one must answer."""
     largest = max(action.weights, key=lambda version: action.weights[version])
@@ -102,7 +111,7 @@ def _end(
         kept = {revision.version for revision in known.stack[-1 if single else -2 :]}
         for version in site.services.versions_up(name):
             if version not in kept:
-                site.services.retire(name, version, policy.drain_within, lease)
+                _retire(site, rollout, policy, lease, name, version)
     champion = site.history(rollout.component).champion
     new = champion is None or champion.revision != rollout.candidate
     if new and (rollout.verb.undoes or ending is Ending.PROMOTED):

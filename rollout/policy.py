@@ -130,6 +130,7 @@ class Policy:
     replicas: int
     ready_within: float
     drain_within: float
+    quiet_within: float
     shadow: ShadowLimits
     control: ControlLimits
     approval: ApprovalRule
@@ -157,6 +158,7 @@ def parse(text: str) -> Policy:
         replicas=table["replicas"],
         ready_within=table["ready_within"],
         drain_within=table["drain_within"],
+        quiet_within=table["quiet_within"],
         shadow=ShadowLimits(**table["shadow"]),
         control=ControlLimits(**table["control"]),
         approval=ApprovalRule(**table["approval"]),

@@ -9,7 +9,7 @@ from rollout.application import parse_application
 from rollout.history import Row
 from rollout.state import Decision, Revision
 
-JUDGED, TAKEN = "step-judged", "component-served"
+JUDGED, TAKEN, RETIRED = "step-judged", "component-served", "version-ended"
 
 
 @dataclass(frozen=True, slots=True)

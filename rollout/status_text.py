@@ -174,6 +174,8 @@ def told(row: Report) -> str:
         case "component-served":
             undo = ", returned to" if data["undo"] else ""
             what = f"{data['component']}: {data['to']['version']} serves{undo}"
+        case "version-ended":
+            what = f"{data['component']}: {data['version']} ended, {data['how']}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
         case "approval-asked" | "approved" | "refused" | "approval-lapsed":

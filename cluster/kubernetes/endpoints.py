@@ -22,12 +22,16 @@ def endpoints(api: Api, service: str) -> list[str]:
 
 
 def wait_known(api: Api, service: str, within: float) -> None:
-    """Wait until a Service sends requests to every ready pod that it chooses; else NotReady."""
+    """Wait until a Service sends requests to the ready pods that it chooses, and to no other.
+
+    NotReady where that takes longer.
+    """
     deadline = time.monotonic() + within
     while not _known(api, service):
         if time.monotonic() > deadline:
             raise NotReady(
-                f"the Service {service} does not know its pods after {within:g} s",
+                f"the Service {service} does not know its pods, or others still,"
+                f" after {within:g} s",
                 hint=f"kubectl get endpointslices -l {OF_SERVICE}={service}; repeat the command",
             )
         time.sleep(READING)
@@ -37,5 +41,7 @@ def _known(api: Api, service: str) -> bool:
     selector = api.get(SERVICE, service)["spec"].get("selector")
     if not selector:
         return True
-    ready = {pod["metadata"]["name"] for pod in api.list(POD, selector) if is_ready(pod)}
-    return ready <= set(endpoints(api, service))
+    chosen = api.list(POD, selector)
+    ready = {pod["metadata"]["name"] for pod in chosen if is_ready(pod)}
+    # One that has just lost its readiness may be listed for a moment, and is none of others.
+    return ready <= set(endpoints(api, service)) <= {pod["metadata"]["name"] for pod in chosen}

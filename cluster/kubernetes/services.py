@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from math import ceil
 
 from cluster.errors import Invalid, NotFound, Refused
 from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
+from cluster.kubernetes.drain import DRAIN, Drain, Drained, not_counted
 from cluster.kubernetes.foreign import changed_by_others
-from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE
+from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE, Kind
 from cluster.kubernetes.names import COMPONENT, labels, object_name
 from cluster.kubernetes.pods import is_ready
 from cluster.kubernetes.split import Split
@@ -17,6 +19,7 @@ from cluster.kubernetes.trail import Trail
 from cluster.kubernetes.workloads import Workload, Workloads
 from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero_downtime
 from cluster.lock import Lease
+from cluster.prometheus import Prometheus
 from cluster.route import Route
 from rollout.application import Component
 from rollout.deploying import Fault
@@ -24,16 +27,20 @@ from rollout.deploying import Fault
 CONTAINER_PORT = 8080
 FILLED_IN = ("port", "version")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-# Longer than the slowest data plane that was measured takes to forget a pod.
-DRAIN = 5
 
 
 class ClusterServices:
-    """The services of a namespace; without a Gateway their shares are made of whole pods."""
+    """The services of a namespace; without a Gateway their shares are made of whole pods.
 
-    def __init__(self, api: Api, gateway: Gateway | None) -> None:
+    What a version still gets is read from the `counters` where there are any.
+    """
+
+    def __init__(
+        self, api: Api, gateway: Gateway | None, counters: Prometheus | None = None
+    ) -> None:
         self._api = api
         self._gateway = gateway
+        self._counters = counters
         # Of the routes, workloads only ask whether one names a version: whose it is, is no matter.
         self._traffic = Traffic(api, gateway or Gateway("", ""))
         self._workloads = Workloads(api, self._traffic)
@@ -50,6 +57,11 @@ class ClusterServices:
         if self._gateway is None:
             return "the number of pods, in steps of one pod: there is no Gateway"
         return f"weights of Gateway {self._gateway.namespace}/{self._gateway.name}"
+
+    @property
+    def _routing(self) -> Kind:
+        """The object that says who gets a component's requests."""
+        return SERVICE if self._gateway is None else HTTP_ROUTE
 
     def require_runnable(self, part: Component) -> None:
         """It needs an image, and behind a Gateway paths; nothing of this machine fits in there."""
@@ -150,14 +162,15 @@ class ClusterServices:
             self._split.set_route(part.name, route, part.instances, within, lease, forced=forced)
         else:
             self._traffic.set_route(part.name, route, lease, forced=forced)
-        kind = SERVICE if self._gateway is None else HTTP_ROUTE
         shares = ", ".join(f"{v} {share} %" for v, share in sorted(route.weights.items()) if share)
         reason = "TrafficRolledBack" if forced else "TrafficShifted"
         said = f"{shares}, by {lease.holder}"
-        self._trail.say(kind, self._api.get(kind, part.name), reason, said, warning=forced)
+        self._trail.say(self._routing, part.name, reason, said, warning=forced)
 
-    def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
-        """Its Deployment, pods and Service are gone."""
+    def retire(
+        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+    ) -> str:
+        """Its Deployment, pods and Service are gone, once it got no requests any more."""
         try:
             route = self.route(component)
         except NotFound:
@@ -165,11 +178,30 @@ class ClusterServices:
         if route is not None and version in route.versions:
             share = route.weights[version]
             raise Refused(f"{component} {version} gets {share} % of the requests")
+        drained = self._drain(component, version, quiet_within, lease)
         found = self._api.find(DEPLOYMENT, object_name(component, version))
         pod = found["spec"]["template"]["spec"] if found else {}
         # Its pods serve on for a while before they begin to end.
         grace = float(pod.get("terminationGracePeriodSeconds", 0))
         self._workloads.take_down(component, version, within + grace, lease)
+        if route is not None:
+            said = f"{version}: {drained.said}; by {lease.holder}"
+            self._trail.say(self._routing, component, "VersionEnded", said, warning=drained.asked)
+        return drained.said
+
+    def _drain(self, component: str, version: str, within: float, lease: Lease) -> Drained:
+        """Wait until a version that was taken off the route gets nothing any more."""
+        if self._gateway is None:
+            return not_counted("without a Gateway nobody tells who is still asked")
+        if self._counters is None:
+            return not_counted("nobody counts requests here")
+        if not self._traffic.ready_pods(component, version):
+            return Drained("none of its pods could get a request")
+        now, moved = self._api.now(), self._traffic.moved_at(component)
+        # Of a change that is long past only what came lately matters.
+        since = max(moved or now, now - timedelta(seconds=within))
+        drain = Drain(self._counters, component, version, since, within, self._api.now)
+        return drain.wait(lease)
 
 
 def workload_of(part: Component, version: str) -> Workload:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from cluster.errors import NotFound, Owned, Refused, TrafficNotMoved
@@ -83,6 +84,17 @@ class Traffic:
     def deployed(self, component: str) -> list[str]:
         """The versions of a component that have a Service, sorted."""
         return sorted(self._services(component).values())
+
+    def moved_at(self, component: str) -> datetime | None:
+        """When we last changed the route, by the API server's clock; None where we never did."""
+        found = self._api.find(HTTP_ROUTE, require_component(component))
+        told = [
+            datetime.fromisoformat(one["time"])
+            for one in (found or {}).get("metadata", {}).get("managedFields", ())
+            if one["manager"] == MANAGER
+        ]
+        # It is told in whole seconds.
+        return max(told) + timedelta(seconds=1) if told else None
 
     def require_unrouted(self, component: str, version: str) -> None:
         """Refused while the component's route names the version."""

@@ -98,9 +98,12 @@ class LocalServices:
         """Written, and seen live in the proxy."""
         self._traffic.set_route(part.name, route, lease_check=lease.check)
 
-    def retire(self, component: str, version: str, within: float, lease: Lease) -> None:
-        """Drained, taken off the proxy's list and ended."""
+    def retire(
+        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+    ) -> str:
+        """Drained, taken off the proxy's list and ended: a route here is seen live at once."""
         stop_instances(self._home, component, version, within)
+        return "the proxy had no request to it any more"
 
     def _instances(self, part: Component, version: str) -> list[Instance]:
         """How its servers are started; `{port}` is filled in where they are."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import Unavailable
-from cluster.prometheus import Metrics, Prometheus, grown
+from cluster.prometheus import Metrics, Prometheus, grown, still
 
 
 @given(
@@ -48,6 +48,36 @@ def test_what_a_counter_grew_by_is_what_was_counted(
 def test_counts_since_a_moment(samples: list[tuple[float, float]], count: int) -> None:
     """A series that was born since counts from nothing; one from before does not count its past."""
     assert grown(samples, 2.0) == count
+
+
+OLD = [(1.0, 100.0), (2.0, 130.0)]
+
+
+@pytest.mark.parametrize(
+    ("series", "seconds"),
+    [
+        ([], None),
+        ([[]], None),
+        ([OLD], -1.0),
+        ([[*OLD, (4.0, 130.0), (9.0, 130.0)]], 6.0),
+        ([[*OLD, (4.0, 131.0), (9.0, 131.0)]], 5.0),
+        ([[*OLD, (9.0, 131.0)]], 0.0),
+        ([[*OLD, (4.0, 1.0), (9.0, 1.0)]], 5.0),
+        ([[(1.0, 5.0), (9.0, 5.0)], [(5.0, 1.0), (9.0, 1.0)]], 4.0),
+        ([[(1.0, 5.0), (9.0, 5.0)], [(1.0, 7.0), (6.0, 7.0)]], 3.0),
+        ([[(1.0, 5.0), (9.0, 5.0)], [(1.0, 7.0)]], -2.0),
+    ],
+    ids=[
+        "no series", "no sample", "not scraped since", "none since", "one since", "still growing",
+        "began again", "a first error since", "the other pod was scraped earlier",
+        "the other pod was not scraped since",
+    ],
+)  # fmt: skip
+def test_requests_stand_still_from_the_last_that_was_counted_to_the_last_scrape(
+    series: list[list[tuple[float, float]]], seconds: float | None
+) -> None:
+    """Of several counters it is the last growth of any, until where all of them are known."""
+    assert still(series, 3.0) == seconds
 
 
 def test_a_server_that_does_not_answer_is_unavailable() -> None:

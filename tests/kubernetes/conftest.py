@@ -32,9 +32,9 @@ def real_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
     assert node.left() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway(real_node: RealNode) -> Iterator[RealNode]:
-    """The node with Envoy Gateway beside it."""
+    """The node with Envoy Gateway beside it: of a module, as others end the node and all on it."""
     require(kube_gateway.missing())
     try:
         with or_skipped():

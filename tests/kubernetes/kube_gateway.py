@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import envoy
+import psutil
 import yaml
 from kube_build import definitions, program
 from kube_plane import PlaneDown
@@ -18,7 +19,7 @@ PORT = 8888
 ENVOY = "1.40.0"
 API = "gateway.envoyproxy.io/v1alpha1"
 OWN = "charts/gateway-crds-helm/templates/generated"
-READY_SECONDS = 60.0
+READY_SECONDS, GRACE = 60.0, 5.0
 
 
 def missing() -> str | None:
@@ -55,7 +56,12 @@ def gateway_up(node: RealNode) -> None:
 
 def gateway_down(node: RealNode) -> None:
     """End the gateway, with the Envoy that it started, and its certificates' link."""
+    pid = node.plane.parts.alive().get(ROLE)
+    started = psutil.Process(pid).children(recursive=True) if pid else []
     node.plane.parts.stop(ROLE)
+    # One that had to be killed leaves its Envoy, which would keep the ports.
+    for left in psutil.wait_procs(started, timeout=GRACE)[1]:
+        left.kill()
     if CERTS.is_symlink() and node.directory in CERTS.readlink().parents:
         CERTS.unlink()
 

@@ -195,9 +195,9 @@ def test_two_versions_of_one_name_are_refused(shop: Shop) -> None:
 def test_the_trail_stands_beside_its_object(shop: Shop) -> None:
     """What we did and why is among the object's own events."""
     shop.up("v1.0.0")
-    about = shop.api.get(DEPLOYMENT, "price-v1-0-0")
 
-    Trail(shop.api).say(DEPLOYMENT, about, "RolledBack", "p95 over 100 ms", warning=True)
+    name = "price-v1-0-0"
+    Trail(shop.api).say(DEPLOYMENT, name, "RolledBack", "p95 over 100 ms", warning=True).join()
 
     told = shop.cluster.kubectl("-n", shop.name, "describe", "deployment", "price-v1-0-0")
     assert "RolledBack" in told
