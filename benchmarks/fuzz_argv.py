@@ -46,6 +46,7 @@ WHOLE: dict[str, Words] = {
     "verify": ("evidence",),
     "history": (MODEL,),
     "resume": (MODEL,),
+    "test-pipeline": (),
 }
 NEEDED = {verb: len(words) for verb, words in WHOLE.items()} | {
     "promote-model": 1,
@@ -78,6 +79,7 @@ VALUED = {
     "judge": "--report",
     "deploy-model": "--policy",
     "plan": "--policy",
+    "test-pipeline": "--fault",
 }
 FILES = {"labels.jsonl": b"", "pairs.jsonl": GOOD_JSONL, "given.toml": PLAIN_POLICY.encode()}
 Nonsense = tuple[Words, str]
@@ -191,8 +193,8 @@ OTHERS: tuple[Nonsense, ...] = (
 def _thrown(draw: st.DrawFn) -> tuple[Words, None]:
     """Words thrown together: they may mean something."""
     options = [*FLAGS.values(), *VALUED.values(), "--json", "--site", "local", "--", "--no-follow"]
-    # `demo`, `up`, `serve` and `down` would do what they are told.
-    verbs = sorted(set(VERBS) - {"demo", "up", "serve", "down"})
+    # These would do what they are told.
+    verbs = sorted(set(VERBS) - {"demo", "test-pipeline", "up", "serve", "down"})
     word = st.sampled_from([*options, MODEL, "v1.0.0", *FILES, *NO_NAMES]) | st.text(max_size=6)
     words = draw(st.lists(word, max_size=5))
     return (draw(st.sampled_from(verbs)), *(w.replace("\0", "") for w in words)), None

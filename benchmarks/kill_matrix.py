@@ -20,13 +20,13 @@ from math import inf
 from pathlib import Path
 
 from benchmarks.kill_results import Results, Row, todo
-from benchmarks.kill_stages import prove
+from benchmarks.kill_stages import BAD, prove
 from benchmarks.kill_verbs import VERBS, Verb, Words
-from benchmarks.kills import agree
 from benchmarks.probed import probed_python
-from benchmarks.small_client import Client
-from benchmarks.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 from benchmarks.step_plan import Point, Seen, Steps, killings, points
+from flows.rehearsal.end_state import agree
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 
 # One server per version: none of them is killed here, and a start of one takes seconds. Nothing
 # is judged by time: a machine on which processes are started all the while is slow now and then.
@@ -79,7 +79,7 @@ class Matrix:
         eventually(lambda: verb.settled(site, words), PATIENCE, f"{verb.name} is settled")
         seconds = time.monotonic() - (killed or begun)
         if verb.live:
-            agree(site)
+            agree(site, {BAD})
         return Row(
             verb.name,
             point.process,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, prove, returned
-from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
 from flows.platform import traffic
-from flows.status import differences
+from flows.rehearsal.end_state import at_rest
+from flows.rehearsal.small_site import MODEL, SmallSite
 from models.manifest import digest, manifest_of
 
 ROLES = ("keeper", "envoy", "mlflow", "prefect", "serving")
@@ -101,11 +101,7 @@ def _down(here: SmallSite) -> Words:
 
 
 def _at_rest(here: SmallSite, words: Words) -> bool:
-    """Nothing open that needs a process, nobody holds the lock, nothing differs or is owed."""
-    opened = here.history().open
-    if (opened and not opened.waiting) or here.site.lock.holder(MODEL, here.site.region):
-        return False
-    return not list(differences(here.site, MODEL))
+    return at_rest(here)
 
 
 def _registered(here: SmallSite, words: Words) -> bool:

@@ -46,6 +46,10 @@ VERBS = {
         "flows.diagnose:diagnose",
         "the likeliest causes of what is wrong, and what to do",
     ),
+    "test-pipeline": (
+        "flows.rehearsing:test_pipeline",
+        "rehearse rollouts with every fault on a throw-away site",
+    ),
     "verify": ("flows.verify:verify", "recompute a verdict and every digest of its evidence"),
     "history": ("flows.status:history", "who did what, why, from, to, on which evidence"),
     "resume": ("flows.command:resume", "go on with an open rollout; follow it"),
@@ -63,7 +67,7 @@ BOTH_SITES = (
 """Verbs for the local site, and for a cluster when one of its options is given."""
 NOT_BUILT = {
     "report",
-    *("toggle-feature", "deploy-multiregion", "region", "test-pipeline"),
+    *("toggle-feature", "deploy-multiregion", "region"),
     *("maintenance", "backup-database", "restore-database"),
 }
 """Verbs of the runbook that are not there yet."""
@@ -238,6 +242,13 @@ def _other_arguments(made: dict[str, Any]) -> None:
     made["verify"].add_argument("evidence", metavar="EVIDENCE", help="folder under evidence/")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
+    made["test-pipeline"].add_argument(
+        "--fault",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these, such as none or envoy-killed (default: all)",
+    )
     demo = made["demo"]
     demo.add_argument("--rate", type=float, default=300.0, help="requests a second of the client")
 
