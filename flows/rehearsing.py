@@ -2,7 +2,6 @@
 
 import argparse
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.rehearsal.faults import FAULTS, Fault
 from flows.rehearsal.pipeline import rehearse_all
 from flows.rehearsal.rehearse import Rehearsed
-from flows.rehearsal.throwaway import sweep
+from flows.rehearsal.throwaway import sweep, temporary
 from rollout import rehearsal_text
 from rollout.words import count, duration
 
@@ -74,7 +73,7 @@ def _forecast(faults: int) -> str:
     seconds = SITE_SECONDS + FAULT_SECONDS * faults
     rollouts = "a complete rollout" if faults == 1 else f"{faults} complete rollouts"
     return (
-        f"{rollouts} on a throw-away site below {tempfile.gettempdir()},"
+        f"{rollouts} on a throw-away site below {temporary()},"
         f" about {duration(seconds)}; Ctrl-C ends all of it"
     )
 

@@ -14,12 +14,12 @@ from cluster.local.processes import running
 from flows.rehearsal import victims
 from flows.rehearsal.disk import full_disk
 from flows.rehearsal.small_client import Client
-from flows.rehearsal.small_site import MODEL, SmallSite, require
+from flows.rehearsal.small_site import MODEL, SmallSite, eventually, require
 from flows.rehearsal.victims import Victim
 from rollout.words import duration
 
 GOOD, FAILING, SLOW = "v2.0.0", "v3.0.0", "v4.0.0"
-RESTART = 30.0
+RESTART = 60.0
 """Seconds in which something that was killed must work again; it takes one where cores are free."""
 PASSED, TAKEN_OUT, REFUSED = "PROMOTE", "ROLLBACK", "refused"
 
@@ -84,11 +84,18 @@ def killed(victim: Victim) -> Injected:
         taken = victims.kill(scene.here, rollout, victim)
         seconds = victims.returned(scene.here, rollout.id, taken, RESTART)
         if victim is Victim.ENVOY:
-            scene.outage = (at, time.time())
+            scene.outage = (at, _answered_since(scene, time.time()))
         scene.notes.append(f"{victim} back after {duration(seconds)}")
         yield
 
     return over
+
+
+def _answered_since(scene: Scene, moment: float) -> float:
+    """Wait until a request that was sent later has its answer; when it had, in epoch seconds."""
+    latest = scene.client.latest
+    eventually(lambda: max([*latest.values(), 0.0]) > moment, RESTART, "clients are answered")
+    return time.time()
 
 
 def stopped(role: str) -> Injected:

@@ -21,6 +21,7 @@ from flows.rehearsal.faults import (
 from flows.rehearsal.small_client import Client, Failure
 from flows.rehearsal.small_site import (
     MODEL,
+    NotSo,
     Ran,
     SmallSite,
     copied,
@@ -28,6 +29,7 @@ from flows.rehearsal.small_site import (
     eventually,
     require,
 )
+from models.errors import ModelsError
 from rollout.words import milliseconds
 
 PAIRS = 60
@@ -79,7 +81,7 @@ def rehearse(here: SmallSite, client: Client, fault: Fault) -> Rehearsed:
         ended_how = _rollout(scene, fault)
         eventually(lambda: at_rest(here), PATIENCE, "the rollout is at rest")
         _require_whole(scene, before)
-    except (AssertionError, ClusterError, Refused) as error:
+    except (AssertionError, ClusterError, ModelsError, Refused, OSError) as error:
         survived, ended_how = False, str(error)
     happened = "; ".join([*scene.notes, ended_how])
     failures = client.failures[before.failed :]
@@ -112,8 +114,9 @@ def _rollout(scene: Scene, fault: Fault) -> str:
             pass
         with _struck(scene, fault, Moment.UNDO):
             back = _must(scene.here, "rollback-model", MODEL)
-    moved = float(back.report["moved_in_ms"]) / 1000
-    return f"promoted, then rolled back in {milliseconds(moved)}"
+    moved = back.report["moved_in_ms"]
+    require(moved is not None, "rollback-model moved nothing: it was undone before")
+    return f"promoted, then rolled back in {milliseconds(moved / 1000)}"
 
 
 @contextmanager
@@ -133,6 +136,10 @@ def _deploy(scene: Scene, fault: Fault) -> Ran:
     command = here.command("deploy-model", MODEL, scene.candidate)
     if fault.moment is Moment.SHADOW:
         eventually(lambda: _copying(here, known) or command.poll() is not None, PATIENCE, "copies")
+        if command.poll() is not None:
+            raise NotSo(
+                f"the shadow ended before anything was done: {_words(ended(command, begun))}"
+            )
     with _struck(scene, fault, Moment.SHADOW):
         ran = ended(command, begun)
     right = _end(ran) in fault.ends and (_end(ran) != REFUSED or fault.said in _words(ran))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from cluster.files import try_lock
+from cluster.files import try_lock, writing
 from cluster.local.spawn import HOME_VARIABLE
 from flows.rehearsal.disk import small_disk, unmount
 
@@ -44,7 +44,8 @@ def throwaway(on_small_disk: bool) -> Iterator[Throwaway]:
     Whoever makes it holds its lock, which the kernel frees when he dies: `sweep` knows by it what
     was left. It gets its name, by which `sweep` looks, once the lock is held.
     """
-    draft = Path(os.path.realpath(tempfile.mkdtemp(prefix=f".{PREFIX}")))
+    with writing(temporary()):
+        draft = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=temporary()))
     lock = os.open(draft / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try_lock(lock)
     place = Throwaway(draft.rename(draft.with_name(draft.name[1:])))
@@ -64,10 +65,16 @@ def throwaway(on_small_disk: bool) -> Iterator[Throwaway]:
         os.close(lock)
 
 
+def temporary() -> Path:
+    """The directory for temporary files, `$TMPDIR` first; NotWritable where there is none."""
+    with writing(Path(os.environ.get("TMPDIR", os.sep))):
+        return Path(os.path.realpath(tempfile.gettempdir()))
+
+
 def sweep() -> list[Path]:
     """End and remove what rehearsals left that were killed; those that still run are left alone."""
     left = []
-    for path in sorted(Path(os.path.realpath(tempfile.gettempdir())).glob(f"{PREFIX}*")):
+    for path in sorted(temporary().glob(f"{PREFIX}*")):
         if path.is_symlink() or path.lstat().st_uid != os.getuid() or not (path / LOCK).is_file():
             continue
         lock = os.open(path / LOCK, os.O_RDWR)
