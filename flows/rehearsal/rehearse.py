@@ -1,7 +1,7 @@
 """One complete rollout of the small site with one fault, and whether it was survived."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -93,7 +93,7 @@ def rehearse(here: SmallSite, client: Client, fault: Fault) -> Rehearsed:
         round(time.monotonic() - before.begun, 1),
         client.sent - before.sent,
         len(failures),
-        len(failures) - len(_lost(scene, failures)),
+        len(failures) - len(lost(failures, scene.outage)),
         client.doubled - before.doubled,
     )
 
@@ -186,8 +186,9 @@ def _require_whole(scene: Scene, before: Before) -> None:
     rollouts = [rollout for rollout in here.history().rollouts if rollout.id in mine]
     require_none_passed(rollouts, {FAILING, SLOW})
     eventually(lambda: not _left(here), PATIENCE, "only the site and its champion run")
-    lost = _lost(scene, client.failures[before.failed :])
-    require(not lost, f"{len(lost)} requests failed although somebody could answer: {_kinds(lost)}")
+    failed = lost(client.failures[before.failed :], scene.outage)
+    many = f"{len(failed)} requests failed although somebody could answer: {_kinds(failed)}"
+    require(not failed, many)
     require(client.doubled == before.doubled, "a request was answered twice")
     require(client.sent > before.sent, "no request was sent: nothing was rehearsed")
 
@@ -200,11 +201,9 @@ def _left(here: SmallSite) -> set[str]:
     return {role for role in roles - OF_THE_SITE if not role.startswith(serving)}
 
 
-def _lost(scene: Scene, failures: list[Failure]) -> list[Failure]:
-    """Those that failed although one healthy path existed."""
-    if scene.outage is None:
-        return failures
-    since, until = scene.outage
+def lost(failures: Iterable[Failure], outage: tuple[float, float] | None) -> list[Failure]:
+    """Those that failed although one healthy path existed: not within the outage, if one was."""
+    since, until = outage or (0.0, -AFTER_OUTAGE)
     return [one for one in failures if not since <= one.at <= until + AFTER_OUTAGE]
 
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,16 @@ import pytest
 from cluster.files import try_lock
 from flows import rehearsing
 from flows.refusal import Exit, Refused
+from flows.rehearsal.end_state import require_none_passed
 from flows.rehearsal.faults import FAULTS
-from flows.rehearsal.rehearse import Rehearsed
+from flows.rehearsal.rehearse import Rehearsed, lost
+from flows.rehearsal.small_client import Failure
+from flows.rehearsal.small_site import NotSo
 from flows.rehearsal.throwaway import LOCK, PREFIX, sweep, throwaway
 from rollout import rehearsal_text
+from rollout.state import Decision, Ending, Judged, Phase, Revision, Rollout, Verb
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def row(fault: str, survived: bool | None, happened: str = "promoted, then rolled back") -> Any:
@@ -218,3 +225,40 @@ def test_a_signal_ends_a_rehearsal_in_order(
     assert refused.value.changed == "Nothing of your site was touched."
     assert cleared == ["all"]
     assert [signal.getsignal(each) for each in rehearsing.ENDING] == before
+
+
+def judged(decision: Decision) -> Judged:
+    """A verdict."""
+    return Judged(decision, "because", 500, NOW, None, "evidence/price-v2.0.0", "e" * 64)
+
+
+def rollout(**how: Any) -> Rollout:
+    """A shadow of v2.0.0."""
+    stable, candidate = Revision("v1.0.0", "1" * 64), Revision("v2.0.0", "2" * 64)
+    return Rollout(
+        "r-1", Verb.DEPLOY, "price", "local", stable, candidate, "", 1.0, 1000.0, "ann", NOW,
+        Phase.SHADOW, **how,
+    )  # fmt: skip
+
+
+PASSES = {
+    "a bad one with a PASS": ({"judged": judged(Decision.PROMOTE)}, "v2.0.0"),
+    "a bad one promoted all the same": ({"closed": Ending.PROMOTED}, "v2.0.0"),
+}
+
+
+@pytest.mark.parametrize(("how", "bad"), PASSES.values(), ids=PASSES.keys())
+def test_nothing_bad_may_pass(how: dict[str, Any], bad: str) -> None:
+    """By a verdict or without one; what is not bad may."""
+    require_none_passed([rollout(**how)], {"v3.0.0"})
+    require_none_passed([rollout(judged=judged(Decision.ROLLBACK))], {bad})
+    with pytest.raises(NotSo, match=f"{bad}, which is bad, passed"):
+        require_none_passed([rollout(**how)], {bad})
+
+
+def test_only_what_nobody_could_answer_is_excused() -> None:
+    """From the death of the only proxy until clients are answered, and a second for stragglers."""
+    failures = [Failure(at, "ConnectionError") for at in (9.9, 10.0, 12.0, 12.9, 13.1)]
+
+    assert [one.at for one in lost(failures, (10.0, 12.0))] == [9.9, 13.1]
+    assert lost(failures, None) == failures
