@@ -10,29 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from benchmarks.small_site import SmallSite
 from cluster.local.processes import running
+from flows.rehearsal.disk import full_disk
+from flows.rehearsal.small_site import SmallSite
 
 LOCKED, SLOW = 10.0, 10.0
 BACK = -3600.0
 Fault = Callable[[SmallSite], AbstractContextManager[None]]
-
-
-@contextmanager
-def full_disk(here: SmallSite) -> Iterator[None]:
-    """Nothing more fits on the site's file system, which must be a small one."""
-    ballast = here.home.path / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1_000_000, 4096, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 @contextmanager
@@ -99,26 +83,6 @@ def clock_back(here: SmallSite) -> Iterator[None]:
         clock.write_text("0")
 
 
-def can_mount(directory: Path) -> bool:
-    """Whether this user may mount anything."""
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)], capture_output=True
-    )
-    if made.returncode == 0:
-        subprocess.run(["umount", str(directory)], check=True)
-    return made.returncode == 0
-
-
-@contextmanager
-def small_disk(directory: Path, megabytes: int) -> Iterator[None]:
-    """A file system of so many megabytes in `directory`, in memory."""
-    _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
-
-
 def _mount(*words: str) -> None:
     subprocess.run(["mount", *words], check=True)
 
@@ -128,6 +92,6 @@ FAULTS: dict[str, Fault] = {
     "MLflow answers after 10 s": asleep("mlflow"),
     "Prefect answers after 10 s": asleep("prefect"),
     "the clock is set back by an hour": clock_back,
-    "the disk is full": full_disk,
+    "the disk is full": lambda here: full_disk(here.home.path),
     "the state directory is read-only": read_only,
 }

@@ -13,14 +13,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.fault_kinds import FAULTS, can_mount, small_disk
+from benchmarks.fault_kinds import FAULTS
 from benchmarks.kill_matrix import RATE, WATCHED, say
-from benchmarks.kill_stages import prove
+from benchmarks.kill_stages import BAD, prove
 from benchmarks.kill_verbs import VERBS, Verb
-from benchmarks.kills import agree
 from benchmarks.probed import probed_python
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, Ran, SmallSite, ended, eventually, small_site
+from flows.rehearsal.disk import can_mount, small_disk
+from flows.rehearsal.end_state import agree
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, Ran, SmallSite, ended, eventually, small_site
 
 PATIENCE = 240.0
 MEGABYTES = 700
@@ -69,7 +70,7 @@ def strike(here: SmallSite, client: Client, fault: str, verb: Verb) -> Struck:
         # Where `resume` brought it to its end, the same again is refused as already done.
         assert once_more.code in (*GOOD_ENDS, 1, 2, 4), once_more
     eventually(lambda: verb.settled(here, words), PATIENCE, f"{verb.name} is settled")
-    agree(here)
+    agree(here, {BAD})
     return Struck(
         fault,
         verb.name,

@@ -47,6 +47,7 @@ WHOLE: dict[str, Words] = {
     "history": (MODEL,),
     "report": (MODEL,),
     "resume": (MODEL,),
+    "test-pipeline": (),
 }
 NEEDED = {verb: len(words) for verb, words in WHOLE.items()} | {
     "promote-model": 1,
@@ -79,6 +80,7 @@ VALUED = {
     "judge": "--report",
     "deploy-model": "--policy",
     "plan": "--policy",
+    "test-pipeline": "--fault",
 }
 FILES = {"labels.jsonl": b"", "pairs.jsonl": GOOD_JSONL, "given.toml": PLAIN_POLICY.encode()}
 Nonsense = tuple[Words, str]
@@ -192,8 +194,8 @@ OTHERS: tuple[Nonsense, ...] = (
 def _thrown(draw: st.DrawFn) -> tuple[Words, None]:
     """Words thrown together: they may mean something."""
     options = [*FLAGS.values(), *VALUED.values(), "--json", "--site", "local", "--", "--no-follow"]
-    # `demo`, `up`, `serve` and `down` would do what they are told.
-    verbs = sorted(set(VERBS) - {"demo", "up", "serve", "down"})
+    # These would do what they are told.
+    verbs = sorted(set(VERBS) - {"demo", "test-pipeline", "up", "serve", "down"})
     word = st.sampled_from([*options, MODEL, "v1.0.0", *FILES, *NO_NAMES]) | st.text(max_size=6)
     words = draw(st.lists(word, max_size=5))
     return (draw(st.sampled_from(verbs)), *(w.replace("\0", "") for w in words)), None

@@ -26,8 +26,8 @@ from benchmarks.kill_services import SERVICES, exchange
 from benchmarks.kill_stages import prove
 from benchmarks.kill_verbs import VERBS, Verb, Words
 from benchmarks.probed import probed_python
-from benchmarks.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 from benchmarks.step_plan import Point, Seen, Steps, killings, points
+from flows.rehearsal.small_site import POLICY, ROOT, SmallSite, eventually, small_site
 
 # One server per version: none of them is killed here, and a start of one takes seconds. Nothing
 # is judged by time: a machine on which processes are started all the while is slow now and then.

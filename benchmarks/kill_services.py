@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.kill_verbs import Verb, Words
 from benchmarks.small_exchange import NAME, QUICK, Trader, trading
-from benchmarks.small_site import PATIENCE, SmallSite, eventually
 from cluster.local.instances import versions_up
 from flows.platform import traffic
+from flows.rehearsal.small_site import PATIENCE, SmallSite, eventually
 from rollout.history import History
 from rollout.release import Part, fold_parts
 from rollout.state import Ending

@@ -4,9 +4,8 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.small_site import MODEL, PATIENCE, SmallSite, eventually
 from cluster.ledger import OPENED, Row
-from flows.progress_file import read
+from flows.rehearsal.small_site import MODEL, PATIENCE, SmallSite, copied, eventually
 from rollout.state import Phase, Rollout
 
 STABLE, GOOD, BAD = "v1.0.0", "v2.0.0", "v5.0.0"
@@ -110,11 +109,7 @@ def serves(here: SmallSite, version: str) -> bool:
 
 
 def _copying(under_way: UnderWay) -> bool:
-    progress = read(under_way.here.site, MODEL)
-    if not under_way.begun or progress is None:
-        return False
-    own = progress["rollout"] == under_way.rollout.id
-    return own and int(progress["pairs"]) >= PAIRS
+    return under_way.begun and copied(under_way.here, under_way.rollout.id) >= PAIRS
 
 
 def _entered(phase: Phase) -> Callable[[UnderWay], bool]:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kill_stages import BAD, GOOD, PROMOTE, ROLL_BACK, promoted, prove, returned
-from benchmarks.kills import agree
-from benchmarks.small_site import MODEL, SmallSite
 from cluster.local.processes import running
 from cluster.local.scan import members
 from flows.platform import traffic
-from flows.status import comparison
+from flows.rehearsal.end_state import agree, at_rest
+from flows.rehearsal.small_site import MODEL, SmallSite
 from models.manifest import digest, manifest_of
 
 ROLES = ("keeper", "envoy", "mlflow", "prefect", "serving")
 Words = tuple[str, ...]
+
+
+def _nothing_bad_passed(here: SmallSite) -> None:
+    agree(here, {BAD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Verb:
     settled: Callable[[SmallSite, Words], bool]
     state: Callable[[SmallSite, Words], str]
     live: bool = True
-    agree: Callable[[SmallSite], None] = agree
+    agree: Callable[[SmallSite], None] = _nothing_bad_passed
 
 
 def _cleared(here: SmallSite) -> None:
@@ -104,11 +107,7 @@ def _down(here: SmallSite) -> Words:
 
 
 def _at_rest(here: SmallSite, words: Words) -> bool:
-    """Nothing open that needs a process, nobody holds the lock, nothing differs or is owed."""
-    opened = here.history().open
-    if (opened and not opened.waiting) or here.site.lock.holder(MODEL, here.site.region):
-        return False
-    return not any(comparison(here.site, MODEL).values())
+    return at_rest(here)
 
 
 def _registered(here: SmallSite, words: Words) -> bool:

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.small_site import POLICY
 from demo.commands import pincex
 from demo.outside import Outside
 from demo.train import NAME, train
+from flows.rehearsal.small_site import POLICY
 
 RATE = 400.0
 SETTLED = 1.0

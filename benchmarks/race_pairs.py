@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.small_site import MODEL, POLICY, ROOT, Ran, SmallSite, ended, eventually
 from flows.loop import Unrecorded
 from flows.openers import open_rollout, revision
 from flows.promote import promote_model
+from flows.rehearsal.small_site import MODEL, POLICY, ROOT, Ran, SmallSite, ended, eventually
 from flows.site import Site
 from rollout.state import Verb
 

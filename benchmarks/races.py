@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.race_pairs import ALIKE, RACES, ROLL_BACK, Race, rest, run
-from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, eventually, small_site
 from flows import aliases
 from flows.platform import traffic
+from flows.rehearsal.small_site import MODEL, UNWATCHED, Ran, SmallSite, eventually, small_site
 from flows.status import comparison
 from rollout.history import expected_aliases
 from rollout.state import Phase

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, POLICY, ROOT, SmallSite, eventually, small_site
 from benchmarks.sufficing import Sufficing
 from cluster.local.home import Home
 from flows.loop import Unrecorded
 from flows.promote import promote_model
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, POLICY, ROOT, SmallSite, eventually, small_site
 from flows.site import Site
 from rollout.policy import parse
 from rollout.state import Ending, Phase

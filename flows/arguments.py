@@ -159,5 +159,12 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     report.add_argument("--report", metavar="FILE.html", help="write it as one page, too")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
+    made["test-pipeline"].add_argument(
+        "--fault",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these, such as none or envoy-killed (default: all)",
+    )
     demo = made["demo"]
     demo.add_argument("--rate", type=float, default=300.0, help="requests a second of the client")

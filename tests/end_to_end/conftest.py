@@ -7,7 +7,7 @@ import pytest
 from story_parts import Story, lived
 
 from benchmarks.probed import probed_python
-from benchmarks.small_site import UNWATCHED, SmallSite, small_site
+from flows.rehearsal.small_site import UNWATCHED, SmallSite, small_site
 
 
 @pytest.fixture(scope="session")

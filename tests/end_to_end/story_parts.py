@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, Ran, SmallSite, ended, eventually
 from cluster.ledger import Row
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, Ran, SmallSite, ended, eventually
 
 LOOKS = 8
 

@@ -14,8 +14,16 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, ended, eventually, small_site
 from cluster.ledger import Row
+from flows.rehearsal.small_site import (
+    MODEL,
+    UNWATCHED,
+    Ran,
+    SmallSite,
+    ended,
+    eventually,
+    small_site,
+)
 from rollout.state import Ending, Phase, Rollout
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(600)]

@@ -8,7 +8,7 @@ from story_parts import Story
 from benchmarks.faults import strike
 from benchmarks.kill_matrix import WATCHED
 from benchmarks.kill_verbs import VERBS
-from benchmarks.small_client import Client
+from flows.rehearsal.small_client import Client
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(300)]
 

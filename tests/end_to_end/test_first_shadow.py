@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from benchmarks.small_site import SmallSite, ended, eventually
 from cluster.local.instances import versions_up
 from flows.platform import traffic
+from flows.rehearsal.small_site import SmallSite, ended, eventually
 from rollout.state import Ending
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]

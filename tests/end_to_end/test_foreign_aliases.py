@@ -9,8 +9,6 @@ from story_parts import Story
 
 from benchmarks.race_pairs import ALIKE, GOOD, OTHER, PATIENT, STABLE, on_stable, rest
 from benchmarks.races import compared
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, UNWATCHED, SmallSite
 from flows import aliases
 from flows.deploy import deploy_model
 from flows.loop import Unrecorded
@@ -18,6 +16,8 @@ from flows.openers import Request
 from flows.platform import traffic
 from flows.promote import promote_model
 from flows.refusal import Exit, Refused
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, UNWATCHED, SmallSite
 from flows.resume import keep_serving, resume
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]

@@ -12,8 +12,8 @@ from story_parts import Story
 
 from benchmarks.kill_stages import Stage
 from benchmarks.kills import HAS, PHASES, SHORT, STEPS, WATCHED, Victim, kill
-from benchmarks.small_client import Client
-from benchmarks.small_site import SmallSite
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import SmallSite
 from rollout.state import Phase
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]

@@ -6,10 +6,10 @@ import pytest
 from story_parts import Story
 
 from benchmarks.race_pairs import on_stable, rest
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, UNWATCHED, SmallSite, eventually
 from cluster.local.instances import versions_up
 from flows.platform import traffic
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, UNWATCHED, SmallSite, eventually
 from rollout.state import Ending, Verb
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(400)]

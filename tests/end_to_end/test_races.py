@@ -11,8 +11,8 @@ from story_parts import Story
 
 from benchmarks.race_pairs import RACES, rest
 from benchmarks.races import Raced, race
-from benchmarks.small_client import Client
-from benchmarks.small_site import SmallSite
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import SmallSite
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchmarks.kill_stages import BAD
-from benchmarks.small_site import MODEL, SmallSite, eventually
 from flows import prefect_api
 from flows.prefect_api import call
+from flows.rehearsal.small_site import MODEL, SmallSite, eventually
 from flows.zombies import process_tag
 from rollout.state import Ending
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
-from benchmarks.small_site import MODEL, UNWATCHED, Ran, SmallSite, small_site
+from flows.rehearsal.small_site import MODEL, UNWATCHED, Ran, SmallSite, small_site
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(300)]
 

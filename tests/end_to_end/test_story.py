@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from story_parts import Story
 
-from benchmarks.small_site import MODEL
 from flows.cli import main
+from flows.rehearsal.small_site import MODEL
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 

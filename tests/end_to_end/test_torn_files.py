@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from story_parts import Story
 
-from benchmarks.small_client import Client
-from benchmarks.small_site import MODEL, SmallSite, eventually
 from cluster.local.processes import running
 from flows.progress_file import progress_file
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, SmallSite, eventually
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
 

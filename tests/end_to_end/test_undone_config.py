@@ -6,7 +6,7 @@ import pytest
 from story_parts import Story
 
 from benchmarks.race_pairs import GOOD, STABLE, promote, rest, serving
-from benchmarks.small_site import MODEL, SmallSite
+from flows.rehearsal.small_site import MODEL, SmallSite
 from rollout.policy import default_policy_text
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.small_site import MODEL, POLICY, SmallSite, eventually, small_site
 from cluster.local.processes import running
+from flows.rehearsal.small_site import MODEL, POLICY, SmallSite, eventually, small_site
 from rollout.history import Served
 from rollout.state import Ending, Phase, Rollout
 

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.small_client import Client
 from cluster.identity import start_mark
 from cluster.ledger import Row
+from cluster.local.down import down
 from cluster.local.home import Home
 from cluster.local.scan import members
+from flows.local_site import CHECKOUT as ROOT
+from flows.progress_file import read
+from flows.rehearsal.small_client import Client
 from flows.site import Site
 from rollout.history import History
 
-ROOT = Path(__file__).resolve().parent.parent
 MODEL = "price"
 RATE = 120.0
 PATIENCE = 180.0
@@ -75,6 +77,16 @@ max_not_sent = 0.002
 max_seconds = 120
 """
 UNWATCHED = f"{POLICY}\n[rollout.watch]\nseconds = 0\n"
+
+
+class NotSo(AssertionError):
+    """What has to be so is not; the sentence says what, and what is so instead."""
+
+
+def require(truth: object, otherwise: str) -> None:
+    """NotSo, in these words, unless it is true."""
+    if not truth:
+        raise NotSo(otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,29 +166,36 @@ class SmallSite:
             yield client
 
     def end(self) -> None:
-        """`down`, and require that nothing is left."""
-        self.pincex("down")
+        """What `down` does, and require that nothing is left."""
+        down(self.home)
         left = members(self.home)
-        assert left == [], f"left over after down: {left}"
+        require(not left, f"left over after down: {left}")
 
 
 def ended(process: subprocess.Popen[str], begun: float) -> Ran:
-    """Wait for a command."""
-    out, err = process.communicate(timeout=PATIENCE)
+    """Wait for a command; one that does not end is killed, and that is NotSo."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise NotSo(f"not ended within {PATIENCE:g} s: {process.args!r}") from None
     report = json.loads(out) if out.strip() else {}
     return Ran(process.returncode, report, err, time.monotonic() - begun)
 
 
 def small_models(directory: Path) -> None:
     """Save the versions in a process of its own, so that no SDK is imported here."""
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.small_models", str(directory)],
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "flows.rehearsal.small_models", str(directory)],
         cwd=ROOT,
         env={**os.environ, "MLFLOW_ENABLE_ASYNC_LOGGING": "false"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        check=True,
+        text=True,
+        check=False,
     )
+    require(made.returncode == 0, f"the small models cannot be made: {made.stderr.strip()[-500:]}")
 
 
 @contextmanager
@@ -190,23 +209,36 @@ def small_site(
     try:
         up = here.command("up")
         small_models(models)
-        assert ended(up, time.monotonic()).code == 0
+        if ended(up, time.monotonic()).code != 0:
+            # Where the machine is busy, the same again goes on waiting.
+            _done(here.pincex("up"), "up")
         for place in sorted(models.iterdir()):
             made = here.pincex("register-model", MODEL, place.name, str(place))
-            assert made.code == 0, made
+            _done(made, f"register-model {place.name}")
         first = here.pincex("deploy-model", MODEL, "v1.0.0", "--first")
-        assert first.code == 0, first
+        _done(first, "deploy-model v1.0.0 --first")
         yield here
     finally:
         here.end()
         shutil.rmtree(models, ignore_errors=True)
 
 
+def _done(ran: Ran, words: str) -> None:
+    require(ran.code == 0, f"{words} ended with {ran.code}: {ran.report.get('error', ran.said)}")
+
+
+def copied(here: SmallSite, rollout_id: str) -> int:
+    """How many pairs the last look of this rollout saw; 0 before the first."""
+    progress = read(here.site, MODEL)
+    own = progress is not None and progress["rollout"] == rollout_id
+    return int(progress["pairs"]) if own and progress is not None else 0
+
+
 def eventually(truth: Callable[[], object], within: float, what: str) -> float:
     """Wait until `truth()` holds; the seconds it took. Fails otherwise."""
     begun = time.monotonic()
     while not truth():
-        assert time.monotonic() - begun < within, f"not within {within:g} s: {what}"
+        require(time.monotonic() - begun < within, f"not within {within:g} s: {what}")
         time.sleep(0.02)
     return time.monotonic() - begun
 

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.small_models DIRECTORY`: versions so small that a rollout takes seconds.
+"""Versions so small that a rollout takes seconds.
+
+`python -m flows.rehearsal.small_models DIRECTORY` saves them there.
 
 Two that forecast alike, and three that fail or dawdle on a share of the requests which their
 first feature decides, uniform between 0 and 1. A server loads them without scikit-learn; what

@@ -1,0 +1,82 @@
+"""Fault after fault on a throw-away site; a fault that was not survived costs the site."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cluster.errors import ClusterError
+from flows.refusal import Exit, Refused
+from flows.rehearsal.disk import can_mount
+from flows.rehearsal.faults import Fault
+from flows.rehearsal.rehearse import Rehearsed, rehearse
+from flows.rehearsal.small_site import POLICY, small_site
+from flows.rehearsal.throwaway import Throwaway, throwaway
+
+REHEARSED = f"""{POLICY}
+[rollout.watch]
+seconds = 20
+
+[rollout.live_rules.response_time]
+floor_ms = 400
+"""
+"""The watch outlasts what is done during it, and undoes nothing because the machine is busy."""
+NO_DISK = "not rehearsed: this user may not mount a small disk to fill; root may"
+Told = Callable[[Rehearsed], None]
+
+
+def rehearse_all(faults: Sequence[Fault], told: Told) -> tuple[list[Rehearsed], list[Path]]:
+    """What became of each, told as it goes, and the sites that were kept.
+
+    Refused where the throw-away site does not start.
+    """
+    rows: list[Rehearsed] = []
+    kept: list[Path] = []
+    rest = list(faults)
+    while rest:
+        with throwaway(any(fault.mounts for fault in rest) and _may_mount()) as place:
+            done = _on_one_site(place, rest, told)
+        rows += done
+        rest = rest[len(done) :]
+        kept += [place.site / "home"] if place.kept else []
+    return rows, kept
+
+
+def _may_mount() -> bool:
+    with throwaway(False) as place:
+        return can_mount(place.site)
+
+
+def _on_one_site(place: Throwaway, faults: Sequence[Fault], told: Told) -> list[Rehearsed]:
+    """Up to and with the first fault that is not survived."""
+    rows: list[Rehearsed] = []
+    began = False
+    try:
+        with small_site(place.site, REHEARSED) as here, here.load() as client:
+            began = True
+            for fault in faults:
+                if fault.mounts and not place.site.is_mount():
+                    row = _not_rehearsed(fault)
+                else:
+                    row = rehearse(here, client, fault)
+                rows.append(row)
+                told(row)
+                if row.survived is False:
+                    place.keep()
+                    break
+    except (AssertionError, ClusterError) as error:
+        place.keep()
+        raise _broken(place, error, began) from error
+    return rows
+
+
+def _not_rehearsed(fault: Fault) -> Rehearsed:
+    return Rehearsed(fault.name, fault.what, None, NO_DISK, 0.0, 0, 0, 0, 0)
+
+
+def _broken(place: Throwaway, error: Exception, began: bool) -> Refused:
+    what = "did not end" if began else "did not start"
+    return Refused(
+        f"the throw-away site {what}: {error}",
+        hint=f"logs of its processes: {place.site / 'home' / 'logs'}",
+        code=Exit.FAILED,
+        changed="Nothing of your site was touched.",
+    )
