@@ -120,7 +120,7 @@ def board(
 def _reps(world: World, null: bool) -> int:
     if world.rate > DENSE:
         return 60 if null else 12
-    return 400 if null else 60
+    return 200 if null else 60
 
 
 def _played(world: World, reps: int, seed: int, null: bool) -> dict[str, Tally]:
