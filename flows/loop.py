@@ -24,6 +24,7 @@ from flows.refusal import Refused
 from flows.room import with_reserve
 from flows.sight import Sight
 from flows.site import Site
+from models.errors import Damaged
 from models.shadow_log import append_shadow_line
 from rollout.decide import decide
 from rollout.facts import BringUp, Conclude, Facts, Finish, Hold, RollBack
@@ -164,9 +165,17 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
         if not isinstance(action, BringUp):
             raise
         first, *words = str(error).splitlines()
-        said = [first.removesuffix("; its last words:"), *words[-1:]]
-        sight.failure = f"{action.revision.version} cannot be started: {': '.join(said)}"
-        return str(error)
+        return _failed(sight, action, [first.removesuffix("; its last words:"), *words[-1:]])
+    except Damaged as error:
+        # Nothing else can be decided of a version that served: it stays open for a person.
+        if not isinstance(action, BringUp) or action.revision != facts.rollout.candidate:
+            raise
+        return _failed(sight, action, [str(error)])
+
+
+def _failed(sight: Sight, action: BringUp, said: list[str]) -> str:
+    sight.failure = f"{action.revision.version} cannot be started: {': '.join(said)}"
+    return sight.failure
 
 
 def note_look(sight: Sight) -> None:
