@@ -42,15 +42,15 @@ needed once more after the fault had ended.
 """
 
 
-def page(results: Results) -> str:
+def page(results: Results, verbs: Sequence[Verb], head: str) -> str:
     """The whole page."""
     rows = _newest(results.rows())
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     on = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, rooms {code_digest()}"
-    kept = [HEAD.format(rate=RATE), f"{on}.\n"]
-    steps = distinct(results, VERBS)
+    kept = [head, f"{on}.\n"]
+    steps = distinct(results, verbs)
     kept += [*_summary(steps, rows), ""]
-    for verb in VERBS:
+    for verb in verbs:
         kept += _section(verb, steps[verb.name], rows)
     return "\n".join(kept).rstrip() + "\n"
 
@@ -62,14 +62,14 @@ def _newest(rows: Sequence[Row]) -> dict[tuple[str, Point], Row]:
 def _summary(steps: dict[str, list[Killing]], rows: dict[tuple[str, Point], Row]) -> Iterator[str]:
     yield "| verb | distinct steps | kills | settled | not reached | longest, s | sent | failed |"
     yield "|---|---|---|---|---|---|---|---|"
-    for verb in VERBS:
-        own = [row for (name, _), row in rows.items() if name == verb.name]
+    for verb, found in steps.items():
+        own = [row for (name, _), row in rows.items() if name == verb]
         settled = sum(not row.error for row in own)
         missed = sum(not row.killed for row in own)
         longest = max((row.seconds for row in own if row.killed), default=0.0)
         sent, failed = sum(row.sent for row in own), sum(row.failed for row in own)
-        counts = f"{len(steps[verb.name])} | {len(own)} | {settled} | {missed}"
-        yield f"| {verb.name} | {counts} | {longest:.0f} | {sent:,} | {failed} |"
+        counts = f"{len(found)} | {len(own)} | {settled} | {missed}"
+        yield f"| {verb} | {counts} | {longest:.0f} | {sent:,} | {failed} |"
     every = rows.values()
     yield (
         f"| together | {sum(map(len, steps.values()))} | {len(rows)} |"
@@ -130,5 +130,5 @@ def faults(file: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    print(page(Results(folder)))
+    print(page(Results(folder), VERBS, HEAD.format(rate=RATE)))
     print("\n".join(faults(folder / "faults.jsonl")))

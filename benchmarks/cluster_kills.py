@@ -1,0 +1,189 @@
+"""`python -m benchmarks.cluster_kills`: the verbs of services killed at their steps in a cluster.
+
+As in `benchmarks.kill_matrix`, on a real API server with fake nodes, by the routes of a Gateway,
+judged by a real Prometheus; each write to the API server is a step, too. Nothing starts a killed
+rollout again here: the command that follows does. The page is printed at the end.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from math import inf
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / "kubernetes")]
+
+from kube_cluster import Cluster, with_nodes  # noqa: E402
+from kube_plane import Plane, Setting  # noqa: E402
+from kube_release import NAME, Shop  # noqa: E402
+from test_deploy_services import GATEWAY  # noqa: E402
+
+from benchmarks.kill_matrix import KEPT, Matrix, code_digest, run, say  # noqa: E402
+from benchmarks.kill_results import Results, todo  # noqa: E402
+from benchmarks.kill_table import page  # noqa: E402
+from benchmarks.kill_verbs import Verb, Words  # noqa: E402
+from benchmarks.probed import probed_python  # noqa: E402
+from benchmarks.small_client import Client  # noqa: E402
+from benchmarks.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
+from benchmarks.step_plan import Steps  # noqa: E402
+from cluster.errors import Unavailable  # noqa: E402
+from flows.cluster_site import ClusterSite  # noqa: E402
+from flows.release import parts_of  # noqa: E402
+from rollout.history import History  # noqa: E402
+from rollout.state import Ending  # noqa: E402
+from rollout.state import Verb as Told  # noqa: E402
+
+SINGLE = "settlement"
+HEAD = """# Kill matrix in a cluster
+
+The steps of `deploy` and `rollback` of services in a namespace, found and killed as those on the
+local site are in [the kill matrix](kill-matrix.md): on a real API server (Kubernetes 1.34) with
+fake nodes, by the routes of a Gateway, judged by a real Prometheus; each write to the API server is
+a step, too. Of two components one runs as many and one is single. Nothing starts a killed rollout
+again here: `resume` or the same command does. A row counts as settled once nothing is open, nobody
+holds the lock, each route gives everything to the release of the ledger, nothing is up beside it
+but what it would be rolled back to, and the ledger's chain holds. *Not run*: the machine had no
+time for it. Fake pods answer nobody, so there is no request to lose.
+"""
+
+
+class Namespaced(SmallSite):
+    """A namespace with the application `shop`."""
+
+    def __init__(self, shop: Shop, python: str) -> None:
+        self.shop, self.python = shop, python
+
+    @cached_property
+    def there(self) -> ClusterSite:
+        """The namespace's adapters, read from this process."""
+        return self.shop.site
+
+    def history(self) -> History:
+        """The ledger of the application, folded."""
+        return self.there.history(NAME)
+
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command; the caller waits for it."""
+        return subprocess.Popen(
+            [self.python, "-m", "flows.cli", *self.shop.command(*words), "--json"],
+            cwd=ROOT, env={**os.environ, **self.shop.environment}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+def _fresh(here: SmallSite) -> str:
+    return f"v9.{len(here.history().rollouts)}.0"
+
+
+def _deploy(here: SmallSite) -> Words:
+    eventually(lambda: _at_rest(here, ()), PATIENCE, "at rest")
+    return ("deploy", _fresh(here))
+
+
+def _roll_back(here: SmallSite) -> Words:
+    """There must be something to return from."""
+    words = _deploy(here)
+    last = here.history().rollouts[-1]
+    if (last.verb, last.closed) != (Told.RELEASE, Ending.PROMOTED) or not here.history().previous:
+        ran = here.pincex(*words)
+        assert ran.code == 0, ran
+    return ("rollback", "--reason", "killed on the way")
+
+
+def _at_rest(here: SmallSite, words: Words) -> bool:
+    """Nothing is open, nobody holds the lock, and one version of each component has all traffic."""
+    assert isinstance(here, Namespaced)
+    site = here.there
+    if here.history().open or site.lock.holder(NAME, site.region):
+        return False
+    try:
+        return all(
+            part.serving and site.services.route(name).weights == {part.serving.version: 100}
+            for name, part in parts_of(site, NAME).of.items()
+        )
+    except Unavailable:
+        return False
+
+
+def agree(here: SmallSite) -> None:
+    """Every component serves the release of the ledger, unobserved, and no other runs.
+
+    What served before stays up to return to, but for what acts alone.
+    """
+    assert isinstance(here, Namespaced)
+    site, champion, before = here.there, here.history().champion, here.history().previous
+    assert champion is not None
+    for name, part in parts_of(site, NAME).of.items():
+        assert part.serving is not None
+        version = part.serving.version
+        assert version == champion.revision.version, (name, part)
+        assert site.services.route(name).observed is None, name
+        beside = {before.revision.version} if before and name != SINGLE else set()
+        up = set(site.services.versions_up(name))
+        assert {version} <= up <= {version} | beside, (name, up)
+    site.ledger.verify()
+
+
+def _ended(here: SmallSite, words: Words) -> str:
+    last = here.history().rollouts[-1]
+    return f"{last.verb} {last.closed}, one version of each serves"
+
+
+def _same_or_resume(words: Words) -> list[Words]:
+    return [("resume", NAME), words]
+
+
+VERBS = [
+    Verb("deploy", "deploy", _deploy, _same_or_resume, _at_rest, _ended, agree=agree),
+    Verb("rollback", "rollback", _roll_back, _same_or_resume, _at_rest, _ended, agree=agree),
+]
+
+
+@contextmanager
+def board(directory: Path) -> Iterator[tuple[Matrix, Shop]]:
+    """A cluster of its own, and a first release in a namespace of it; ended afterwards."""
+    plane, folder = Plane(directory / "plane", Setting(bound=True)), directory / "shop"
+    folder.mkdir()
+    os.environ["PINCEX_HOME"] = str(folder)
+    with ExitStack() as stack:
+        stack.callback(plane.down)
+        plane.up()
+        shop = stack.enter_context(Shop(with_nodes(Cluster(plane)), folder, single=True))
+        shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=GATEWAY)
+        code, report, said = shop.command_deploy("v1.0.0")
+        assert code == 0, (report, said)
+        here = Namespaced(shop, str(probed_python(directory / "probed")))
+        # Nobody is asked: a client that was never started has sent nothing.
+        yield Matrix(here, here, Client("", 1.0), Steps(directory / "steps")), shop
+
+
+def main() -> int:
+    """Run as much of it as there is time for; the exit code says whether that ended well."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_kills", description=__doc__)
+    parser.add_argument("--results", type=Path, help="kept here; default: a folder per run")
+    parser.add_argument("--sample", type=int, help="so many kills of each run, the same each time")
+    parser.add_argument("--minutes", type=float, default=inf, help="begin no kill after these")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Steps name the namespace, which is another one in each run: what is left is not gone on with.
+    results = Results(options.results or KEPT / f"cluster-{code_digest()}-{int(time.time())}")
+    with (
+        tempfile.TemporaryDirectory(prefix="pincex-cluster-kills-") as directory,
+        board(Path(directory)) as (made, shop),
+    ):
+        until = time.monotonic() + 60 * options.minutes
+        wrong = run(made, results, VERBS, options.sample, until)
+    say(f"{wrong} not settled, {len(todo(results, VERBS))} points left")
+    print(page(results, VERBS, HEAD).replace(shop.namespace, "{namespace}"))
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
