@@ -28,7 +28,7 @@ ready_within = 120
 [rollout.steps]
 first_percent = 50
 growth = 2
-seconds = 6
+seconds = 10
 min_requests = 50
 errors_limit_percent = 80
 deadline = 60
