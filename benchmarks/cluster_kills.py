@@ -30,11 +30,11 @@ from benchmarks.kill_results import Results, todo  # noqa: E402
 from benchmarks.kill_table import page  # noqa: E402
 from benchmarks.kill_verbs import Verb, Words  # noqa: E402
 from benchmarks.probed import probed_python  # noqa: E402
-from benchmarks.small_client import Client  # noqa: E402
-from benchmarks.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
 from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
 from flows.cluster_site import ClusterSite  # noqa: E402
+from flows.rehearsal.small_client import Client  # noqa: E402
+from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
 from flows.release import parts_of  # noqa: E402
 from rollout.history import History  # noqa: E402
 from rollout.state import Ending  # noqa: E402
