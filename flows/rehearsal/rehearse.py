@@ -194,11 +194,10 @@ def _require_whole(scene: Scene, before: Before) -> None:
 
 
 def _left(here: SmallSite) -> set[str]:
-    """Processes that are neither the site's own nor the champion's servers."""
-    champion = here.history().champion
-    serving = f"{MODEL}@{champion.revision.version}#" if champion else ""
+    """Processes that are neither the site's own nor servers of what serves and served before."""
+    kept = tuple(f"{MODEL}@{served.revision.version}#" for served in here.history().champions[-2:])
     roles = {member.role for member in members(here.home)}
-    return {role for role in roles - OF_THE_SITE if not role.startswith(serving)}
+    return {role for role in roles - OF_THE_SITE if not role.startswith(kept)}
 
 
 def lost(failures: Iterable[Failure], outage: tuple[float, float] | None) -> list[Failure]:

@@ -201,5 +201,6 @@ def test_status_is_text_for_people(
     shown = capsys.readouterr().out
 
     assert "Envoy ok   Prefect ok   MLflow ok   nobody holds the lock" in shown
-    assert f"back to it: pincex rollback-model {MODEL}" in shown
+    back = f"back to it: pincex rollback-model {MODEL}" in shown
+    assert back is (story.here.history().previous is not None)
     assert "\x1b" not in shown
