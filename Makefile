@@ -48,8 +48,8 @@ test-gateway: setup
 test-faults: setup
 	@$(PY) -m benchmarks.kill_matrix
 	@$(PY) -m benchmarks.faults
-	@PINCEX_FAULTS=all PINCEX_KILLS=all $(PY) -m pytest -m site tests/end_to_end/test_kills.py \
-	  tests/end_to_end/test_torn_files.py tests/end_to_end/test_rehearsal.py
+	@PINCEX_FAULTS=all PINCEX_KILLS=all $(PY) -m pytest -m "site or faults" tests/end_to_end/test_kills.py \
+	  tests/end_to_end/test_torn_files.py tests/end_to_end/test_rehearsal.py tests/end_to_end/test_kill_services.py
 
 check: setup
 	@$(PY) -m ruff check .

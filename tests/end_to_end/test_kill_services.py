@@ -12,7 +12,7 @@ from benchmarks.kill_services import SERVICES
 from benchmarks.kill_verbs import Verb
 from benchmarks.step_plan import Point
 
-pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 ROUTE = (
     "rename to envoy/xds/rds/routes.json < cluster.local.xds.write"

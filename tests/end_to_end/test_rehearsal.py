@@ -23,9 +23,6 @@ from flows.rehearsal.throwaway import PREFIX
 pytestmark = [pytest.mark.site, pytest.mark.timeout(900)]
 
 PATIENCE = 850.0
-EVERY = os.environ.get("PINCEX_FAULTS") == "all"
-CHOSEN = list(FAULTS) if EVERY else ["disk-full", "slow-candidate"]
-"""All of them: `make test-faults`; every session, those that no other test brings about."""
 
 
 def started(temporary: Path, *words: str, python: str = sys.executable) -> subprocess.Popen[str]:
@@ -127,14 +124,14 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(temporary: Path, number: signa
     assert places(temporary) == []
 
 
-@pytest.mark.long
-def test_this_installation_survives_its_faults(temporary: Path) -> None:
+@pytest.mark.faults
+def test_this_installation_survives_every_fault(temporary: Path) -> None:
     """Root rehearses all of them; who may not mount a disk hears which one was not."""
-    process = started(temporary, *([] if EVERY else ["--fault", *CHOSEN]))
+    process = started(temporary)
     report = told(process)
     unknown = [row["fault"] for row in report["rehearsed"] if row["survived"] is None]
 
-    assert [row["fault"] for row in report["rehearsed"]] == CHOSEN
+    assert [row["fault"] for row in report["rehearsed"]] == list(FAULTS)
     assert [row for row in report["rehearsed"] if row["survived"] is False] == []
     assert process.returncode == (4 if unknown else 0)
     assert unknown == [] or os.getuid() != 0
@@ -152,7 +149,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.faults
 @pytest.mark.parametrize(("code", "fault", "said"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_installation_is_found(
     temporary: Path, tmp_path_factory: pytest.TempPathFactory, code: str, fault: str, said: str
