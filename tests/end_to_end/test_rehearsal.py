@@ -17,7 +17,7 @@ from benchmarks.kill_stages import returned
 from flows.rehearsal.faults import FAULTS
 from flows.rehearsal.pipeline import REHEARSED
 from flows.rehearsal.rehearse import rehearse
-from flows.rehearsal.small_site import ROOT, SmallSite, eventually
+from flows.rehearsal.small_site import ROOT, UNWATCHED, SmallSite, eventually
 from flows.rehearsal.throwaway import PREFIX
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(900)]
@@ -94,6 +94,7 @@ def test_a_fault_is_survived(here: SmallSite, fault: str, how: str, sent: int) -
     here.hold_to(REHEARSED)
     with here.load() as client:
         row = rehearse(here, client, FAULTS[fault])
+    here.hold_to(UNWATCHED)
 
     assert row.survived, row
     assert how in row.happened
