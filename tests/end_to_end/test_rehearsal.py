@@ -75,16 +75,11 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("fault", "how", "sent"),
     [
-        pytest.param(
-            "flow-killed",
-            "promoted, then rolled back in",
-            300,
-            id="flow-killed",
-            marks=pytest.mark.long,
-        ),
+        pytest.param("flow-killed", "promoted, then rolled back in", 300, id="flow-killed"),
         pytest.param("damaged-model", "cannot be started: model.pkl", 0, id="damaged-model"),
     ],
 )
