@@ -27,8 +27,9 @@ from test_deploy_services import GATEWAY  # noqa: E402
 
 from benchmarks.kill_matrix import KEPT, Matrix, code_digest, run, say  # noqa: E402
 from benchmarks.kill_results import Results, todo  # noqa: E402
+from benchmarks.kill_services import release_verbs  # noqa: E402
 from benchmarks.kill_table import page  # noqa: E402
-from benchmarks.kill_verbs import Verb, Words  # noqa: E402
+from benchmarks.kill_verbs import Words  # noqa: E402
 from benchmarks.probed import probed_python  # noqa: E402
 from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
@@ -37,8 +38,6 @@ from flows.rehearsal.small_client import Client  # noqa: E402
 from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
 from flows.release import parts_of  # noqa: E402
 from rollout.history import History  # noqa: E402
-from rollout.state import Ending  # noqa: E402
-from rollout.state import Verb as Told  # noqa: E402
 
 SINGLE = "settlement"
 HEAD = """# Kill matrix in a cluster
@@ -87,16 +86,6 @@ def _deploy(here: SmallSite) -> Words:
     return ("deploy", _fresh(here))
 
 
-def _roll_back(here: SmallSite) -> Words:
-    """There must be something to return from."""
-    words = _deploy(here)
-    last = here.history().rollouts[-1]
-    if (last.verb, last.closed) != (Told.RELEASE, Ending.PROMOTED) or not here.history().previous:
-        ran = here.pincex(*words)
-        assert ran.code == 0, ran
-    return ("rollback", "--reason", "killed on the way")
-
-
 def _at_rest(here: SmallSite, words: Words) -> bool:
     """Nothing is open, nobody holds the lock, and one version of each component has all traffic."""
     assert isinstance(here, Namespaced)
@@ -131,19 +120,7 @@ def agree(here: SmallSite) -> None:
     site.ledger.verify()
 
 
-def _ended(here: SmallSite, words: Words) -> str:
-    last = here.history().rollouts[-1]
-    return f"{last.verb} {last.closed}, one version of each serves"
-
-
-def _same_or_resume(words: Words) -> list[Words]:
-    return [("resume", NAME), words]
-
-
-VERBS = [
-    Verb("deploy", "deploy", _deploy, _same_or_resume, _at_rest, _ended, agree=agree),
-    Verb("rollback", "rollback", _roll_back, _same_or_resume, _at_rest, _ended, agree=agree),
-]
+VERBS = release_verbs(NAME, _deploy, _at_rest, agree)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The verbs of services in the kill matrix, on a sample exchange that a trader uses meanwhile."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +31,6 @@ class Exchange(SmallSite):
         """The components by the ledger."""
         return dict(fold_parts(self.site.ledger.rows(component=NAME)).of)
 
-    def deploy(self) -> None:
-        """A release of a version that never was."""
-        ran = self.pincex("deploy", _fresh())
-        assert ran.code == 0, ran
-
 
 @contextmanager
 def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
@@ -44,7 +39,8 @@ def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
     here.hold_to(QUICK)
     try:
         assert here.pincex("up", "--no-wait").code == 0
-        here.deploy()
+        first = here.pincex(*_deploy(here))
+        assert first.code == 0, first
         stats, home = directory / "trader.json", here.home.path
         with trading(here.home.site().endpoint, RATE, stats, home) as trader:
             eventually(lambda: trader.sent, PATIENCE, "orders come in")
@@ -53,21 +49,9 @@ def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
         here.end()
 
 
-def _fresh() -> str:
-    return f"v9.{uuid.uuid4().int % 10**9}.0"
-
-
 def _deploy(here: SmallSite) -> Words:
-    return ("deploy", _fresh())
-
-
-def _roll_back(here: SmallSite) -> Words:
-    """There must be something to return from."""
-    assert isinstance(here, Exchange)
-    last = here.history().rollouts[-1]
-    if (last.verb, last.closed) != (Told.RELEASE, Ending.PROMOTED) or not here.history().previous:
-        here.deploy()
-    return ("rollback", "--reason", "killed on the way")
+    """A release of a version that never was."""
+    return ("deploy", f"v9.{uuid.uuid4().int % 10**9}.0")
 
 
 def _at_rest(here: SmallSite, words: Words) -> bool:
@@ -107,16 +91,34 @@ def _answers(here: SmallSite, name: str) -> bool:
     return bool(ports) and here.site.traffic.ready_hosts(name, version) == ports
 
 
-def _ended(here: SmallSite, words: Words) -> str:
-    last = here.history().rollouts[-1]
-    return f"{last.verb} {last.closed}, one version of each serves"
+def release_verbs(
+    name: str,
+    deploy: Callable[[SmallSite], Words],
+    at_rest: Callable[[SmallSite, Words], bool],
+    agree: Callable[[SmallSite], None],
+) -> list[Verb]:
+    """`deploy` and `rollback` of the application `name`, on whichever site."""
+
+    def roll_back(here: SmallSite) -> Words:
+        """There must be something to return from."""
+        words, last = deploy(here), here.history().rollouts[-1]
+        promoted = (last.verb, last.closed) == (Told.RELEASE, Ending.PROMOTED)
+        if not promoted or not here.history().previous:
+            ran = here.pincex(*words)
+            assert ran.code == 0, ran
+        return ("rollback", "--reason", "killed on the way")
+
+    def same_or_resume(words: Words) -> list[Words]:
+        return [("resume", name), words]
+
+    def ended_as(here: SmallSite, words: Words) -> str:
+        last = here.history().rollouts[-1]
+        return f"{last.verb} {last.closed}, one version of each serves"
+
+    return [
+        Verb("deploy", "deploy", deploy, same_or_resume, at_rest, ended_as, agree=agree),
+        Verb("rollback", "rollback", roll_back, same_or_resume, at_rest, ended_as, agree=agree),
+    ]
 
 
-def _same_or_resume(words: Words) -> list[Words]:
-    return [("resume", NAME), words]
-
-
-SERVICES = [
-    Verb("deploy", "deploy", _deploy, _same_or_resume, _at_rest, _ended, agree=agree),
-    Verb("rollback", "rollback", _roll_back, _same_or_resume, _at_rest, _ended, agree=agree),
-]
+SERVICES = release_verbs(NAME, _deploy, _at_rest, agree)

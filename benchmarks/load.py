@@ -1,13 +1,12 @@
 """Failed and doubled client requests while versions are deployed, promoted and rolled back."""
 
-import os
 import statistics
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.own_home import own_home
 from demo.commands import pincex
 from demo.outside import Outside
 from demo.train import NAME, train
@@ -20,17 +19,9 @@ CHAMPION, CANDIDATE = "v2.0.0", "v2.1.0"
 
 def rows(full: bool) -> list[dict[str, Any]]:
     """One site, one client from outside, rollouts until it has sent enough."""
-    with tempfile.TemporaryDirectory(prefix="pincex-load-") as directory:
-        home = Path(directory) / "home"
-        home.mkdir()
-        # What is measured is the route: no stall of a busy machine may end a rollout of it.
-        (home / "policy.toml").write_text(POLICY)
-        os.environ["PINCEX_HOME"] = str(home)
-        try:
-            return _measured(Path(directory), 100_000 if full else 10_000)
-        finally:
-            pincex("down")
-            del os.environ["PINCEX_HOME"]
+    # What is measured is the route: no stall of a busy machine may end a rollout of it.
+    with own_home(POLICY) as home:
+        return _measured(home.parent, 100_000 if full else 10_000)
 
 
 def _measured(directory: Path, enough: int) -> list[dict[str, Any]]:

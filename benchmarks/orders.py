@@ -1,11 +1,10 @@
 """Failed and doubled orders while releases of the sample exchange come and go under load."""
 
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.own_home import own_home
 from benchmarks.small_exchange import QUICK, by_client, kept, settled, trading
 from demo.commands import pincex
 
@@ -17,16 +16,8 @@ SETTLED_WITHIN = 60.0
 
 def rows(full: bool) -> list[dict[str, Any]]:
     """One exchange, one trader; deploy and roll back in turn until enough was sent."""
-    with tempfile.TemporaryDirectory(prefix="pincex-orders-") as directory:
-        home = Path(directory) / "home"
-        home.mkdir()
-        (home / "policy.toml").write_text(QUICK)
-        os.environ["PINCEX_HOME"] = str(home)
-        try:
-            return _measured(home, 200_000 if full else 10_000)
-        finally:
-            pincex("down")
-            del os.environ["PINCEX_HOME"]
+    with own_home(QUICK) as home:
+        return _measured(home, 200_000 if full else 10_000)
 
 
 def _measured(home: Path, enough: int) -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
 from flows.in_cluster import is_meant
 from flows.local_site import ensure_up, require_up
-from flows.openers import Request, check_deploy, open_already, refuse_foreign, share
+from flows.openers import Request, open_already, refuse_foreign, share
 from flows.platform import applications
 from flows.policies import policy_text
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
-from flows.watched import after_control, after_watch
+from flows.watched import after_control, after_watch, make_room
 from rollout import approval_text, release_text
 from rollout.state import Rollout
 from rollout.words import count, duration
@@ -48,10 +48,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         control=options.control,
     )
     ensure_up(here, "mlflow")
-    after_watch(here, request.name)
-    _, _, opened = check_deploy(here, request)
-    if not request.control:
-        after_control(here, request.name, f"deploy-model {request.version}")
+    opened = make_room(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
         return _followed_again(here, options, request, opened)
     given = json.dumps({name: getattr(request, name) for name in Request.__slots__})

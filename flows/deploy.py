@@ -12,16 +12,13 @@ from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
 from flows.sight import sight
 from flows.site import LEASE_SECONDS, Site
-from flows.watched import after_control, after_watch
+from flows.watched import make_room
 from rollout.state import Rollout
 
 
 def deploy_model(site: Site, request: Request, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until its verdict."""
-    after_watch(site, request.name)
-    check_deploy(site, request)
-    if not request.control:
-        after_control(site, request.name, f"deploy-model {request.version}")
+    make_room(site, request)
     what = "--control" if request.control else request.version
     holder = f"deploy-model {request.name} {what}"
     hold = held(site.lock, request.name, site.region, holder, LEASE_SECONDS)

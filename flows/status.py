@@ -16,7 +16,7 @@ from flows.progress_file import read
 from flows.refusal import Exit, bad_input
 from flows.site import Site, site
 from rollout import approval_text, status_text
-from rollout.history import expected_aliases
+from rollout.history import History, expected_aliases
 from rollout.release import fold_parts
 from rollout.state import Watch
 
@@ -176,28 +176,28 @@ def release(here: Site, name: str) -> dict[str, Any]:
 
 def comparison(here: Site, name: str) -> dict[str, list[str]]:
     """Where platform, ledger and registry do not agree, in words, and what was not compared."""
+    known = here.history(name)
+    traffic_differs = list(_of_traffic(here, name, known))
     found = {role: asked.alias(here.mlflow_url, name, role) for role in aliases.ROLES}
     answering = asked.NOT_ANSWERING not in found.values()
     return {
         "differences": [
-            *_of_traffic(here, name),
-            *(_of_aliases(here, name, found) if answering else []),
+            *traffic_differs,
+            *(_of_aliases(name, known, found) if answering else []),
         ],
         "not_compared": [] if answering else ["aliases: MLflow does not answer"],
     }
 
 
-def _of_traffic(here: Site, name: str) -> Iterable[str]:
-    serving = traffic(here, name).serving
-    champion = here.history(name).champion
+def _of_traffic(here: Site, name: str, known: History) -> Iterable[str]:
+    serving, champion = traffic(here, name).serving, known.champion
     if champion is not None and serving != champion.revision.version:
         yield f"{serving or 'no single version'} takes the traffic, the ledger says " + (
             champion.revision.version
         )
 
 
-def _of_aliases(here: Site, name: str, found: dict[str, str | None]) -> Iterable[str]:
-    known = here.history(name)
+def _of_aliases(name: str, known: History, found: dict[str, str | None]) -> Iterable[str]:
     present = {role: release for role, release in found.items() if release is not None}
     for stranger in aliases.foreign(known, present):
         yield f"{stranger}: pincex resume {name} --keep-serving or --follow-alias settles it"

@@ -4,7 +4,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-from flows.openers import actor
+from flows.openers import Request, actor, check_deploy
 from flows.refusal import Refused
 from flows.site import Site
 from rollout.history import LEFT
@@ -37,6 +37,18 @@ def after_watch(here: Site, name: str) -> None:
         time.sleep(0.1)
     if told:
         _let_go(here, name)
+
+
+def make_room(here: Site, request: Request) -> Rollout | None:
+    """Refuse what may not start, then end the control whose place it takes.
+
+    The rollout that a deploy goes on with, None where it opens one.
+    """
+    after_watch(here, request.name)
+    _, _, opened = check_deploy(here, request)
+    if not request.control:
+        after_control(here, request.name, f"deploy-model {request.version}")
+    return opened
 
 
 def after_control(here: Site, name: str, what: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.rehearsal.small_site import require
+from flows.rehearsal.small_site import NotSo, require
 
 
 def can_mount(directory: Path) -> bool:
@@ -13,7 +13,7 @@ def can_mount(directory: Path) -> bool:
     try:
         with small_disk(directory, 1):
             return True
-    except AssertionError:
+    except NotSo:
         return False
 
 

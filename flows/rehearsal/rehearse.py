@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cluster.errors import ClusterError
 from cluster.local.scan import members
@@ -60,14 +60,14 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was counted when a rollout began."""
+    """What was counted, and what was `up` beside the site, when a rollout began."""
 
-    begun: float = field(default_factory=time.monotonic)
-    sent: int = 0
-    failed: int = 0
-    doubled: int = 0
-    head: int = 0
-    up: frozenset[str] = frozenset()
+    begun: float
+    sent: int
+    failed: int
+    doubled: int
+    head: int
+    up: frozenset[str]
 
 
 def rehearse(here: SmallSite, client: Client, fault: Fault) -> Rehearsed:
