@@ -46,15 +46,12 @@ class Sufficing:
     def moment(self, after: float, before: float) -> float:
         """The first millisecond (epoch seconds) at which a trigger fires on what was written.
 
-        Halving finds it, as good as: harm that is proven stays proven while it goes on.
+        Every one is tried: a second that is under way may prove harm and, once it is over, not.
         """
-        low, high = int(after * 1000), int(before * 1000)
-        assert self._fires(high * 1000), "the records do not show why it was undone"
-        while high - low > 1:
-            middle = (low + high) // 2
-            fires = self._fires(middle * 1000)
-            low, high = (low, middle) if fires else (middle, high)
-        return high / 1000
+        for now in range(int(after * 1000), int(before * 1000) + 1):
+            if self._fires(now * 1000):
+                return now / 1000
+        raise AssertionError(f"the records do not show why it was undone: {self.rollout.reason}")
 
     def _fires(self, now: int) -> bool:
         live = self._live(now)
