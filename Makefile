@@ -22,11 +22,12 @@ setup: .venv/.ready
 demo: setup
 	@.venv/bin/pincex demo
 
+# LONG=1 adds the long ones, which then share one site with the others.
 test: setup
-	@$(PY) -m pytest -n 2 --durations=15
+	@$(PY) -m pytest -n 2 --durations=15 $(if $(LONG),-m "not faults and not kubernetes and not gateway")
 
 test-long: setup
-	@$(PY) -m pytest -n 2 -m long
+	@$(PY) -m pytest -n 2 -m long --durations=15
 
 # The first time it builds the programs of a cluster: minutes, and Go 1.26 or newer on the PATH.
 cluster: setup
@@ -38,7 +39,7 @@ cluster-down: setup
 # What cannot be built here is said again, and skipped, by each test that needs it.
 test-cluster: setup
 	-@$(PY) tests/kubernetes/kube_command.py build
-	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900
+	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900 --durations=15
 
 # Envoy Gateway is built the first time, for minutes, and its tests need a real node.
 test-gateway: setup

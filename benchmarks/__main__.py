@@ -37,11 +37,12 @@ SHORT = {
     "speed": speed,
     "scale": scale,
     "commands": commands,
-    "load": load,
     "undo": undo,
 }
 FULL = {
     **SHORT,
+    # The demo, which runs wherever the short ones do, counts the same requests.
+    "load": load,
     "planning": planning,
     "market": market_order,
     "run-lengths": run_lengths,
