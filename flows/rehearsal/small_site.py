@@ -24,7 +24,8 @@ from flows.site import Site
 from rollout.history import History
 
 MODEL = "price"
-RATE = 120.0
+RATE = 60.0
+"""Requests a second: enough for a verdict in seconds, little for two sites on two cores."""
 PATIENCE = 180.0
 POLICY = """
 # Margins so wide that a few hundred pairs prove safety, and limits on latency so high that a

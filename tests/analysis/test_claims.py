@@ -26,7 +26,13 @@ def test_no_gate_is_left_out() -> None:
     assert {error.gate for error in planted.PLANTED} == GATES
 
 
-@pytest.mark.parametrize("what", ["the whole budget for each gate", "lost copies are answered"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param("the whole budget for each gate", marks=pytest.mark.long),
+        "lost copies are answered",
+    ],
+)
 def test_a_planted_error_is_noticed(what: str) -> None:
     """Two of them here, the others by `make planted`."""
     (error,) = [error for error in planted.PLANTED if error.what == what]

@@ -75,7 +75,9 @@ def test_the_frozen_gate_holds_its_level() -> None:
     assert wilson_upper(int(np.isfinite(found.pair).sum()), 800) <= 0.06
 
 
-@pytest.mark.parametrize("rho", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize(
+    "rho", [0.8, *(pytest.param(rho, marks=pytest.mark.long) for rho in (0.5, 0.95))]
+)
 def test_the_guard_holds_the_level_on_drifting_hosts(rho: float) -> None:
     """One hour of two hosts that wander by 10 % from minute to minute, AR(1) in each arm."""
     drifting = Hosts(rate=8.0, minutes=60, cv=0.1, rho=rho)

@@ -9,7 +9,7 @@ from flows.platform import traffic
 from flows.rehearsal.small_site import SmallSite, ended, eventually
 from rollout.state import Ending
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(400)]
 
 NAME = "second"
 
