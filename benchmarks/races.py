@@ -17,7 +17,7 @@ from flows.platform import traffic
 from flows.rehearsal.small_site import MODEL, UNWATCHED, Ran, SmallSite, eventually, small_site
 from flows.status import comparison
 from rollout.history import expected_aliases
-from rollout.state import Phase
+from rollout.state import Ending, Phase
 
 SETTLED = 60.0
 # Every way in which a loser is told who was faster, or what became of it.
@@ -77,7 +77,9 @@ def _not_one_after_the_other(first: Ran, second: Ran) -> list[str]:
 
 
 def _told(ran: Ran) -> bool:
-    """An error object of the contract, whose sentence names the winner or the outcome."""
+    """An error object of the contract, or the end of what it opened; each names the winner."""
+    if ran.report.get("ending") == Ending.ABANDONED:
+        return str(ran.report["reason"]).startswith("rollback-model: ")
     named = TOLD.match(ran.report.get("error", "")) is not None
     return named and bool(ran.report.get("hint")) and bool(ran.report.get("changed"))
 

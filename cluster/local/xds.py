@@ -140,7 +140,9 @@ class Xds:
             raise Superseded(f"{change.file.name}: change {newest} came after {change.version}")
 
     def _remedy(self, file: Path) -> str:
-        return f"mv {self._kept(file)} {file}  (as it last was live)"
+        # Envoy sees a file that is moved into its place, and what is kept may be needed again.
+        kept, copy = self._kept(file), f"{self._kept(file)}.copy"
+        return f"cp {kept} {copy} && mv {copy} {file}  (as it last was live)"
 
     def _kept(self, file: Path) -> Path:
         """Where the text that was last seen live is kept, out of Envoy's sight."""

@@ -49,9 +49,16 @@ class Site:
         return self.here.history().rollouts[-1]
 
     def prefect(self, method: str, path: str, **told: Any) -> Any:
-        """A request to Prefect's API."""
+        """A request to Prefect's API, again while its database is busy."""
         url = f"{self.here.site.prefect_url}/api/{path}"
-        return httpx.request(method, url, timeout=20, **told).raise_for_status().json()
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(httpx.request(method, url, timeout=20, **told))
+            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        eventually(answered, 30, "Prefect answers")
+        return answers[-1].raise_for_status().json()
 
     def paused(self) -> list[dict[str, Any]]:
         """The flow runs that show a form."""
