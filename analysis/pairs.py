@@ -4,7 +4,7 @@ One row per request that was chosen for mirroring, in the order of arrival (desi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -127,6 +127,25 @@ def pairs_from_frame(
             about.watermark_us, arrived, int(labelled.max(initial=NO_TIME))
         ),
         digest=digest,
+    )
+
+
+def part_of(pairs: Pairs, rows: slice | Integers, watermark_us: int) -> Pairs:
+    """Rows of a record as a record of their own, seen at this time."""
+    return replace(
+        pairs,
+        arrived_us=pairs.arrived_us[rows],
+        baseline_status=pairs.baseline_status[rows],
+        candidate_status=pairs.candidate_status[rows],
+        baseline_latency_ms=pairs.baseline_latency_ms[rows],
+        candidate_latency_ms=pairs.candidate_latency_ms[rows],
+        outcome=pairs.outcome[rows],
+        baseline_prediction=pairs.baseline_prediction[rows],
+        candidate_prediction=pairs.candidate_prediction[rows],
+        label=pairs.label[rows],
+        labelled_us=pairs.labelled_us[rows],
+        segment=pairs.segment[rows],
+        watermark_us=watermark_us,
     )
 
 
