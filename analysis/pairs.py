@@ -77,17 +77,18 @@ def pairs_from_frame(
     metadata: Mapping[str, object],
     strictness: Strictness,
     *,
-    digested: bool = True,
+    before: pl.Series | None = None,
 ) -> Pairs:
     """Check every column and turn the table into arrays; BadInput names the column and the row.
 
-    Without its digest it is one of many parts, of which counts are kept and no rows.
+    With the ids `before` it is one of many parts, of which counts are kept and no rows: none of
+    those ids may come again, and it has no digest.
     """
     check_names(frame.columns)
-    columns.check_request_ids(frame["request_id"])
+    columns.check_request_ids(frame["request_id"], before)
     arrived, order = columns.arrivals(frame["arrived_at"], strictness)
     if order is not None:
-        return pairs_from_frame(frame[order], metadata, strictness, digested=digested)
+        return pairs_from_frame(frame[order], metadata, strictness, before=before)
     about = metadata_of(metadata)
     labelled = columns.times(frame["labelled_at"])
     _check_label_times(arrived, labelled)
@@ -115,7 +116,7 @@ def pairs_from_frame(
             for name, values in numbers.items()
         ),
     )
-    digest = content_digest(written, about) if digested else ""
+    digest = content_digest(written, about) if before is None else ""
     arrays |= numbers
     return Pairs(
         **arrays,
