@@ -6,7 +6,7 @@ What the copy differs by is the mirror's and the hosts', and none of it the vers
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from math import exp
 
@@ -21,7 +21,7 @@ from analysis.findings import Estimate, Outcome
 from analysis.judging import judge_pairs
 from analysis.late import SECOND_US
 from analysis.pair_sample import pair_sample
-from analysis.pairs import Pairs
+from analysis.pairs import Pairs, part_of
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy
 from analysis.read import Source, read_pairs
@@ -116,22 +116,3 @@ def windows(pairs: Pairs, policy: JudgePolicy) -> Iterator[Pairs]:
         if rows.start < rows.stop:
             waited = begin + round(policy.label_window * SECOND_US)
             yield part_of(pairs, rows, min(waited, pairs.watermark_us))
-
-
-def part_of(pairs: Pairs, rows: slice, watermark_us: int) -> Pairs:
-    """Rows of a record as a record of their own, seen at this time."""
-    return replace(
-        pairs,
-        arrived_us=pairs.arrived_us[rows],
-        baseline_status=pairs.baseline_status[rows],
-        candidate_status=pairs.candidate_status[rows],
-        baseline_latency_ms=pairs.baseline_latency_ms[rows],
-        candidate_latency_ms=pairs.candidate_latency_ms[rows],
-        outcome=pairs.outcome[rows],
-        baseline_prediction=pairs.baseline_prediction[rows],
-        candidate_prediction=pairs.candidate_prediction[rows],
-        label=pairs.label[rows],
-        labelled_us=pairs.labelled_us[rows],
-        segment=pairs.segment[rows],
-        watermark_us=watermark_us,
-    )

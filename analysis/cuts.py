@@ -6,6 +6,7 @@ import numpy as np
 
 from analysis.bets import Floats, Integers
 from analysis.pairs import Pairs
+from analysis.quantiles import binned
 from analysis.thresholds import over_one, passed_both
 
 THRESHOLDS = 99
@@ -44,14 +45,17 @@ def kinds_by(pairs: Pairs, cut: Cut) -> tuple[tuple[Integers, ...], int]:
     own, other = pairs.candidate_prediction, pairs.baseline_prediction
     known = ~np.isnan(own) & ~np.isnan(other)
     if pairs.numbers or not len(cut.values):
-        own, other = (np.where(known, values, -np.inf) for values in (own, other))
-        return passed_both(own, other, cut.values), len(cut.values) + 1
+        mine, theirs = (binned(np.where(known, side, -np.inf)) for side in (own, other))
+        return passed_both(mine, theirs, cut.values), len(cut.values) + 1
     number = len(cut.values) + 1
     place = {name: at for at, name in enumerate(cut.names[:-1])}
     of_code = np.array([number - 1, *(place.get(name, number - 1) for name in pairs.classes)])
-    mine, theirs = (of_code[np.nan_to_num(side).astype(np.int64)] for side in (own, other))
-    differ = known & (mine != theirs)
-    return (np.where(differ, mine, number), np.where(differ, theirs, number)), number + 1
+    named, other_named = (
+        of_code[np.where(known, side, 0).astype(np.int64)] for side in (own, other)
+    )
+    differ = known & (named != other_named)
+    told = (np.where(differ, named, number), np.where(differ, other_named, number))
+    return told, number + 1
 
 
 def more_and_less(counts: Floats) -> Floats:

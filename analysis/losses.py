@@ -12,30 +12,43 @@ from analysis.policy import Gate
 LOG, BRIER = "log", "brier"
 
 
-def differences(pairs: Pairs, in_time: Flags, gate: Gate) -> Floats:
-    """Loss of the candidate minus loss of the baseline, NaN where it is not known.
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What each side of each pair lost on its label, NaN where that cannot be said.
 
-    Who alone answered nothing lost all. Without a label in time equal answers lost the same.
+    `seen` are pairs about which a loss can say anything, `same` those whose answers lost the same
+    whatever the label is.
     """
-    seen = _seen(pairs)
-    lost = _loss(pairs.candidate_prediction, pairs.label, gate)
-    lost -= _loss(pairs.baseline_prediction, pairs.label, gate)
-    same = pairs.candidate_prediction == pairs.baseline_prediction
+
+    own: Floats
+    other: Floats
+    in_time: Flags
+    seen: Flags
+    same: Flags
+
+    def differences(self) -> Floats:
+        """Loss of the candidate minus loss of the baseline, NaN where it is not known.
+
+        Who alone answered nothing lost all. Without a label in time equal answers lost the same.
+        """
+        unlabelled = np.where(self.same, 0.0, np.nan)
+        labelled = np.where(self.in_time, self.own - self.other, unlabelled)
+        return np.where(self.seen, labelled, np.nan)
+
+    def both(self) -> Flags:
+        """The pairs whose label came in time and where both losses are known."""
+        known = self.in_time & self.seen
+        return np.asarray(known & ~np.isnan(self.own) & ~np.isnan(self.other))
+
+
+def lost_in(pairs: Pairs, in_time: Flags, gate: Gate) -> Lost:
+    """By the loss of a gate. `in_time` flags the pairs whose label came inside the window."""
+    own, other = pairs.candidate_prediction, pairs.baseline_prediction
+    same = own == other
     if gate.loss == BRIER:
-        same &= (pairs.candidate_prediction >= 0) & (pairs.candidate_prediction <= 1)
-    unlabelled = np.where(same, 0.0, np.nan)
-    return np.where(seen, np.where(in_time, lost, unlabelled), np.nan)
-
-
-def both_losses(pairs: Pairs, in_time: Flags, gate: Gate) -> tuple[Floats, Floats]:
-    """Losses of candidate and baseline of the pairs where both are known."""
-    both = [
-        _loss(prediction, pairs.label, gate)
-        for prediction in (pairs.candidate_prediction, pairs.baseline_prediction)
-    ]
-    known = in_time & _seen(pairs)
-    known &= ~np.isnan(both[0]) & ~np.isnan(both[1])
-    return both[0][known], both[1][known]
+        same &= (own >= 0) & (own <= 1)
+    lost, other_lost = (_loss(side, pairs.label, gate) for side in (own, other))
+    return Lost(lost, other_lost, in_time, _seen(pairs), np.asarray(same))
 
 
 def _seen(pairs: Pairs) -> Flags:
@@ -55,15 +68,14 @@ class Odd:
 
 def odd_in(pairs: Pairs) -> Odd:
     """What a Brier loss cannot be taken of."""
-    answers = np.concatenate([pairs.candidate_prediction, pairs.baseline_prediction])
-    answers = answers[(answers < 0) | (answers > 1)]
-    labels = pairs.label[pairs.labelled]
-    labels = labels[(labels != 0) & (labels != 1)]
-    return Odd(_least(answers), _least(labels))
+    answers = (pairs.candidate_prediction, pairs.baseline_prediction)
+    odd = (np.where((side < 0) | (side > 1), side, np.nan) for side in answers)
+    labels = np.where((pairs.label != 0) & (pairs.label != 1), pairs.label, np.nan)
+    return Odd(_least(np.fmin(*odd)), _least(labels))
 
 
 def _least(values: Floats) -> float:
-    return float(values.min()) if len(values) else float("nan")
+    return float(np.fmin.reduce(values, initial=np.nan))
 
 
 def why_not(odd: Odd, gate: Gate, *, numbers: bool, predicted: bool) -> str:

@@ -15,10 +15,16 @@ from analysis.latency_arms import bare_arms, harm_arms, log_ratio, safety_arms
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.policy import Gate, JudgePolicy
 from analysis.quantile_bets import follow_quantiles
-from analysis.quantiles import quantile
+from analysis.quantiles import binned, quantile
 from analysis.sample import Both, Claim, Labelled, Losses, Mean, Part, Predicted, Rows, Shift
 from analysis.segments import segments_of
-from analysis.sides import Sides, error_sides, over_limit_sides, wrong_sides
+from analysis.sides import (
+    Sides,
+    different_sides,
+    error_sides,
+    over_limit_sides,
+    wrong_sides,
+)
 from analysis.thresholds import grid, over_one, passed_both
 
 
@@ -79,12 +85,7 @@ class PairSample:
 
     def different(self) -> Sides:
         """Different answers as if they were a bad candidate: known ones for harm."""
-        pairs = self.pairs
-        # NaN equals nothing, so that a record without predictions never certifies anything.
-        different = pairs.candidate_prediction != pairs.baseline_prediction
-        known = different & (pairs.outcome != NOT_SENT) & (pairs.baseline_status > 0)
-        never = np.zeros(self.n, dtype=np.bool_)
-        return Sides(known, different, never, never)
+        return different_sides(self.pairs)
 
     def late(self, name: str) -> Late:
         """What a gate counts in each second of arrival."""
@@ -120,7 +121,7 @@ class PairSample:
         frozen = self.frozen("p95")
         limits_ms, start = grid(frozen.limit_ms or 1.0), frozen.start
         arms = harm_arms(self.pairs, gate)
-        kinds = passed_both(arms.candidate, arms.baseline, limits_ms)
+        kinds = passed_both(binned(arms.candidate), binned(arms.baseline), limits_ms)
         return limits_ms, counted(kinds, len(limits_ms) + 1, start).combined(over_one)
 
     def ratios(self, gate: Gate, claim: Claim) -> Counts:
@@ -144,8 +145,8 @@ class PairSample:
 
     def losses(self, gate: Gate) -> Losses:
         """Over the pairs that the clock of labels admitted."""
-        lost = losses.differences(self.pairs, self.in_time, gate)[: self.due]
-        own, other = losses.both_losses(self.pairs, self.in_time, gate)
+        found = losses.lost_in(self.pairs, self.in_time, gate)
+        lost, known = found.differences()[: self.due], found.both()
         told = self.predicted
         predicted = told.baseline or told.candidate
         odd = losses.odd_in(self.pairs)
@@ -154,7 +155,9 @@ class PairSample:
             lower,
             upper,
             Mean(_mean(lost), lower.at_end, upper.at_end),
-            (float(own.mean()), float(other.mean())) if len(own) else None,
+            (float(found.own[known].mean()), float(found.other[known].mean()))
+            if known.any()
+            else None,
             losses.why_not(odd, gate, numbers=told.numbers, predicted=predicted),
         )
 

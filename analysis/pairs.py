@@ -4,7 +4,7 @@ One row per request that was chosen for mirroring, in the order of arrival (desi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -77,17 +77,18 @@ def pairs_from_frame(
     metadata: Mapping[str, object],
     strictness: Strictness,
     *,
-    digested: bool = True,
+    before: pl.Series | None = None,
 ) -> Pairs:
     """Check every column and turn the table into arrays; BadInput names the column and the row.
 
-    Without its digest it is one of many parts, of which counts are kept and no rows.
+    With the ids `before` it is one of many parts, of which counts are kept and no rows: none of
+    those ids may come again, and it has no digest.
     """
     check_names(frame.columns)
-    columns.check_request_ids(frame["request_id"])
+    columns.check_request_ids(frame["request_id"], before)
     arrived, order = columns.arrivals(frame["arrived_at"], strictness)
     if order is not None:
-        return pairs_from_frame(frame[order], metadata, strictness, digested=digested)
+        return pairs_from_frame(frame[order], metadata, strictness, before=before)
     about = metadata_of(metadata)
     labelled = columns.times(frame["labelled_at"])
     _check_label_times(arrived, labelled)
@@ -115,7 +116,7 @@ def pairs_from_frame(
             for name, values in numbers.items()
         ),
     )
-    digest = content_digest(written, about) if digested else ""
+    digest = content_digest(written, about) if before is None else ""
     arrays |= numbers
     return Pairs(
         **arrays,
@@ -127,6 +128,25 @@ def pairs_from_frame(
             about.watermark_us, arrived, int(labelled.max(initial=NO_TIME))
         ),
         digest=digest,
+    )
+
+
+def part_of(pairs: Pairs, rows: slice | Integers, watermark_us: int) -> Pairs:
+    """Rows of a record as a record of their own, seen at this time."""
+    return replace(
+        pairs,
+        arrived_us=pairs.arrived_us[rows],
+        baseline_status=pairs.baseline_status[rows],
+        candidate_status=pairs.candidate_status[rows],
+        baseline_latency_ms=pairs.baseline_latency_ms[rows],
+        candidate_latency_ms=pairs.candidate_latency_ms[rows],
+        outcome=pairs.outcome[rows],
+        baseline_prediction=pairs.baseline_prediction[rows],
+        candidate_prediction=pairs.candidate_prediction[rows],
+        label=pairs.label[rows],
+        labelled_us=pairs.labelled_us[rows],
+        segment=pairs.segment[rows],
+        watermark_us=watermark_us,
     )
 
 

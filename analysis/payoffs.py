@@ -17,6 +17,7 @@ STAKES = np.array([0.02, 0.04, 0.08, 0.15, 0.3, 0.5, 0.75, 0.95])
 STEPS = 256
 """Steps of a payoff between 0 and 1."""
 KINDS = 2 * STEPS + 1
+BOTH = 2 * KINDS
 VALUES = np.arange(-STEPS, STEPS + 1) / STEPS
 
 
@@ -36,17 +37,38 @@ def _gains(stakes: Floats, delta: float) -> Floats:
 
 def down(payoff: Floats) -> Integers:
     """The step at or below each payoff, as a kind; what is not known is the least."""
-    return _kinds(np.floor(payoff * STEPS), -STEPS)
+    return _kinds(np.fmax(np.floor(payoff * STEPS), -STEPS))
 
 
 def up(payoff: Floats) -> Integers:
     """The step at or above each payoff, as a kind; what is not known is the most."""
-    return _kinds(np.ceil(payoff * STEPS), STEPS)
+    return _kinds(np.fmin(np.ceil(payoff * STEPS), STEPS))
 
 
-def _kinds(steps: Floats, unknown: int) -> Integers:
-    known = np.where(np.isnan(steps), unknown, np.clip(steps, -STEPS, STEPS))
-    return np.asarray(known.astype(np.int64) + STEPS)
+def _kinds(steps: Floats) -> Integers:
+    return np.asarray(np.clip(steps, -STEPS, STEPS).astype(np.int64) + STEPS)
+
+
+def both_ways(payoff: Floats) -> Integers:
+    """The step below and the step above as one of `BOTH` kinds, which `apart` takes apart.
+
+    2k is step k itself, 2k + 1 lies between k and the next one; the last is not known.
+    """
+    steps = np.clip(payoff, -1, 1) * STEPS
+    below = np.floor(steps)
+    kinds = 2 * (below + STEPS) + (steps > below)
+    return np.asarray(np.fmin(kinds, BOTH - 1), dtype=np.int64)
+
+
+def apart(counts: Integers) -> tuple[Integers, Integers]:
+    """Counts of the kinds of `down`, then of `up`, from those of `both_ways`, which come last."""
+    exact, between, unknown = counts[..., 0::2], counts[..., 1:-1:2], counts[..., -1]
+    lower, upper = exact.copy(), exact.copy()
+    lower[..., :-1] += between
+    lower[..., 0] += unknown
+    upper[..., 1:] += between
+    upper[..., -1] += unknown
+    return lower, upper
 
 
 def mean_of(counts: Floats) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.bets import Drawn, Flags, Floats, Integers, Trace
 from analysis.blocks import counts_at, held
-from analysis.quantiles import P95, bins
+from analysis.quantiles import P95, Binned, binned
 
 Q = 1 - P95
 EVEN = np.array([0.04, 0.12, 0.25, 0.45, 0.75])
@@ -72,7 +72,8 @@ class Passed:
 
 def follow_quantiles(y: Floats, x: Floats, looks: Integers, level: float) -> Trace:
     """Evidence that the p95 of y is beyond that of x, at looks; both sides in milliseconds."""
-    passed = passed_of(y, x, *_range(y, x))
+    binned_y, binned_x = binned(y), binned(x)
+    passed = passed_of(binned_y, binned_x, *_range(binned_y, binned_x))
 
     def parts() -> Iterator[Floats]:
         before = np.zeros((3, passed.number, 1))
@@ -109,16 +110,16 @@ def follow_passed(
     return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, rows), drawn)
 
 
-def _range(y: Floats, x: Floats) -> tuple[int, int]:
+def _range(y: Binned, x: Binned) -> tuple[int, int]:
     """The lowest and the highest bin that was ever entered and one on either side."""
-    real = [bins(v)[np.isfinite(v) & (v > 0)] for v in (y, x)]
+    real = [side.place[np.isfinite(side.ms) & (side.ms > 0)] for side in (y, x)]
     known = np.concatenate(real)
     return (int(known.min()) - 1, int(known.max()) + 2) if len(known) else (0, 1)
 
 
-def passed_of(y: Floats, x: Floats, least: int, most: int) -> Passed:
+def passed_of(y: Binned, x: Binned, least: int, most: int) -> Passed:
     """From the lowest to the highest bin told apart, which must not depend on later pairs."""
-    high, low = (np.clip(bins(side) - least, 0, most - least) for side in (y, x))
+    high, low = (np.clip(side.place - least, 0, most - least) for side in (y, x))
     return Passed((high, low + 1, np.minimum(high, low + 1)), most - least + 2)
 
 

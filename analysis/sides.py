@@ -236,6 +236,15 @@ def wrong_sides(pairs: Pairs, in_time: Flags, rule: Accuracy) -> Sides:
     )
 
 
+def different_sides(pairs: Pairs) -> Sides:
+    """Different answers as if they were a bad candidate: known ones for harm."""
+    # NaN equals nothing, so that a record without predictions never certifies anything.
+    different = pairs.candidate_prediction != pairs.baseline_prediction
+    known = different & (pairs.outcome != NOT_SENT) & (pairs.baseline_status > 0)
+    never = np.zeros(len(pairs), dtype=np.bool_)
+    return Sides(known, different, never, never)
+
+
 def is_right(prediction: Floats, label: Floats, rule: Accuracy, *, numbers: bool) -> Flags:
     """Which predictions the rule counts as right; a missing one never is. Texts must be equal."""
     if not numbers or rule.rule == "equal":

@@ -35,6 +35,7 @@ from analysis.frozen import limits
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.policy import Gate
+from analysis.quantiles import binned
 from analysis.request_sample import ANY_ERROR, ERROR, of_one_side
 from analysis.sides import Sides
 from analysis.split_record import (
@@ -199,7 +200,7 @@ def _thresholds(record: SplitRecord, past_ms: float, start: int) -> Course:
     ratio, floor_ms = allowance(gate)[0], gate.limits["floor_ms"]
     own, other = sample.latencies(ratio, floor_ms)
     limits_ms = grid(past_ms)
-    kinds = passed_both(own, other, limits_ms)
+    kinds = passed_both(binned(own), binned(other), limits_ms)
     seen = counted(kinds, len(limits_ms) + 1, start).combined(over_one)
     level = record.policy.rollback_level(gate)
     bets = ThresholdBets(record.payoff)

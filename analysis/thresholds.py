@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.bets import Floats, Integers
 from analysis.paired import PAIRED, Payoff
-from analysis.quantiles import BINS, bins
+from analysis.quantiles import BINS, Binned, bins
 
 STEP = 1.06
 BELOW, ABOVE = 64, 36
@@ -47,25 +47,24 @@ class ThresholdBets:
         return np.asarray(peak + np.log(np.exp(wealth - peak).mean(axis=0)))
 
 
-def passed_both(own: Floats, other: Floats, thresholds: Floats) -> tuple[Integers, ...]:
+def passed_both(own: Binned, other: Binned, thresholds: Floats) -> tuple[Integers, ...]:
     """How many thresholds each value of the candidate, the baseline, and both of them passed."""
     candidate, baseline = (passed(values, thresholds) for values in (own, other))
     return candidate, baseline, np.minimum(candidate, baseline)
 
 
-def passed(values: Floats, thresholds: Floats) -> Integers:
+def passed(values: Binned, thresholds: Floats) -> Integers:
     """How many of the ascending thresholds each value is over.
 
     By its bin where no two thresholds share one, which takes a fraction of the time of a search.
     """
     places = bins(thresholds)
     if not len(thresholds) or thresholds[0] <= LEAST or (np.diff(places) == 0).any():
-        return np.searchsorted(thresholds, values, side="left")
-    before = np.searchsorted(places, np.arange(BINS))
-    inside = np.full(BINS, np.inf)
-    inside[places] = thresholds
-    place = bins(values)
-    return np.asarray(before[place] + (values > inside[place]))
+        return np.searchsorted(thresholds, values.ms, side="left")
+    inside, ends = np.full(BINS, np.inf), np.zeros(BINS, dtype=np.int64)
+    inside[places], ends[places] = thresholds, 1
+    before = ends.cumsum() - ends
+    return np.asarray(before[values.place] + (values.ms > inside[values.place]))
 
 
 def over_one(passed: Floats) -> Floats:

@@ -14,6 +14,7 @@ from analysis.bets import Floats, Trace
 from analysis.blocks import counts_at, follow_blocks
 from analysis.latency_arms import Arms, log_ratio
 from analysis.quantile_bets import Q, follow_quantiles
+from analysis.quantiles import binned
 from benchmarks.calibration import wilson_upper
 from benchmarks.hosts import COMMON, OWN
 
@@ -48,7 +49,8 @@ def _looks(n: int, every: int) -> np.ndarray:
 
 def crossed(own: Floats, other: Floats, limits: Floats, looks: np.ndarray) -> Floats:
     """Pairs over each limit on one side alone, the candidate's, then the baseline's, by looks."""
-    kinds, number = thresholds.passed_both(own, other, limits), len(limits) + 1
+    kinds = thresholds.passed_both(binned(own), binned(other), limits)
+    number = len(limits) + 1
     return thresholds.over_one(np.stack([counts_at(kind, number, looks) for kind in kinds]))
 
 

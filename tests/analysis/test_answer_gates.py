@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pair_tables import pairs, policy
 
 from analysis import Outcome, judge, paired, read_pairs
-from analysis.losses import both_losses, differences
+from analysis.losses import lost_in
 from benchmarks.calibration import importance_level
 
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\n"
@@ -94,7 +94,7 @@ def test_what_an_answer_loses(
     """Candidate minus baseline, unknown where no such loss exists."""
     table = read_pairs(answered([candidate], [baseline], [label], 1))
 
-    found = differences(table, np.ones(1, dtype=np.bool_), gate)[0]  # type: ignore[arg-type]
+    found = lost_in(table, np.ones(1, dtype=np.bool_), gate).differences()[0]  # type: ignore[arg-type]
 
     assert np.isnan(found) if lost is None else found == pytest.approx(lost)
 
@@ -103,7 +103,7 @@ def test_without_a_label_equal_answers_lost_the_same_and_others_are_unknown() ->
     """So late or missing labels prove neither harm nor safety."""
     table = read_pairs(answered([1.0, 1.2], [1.0, 1.0], [1.0, 1.0], 2))
 
-    found = differences(table, np.zeros(2, dtype=np.bool_), LOG)
+    found = lost_in(table, np.zeros(2, dtype=np.bool_), LOG).differences()
 
     assert found[0] == 0.0
     assert np.isnan(found[1])
@@ -119,14 +119,15 @@ def test_a_log_error_has_no_unit_and_swapping_sides_turns_its_sign(
     own, other, label = np.exp(rng.normal(0, 0.5, (3, 40)))
     in_time = np.ones(40, dtype=np.bool_)
 
-    bare = differences(read_pairs(answered(own, other, label, 40)), in_time, LOG)
+    bare = lost_in(read_pairs(answered(own, other, label, 40)), in_time, LOG).differences()
 
     scaled = read_pairs(answered(own * factor, other * factor, label * factor, 40))
-    assert differences(scaled, in_time, LOG) == pytest.approx(bare)
+    assert lost_in(scaled, in_time, LOG).differences() == pytest.approx(bare)
     swapped = read_pairs(answered(other, own, label, 40))
-    assert differences(swapped, in_time, LOG) == pytest.approx(-bare)
-    both = [float(lost.mean()) for lost in both_losses(swapped, in_time, LOG)]
-    assert both[0] - both[1] == pytest.approx(float(-bare.mean()))
+    lost = lost_in(swapped, in_time, LOG)
+    assert lost.differences() == pytest.approx(-bare)
+    own_lost, other_lost = (float(each[lost.both()].mean()) for each in (lost.own, lost.other))
+    assert own_lost - other_lost == pytest.approx(float(-bare.mean()))
 
 
 def test_larger_losses_are_harm_where_the_policy_gives_them_a_weight() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -255,6 +256,22 @@ def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
     assert tables[0].segments is not None
     assert union(tables).segments is None
     assert not judge(file, POLICY, blocks=True).by_segment
+
+
+def test_texts_read_as_codes_count_what_texts_count(tmp_path: Path) -> None:
+    """Codes differ between row groups, and a file may hold none; nobody is told apart by that."""
+    frame = FRAMES["errors and holes"].with_columns(
+        segment=pl.when(pl.int_range(pl.len()) % 9 > 0).then(pl.int_range(pl.len()) // 900 % 5)
+        .cast(pl.String)
+    )  # fmt: skip
+    coded, plain = tmp_path / "coded.parquet", tmp_path / "plain.parquet"
+    frame.write_parquet(coded, row_group_size=GROUP)
+    pq.write_table(frame.to_arrow(), plain, use_dictionary=False)
+
+    said = [judge(file, POLICY, blocks=True).to_json() for file in (coded, plain)]
+
+    assert said[0] == said[1]
+    assert '"segment": "4"' in said[0]
 
 
 def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:

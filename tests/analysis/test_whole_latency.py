@@ -12,6 +12,7 @@ from analysis.blocks import EVERY, counts_at, follow_blocks, looks_of
 from analysis.findings import Estimate
 from analysis.latency_arms import Arms, bare_arms, harm_arms, log_ratio, safety_arms
 from analysis.latency_whole import interval_slower, slower
+from analysis.quantiles import binned
 from analysis.sides import over_limit_sides
 from benchmarks.latencies import JUDGES, P95_MS, by_mean, crossed, drawn, reference, spoken
 
@@ -89,6 +90,18 @@ def test_rounding_only_loses_evidence() -> None:
     assert (high[:500] - low[:500] <= 1 / payoffs.STEPS + 1e-12).all()
     assert low[500:].tolist() == [-1.0, 1.0, -1.0]
     assert high[500:].tolist() == [1.0, 1.0, -1.0]
+
+
+def test_both_ways_of_rounding_are_counted_at_once() -> None:
+    """On steps, between them, beyond both ends and not known: the same counts as one by one."""
+    steps = np.arange(-300, 301) / payoffs.STEPS
+    spread = np.random.default_rng(56).normal(0, 0.5, 2_000)
+    payoff = np.concatenate([steps, spread, [np.nan, np.nan, np.inf, -np.inf]])
+
+    lower, upper = payoffs.apart(np.bincount(payoffs.both_ways(payoff), minlength=payoffs.BOTH))
+
+    assert (lower == np.bincount(payoffs.down(payoff), minlength=payoffs.KINDS)).all()
+    assert (upper == np.bincount(payoffs.up(payoff), minlength=payoffs.KINDS)).all()
 
 
 def test_the_interval_of_a_mean_covers_it_while_it_is_looked_at() -> None:
@@ -270,7 +283,7 @@ def test_bins_tell_how_many_thresholds_are_passed(p95: float) -> None:
     spread = p95 * np.exp(np.random.default_rng(58).normal(0, 2, 5_000))
     values = np.concatenate([limits, *beside, spread, [0.0, 1e-9, 1e39, np.inf]])
 
-    found = thresholds.passed(values, limits)
+    found = thresholds.passed(binned(values), limits)
 
     assert (found == np.searchsorted(limits, values, side="left")).all()
 

@@ -1,0 +1,92 @@
+"""What the gates of latency need to know of a batch of pairs, counted in blocks."""
+
+from collections.abc import Callable, Mapping
+
+from analysis import payoffs
+from analysis.alike import Alike
+from analysis.bets import Floats, Integers
+from analysis.block_plan import OCTAVES, Plan
+from analysis.frozen import OF_GATE, limits
+from analysis.latency_arms import Arms, allowance, harm_arms, log_ratio, safety_arms
+from analysis.pairs import Pairs
+from analysis.policy import Gate
+from analysis.quantile_bets import passed_of
+from analysis.quantiles import Binned, binned
+from analysis.sample import Claim
+from analysis.sides import KINDS, Sides, over_limit_sides
+from analysis.stretches import Stretches, from_block, told_by
+from analysis.thresholds import grid, passed_both
+
+
+def latency_counts(
+    pairs: Pairs, plan: Plan, blocks: Stretches, served: Alike, counts: Integers
+) -> Mapping[str, Integers]:
+    """By gate and claim; `counts` are the pairs of each group of those served alike."""
+    limit = plan.policy.gates["p95-limit"].limits["limit_ms"]
+    over = over_limit_sides(served.examples, limit, limit)
+    arrays = {"p95-limit harm": told_by(counts, over.kinds(), KINDS)}
+    for gate, name in OF_GATE.items():
+        judged = from_block(counts, blocks, plan.begins[name])
+        sides = frozen_sides(served.examples, plan, gate)
+        for claim, one in zip(("harm", "safety"), sides, strict=True):
+            arrays[f"{gate} {claim}"] = told_by(judged, one.kinds(), KINDS)
+    return arrays | _whole_latency(pairs, plan, blocks)
+
+
+def _whole_latency(pairs: Pairs, plan: Plan, blocks: Stretches) -> dict[str, Integers]:
+    """For the gates of the whole distribution: thresholds passed, mean ratios, both p95s."""
+    gates, arms = plan.policy.gates, _ArmsOf(pairs)
+    thresholds = grid(plan.past["p95"] or 1.0)
+    passed = passed_both(*arms.seen_by(gates["latency-thresholds"], "harm"), thresholds)
+    judged = blocks.all_of(passed, len(thresholds) + 1)
+    arrays = {"latency-thresholds": from_block(judged, blocks, plan.begins["p95"])}
+    steps: dict[Claim, Callable[[Floats], Integers]]
+    steps = {"harm": payoffs.down, "safety": payoffs.up}
+    for claim, step in steps.items():
+        own, other = arms.seen_by(gates["latency-mean"], claim)
+        ratio = log_ratio(Arms(own.ms, other.ms))
+        arrays[f"latency-mean {claim}"] = blocks.of(step(ratio), payoffs.KINDS)
+        own, other = arms.seen_by(gates["p95-ratio"], claim)
+        # Safety is harm of the baseline against the candidate.
+        y, x = (own, other) if claim == "harm" else (other, own)
+        told = passed_of(y, x, plan.lowest_bin, plan.lowest_bin + 2 * OCTAVES)
+        arrays[f"p95-ratio {claim}"] = blocks.all_of(told.kinds, told.number)
+    return arrays
+
+
+def frozen_sides(pairs: Pairs, plan: Plan, gate: str) -> tuple[Sides, Sides]:
+    """Answers over the limits of harm and of safety that a gate takes from the past."""
+    frozen_ms = plan.past[OF_GATE[gate]] or 0.0
+    harm_ms, safety_ms = limits(plan.policy.gates[gate], frozen_ms)
+    return (
+        over_limit_sides(pairs, harm_ms, frozen_ms),
+        over_limit_sides(pairs, safety_ms, frozen_ms),
+    )
+
+
+def limits_ms(plan: Plan) -> tuple[list[float], list[float]]:
+    """Every limit that an answer of the candidate and of the baseline is held to."""
+    both = [plan.policy.timeout * 1000, plan.policy.gates["p95-limit"].limits["limit_ms"]]
+    own, other = list(both), list(both)
+    for gate, name in OF_GATE.items():
+        frozen_ms = plan.past[name] or 0.0
+        own += limits(plan.policy.gates[gate], frozen_ms)
+        other.append(frozen_ms)
+    return sorted(set(own)), sorted(set(other))
+
+
+class _ArmsOf:
+    """Latencies of both sides with their bins, made once for all gates that allow the same."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self._made: dict[tuple[Claim, float, float], tuple[Binned, Binned]] = {}
+
+    def seen_by(self, gate: Gate, claim: Claim) -> tuple[Binned, Binned]:
+        """Candidate and baseline as one claim of a gate sees them."""
+        allowed = allowance(gate)[0 if claim == "harm" else 1]
+        key = (claim, allowed, gate.limits["floor_ms"])
+        if key not in self._made:
+            arms = (harm_arms if claim == "harm" else safety_arms)(self._pairs, gate)
+            self._made[key] = (binned(arms.candidate), binned(arms.baseline))
+        return self._made[key]
