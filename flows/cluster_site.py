@@ -169,6 +169,14 @@ def kept_site() -> ClusterSite:
     return ClusterSite(NAME, home, way=way)
 
 
+def kept_sites() -> list[ClusterSite]:
+    """The namespaces that were deployed to from this ``$PINCEX_HOME``."""
+    folder = _base() / "clusters"
+    homes = [Home(one) for one in sorted(folder.iterdir())] if folder.exists() else []
+    kept = [(home, _kept(home)) for home in homes]
+    return [ClusterSite(NAME, home, way=way) for home, way in kept if way is not None]
+
+
 def _names(here: Site) -> set[str]:
     return {row.component for row in here.ledger.rows(region=here.region)}
 
@@ -177,16 +185,20 @@ def _asked(options: argparse.Namespace) -> tuple[Way, str]:
     from cluster.kubernetes.kubeconfig import read_access
 
     given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    path = Path(given).expanduser().resolve()
+    # Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
+    path = Path(given).expanduser().absolute()
     access = read_access(path, options.context, options.namespace)
     return Way(str(path), access.context, access.namespace, None, None), access.server
 
 
 def _home(namespace: str, server: str) -> Home:
     """A folder for each namespace of each API server, however a kubeconfig calls it."""
-    base = Path(os.environ.get("PINCEX_HOME") or ".pincex").resolve()
     mark = hashlib.sha256(server.encode()).hexdigest()[:8]
-    return Home(base / "clusters" / f"{namespace}-{mark}")
+    return Home(_base() / "clusters" / f"{namespace}-{mark}")
+
+
+def _base() -> Path:
+    return Path(os.environ.get("PINCEX_HOME") or ".pincex").resolve()
 
 
 def _kept(home: Home) -> Way | None:

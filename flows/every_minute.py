@@ -15,7 +15,7 @@ from cluster.local.processes import recorded
 from cluster.local.resume import unfinished
 from cluster.local.upkeep import KEEPER, ensure_keeper
 from flows import prefect_api, zombies
-from flows.prefect_api import PrefectLost
+from flows.prefect_api import PrefectLost, Server
 from flows.site import Site, resume_argv, site
 
 POLL = 10.0
@@ -69,7 +69,7 @@ def take(here: Site, deployment: str) -> None:
         if run["id"] not in missed:
             prefect_api.enter(here, run["id"], "COMPLETED", state, message)
             prefect_api.rename(here, run["id"], f"resume, {here.name}")
-    _forget(here, deployment)
+    forget(here, deployment)
 
 
 def look(here: Site) -> list[str]:
@@ -85,7 +85,7 @@ def _who(here: Site, component: str, region: str) -> str:
     return f"{component}: {holder.holder} is at it" if holder else f"{component}: the keeper's turn"
 
 
-def _forget(here: Site, deployment: str) -> None:
+def forget(here: Server, deployment: str) -> None:
     """Delete old runs that found nothing; what found something stays."""
     before = (datetime.now(UTC) - KEPT).isoformat()
     prefect_api.remove(

@@ -1,12 +1,15 @@
-"""The site's Prefect server over plain HTTP, for those that must not wait for Prefect's import."""
+"""A Prefect server over plain HTTP, for those that must not wait for Prefect's import."""
 
+import base64
 import http.client
 import json
+import os
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from flows.site import Site
+from flows.refusal import bad_input
 
 PATIENCE = 5.0
 BATCH = 50
@@ -17,13 +20,47 @@ class PrefectLost(Exception):
     """The server did not answer in time, or not as it should."""
 
 
-def call(here: Site, method: str, path: str, body: object = None) -> Any:
+class Server(Protocol):
+    """Which server is asked, and with what it is told who asks."""
+
+    @property
+    def prefect_api(self) -> str: ...
+    @property
+    def prefect_login(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The server that ``$PREFECT_API_URL`` names; the login comes from a Secret, and stays here."""
+
+    prefect_api: str
+    prefect_login: str | None = field(default=None, repr=False)
+
+
+def configured() -> Configured:
+    """The server of the environment, as Prefect itself reads it; bad input where none is named."""
+    url = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise bad_input(f"PREFECT_API_URL = {url[:60]!r} is no address", "the server's, with /api")
+    key, pair = (os.environ.get(f"PREFECT_API_{name}") for name in ("KEY", "AUTH_STRING"))
+    if key:
+        return Configured(url, f"Bearer {key}")
+    coded = base64.b64encode(pair.encode()).decode() if pair else ""
+    return Configured(url, f"Basic {coded}" if coded else None)
+
+
+def call(here: Server, method: str, path: str, body: object = None) -> Any:
     """The JSON that the server answers, None for an empty answer; PrefectLost otherwise."""
-    connection = http.client.HTTPConnection(urlsplit(here.prefect_url).netloc, timeout=PATIENCE)
+    parts = urlsplit(here.prefect_api)
+    secure = parts.scheme == "https"
+    opened = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = opened(parts.netloc, timeout=PATIENCE)
     try:
         content = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"}
-        connection.request(method, f"/api/{path}", content, headers)
+        if here.prefect_login is not None:
+            headers["Authorization"] = here.prefect_login
+        connection.request(method, f"{parts.path}/{path}", content, headers)
         answer = connection.getresponse()
         text = answer.read()
     except (OSError, http.client.HTTPException) as error:
@@ -38,31 +75,43 @@ def call(here: Site, method: str, path: str, body: object = None) -> Any:
         raise PrefectLost(f"{path}: no JSON") from error
 
 
-def runs(here: Site, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+def runs(here: Server, wanted: dict[str, Any]) -> list[dict[str, Any]]:
     """The flow runs that fit Prefect's own filter, at most 200."""
     found: list[dict[str, Any]] = call(here, "POST", "flow_runs/filter", {"flow_runs": wanted})
     return found
 
 
-def due(here: Site, deployment: str) -> list[dict[str, Any]]:
+def due(here: Server, deployment: str) -> list[dict[str, Any]]:
     """The runs of a deployment whose time has come, the longest waiting first."""
     wanted = {"deployment_ids": [deployment], "scheduled_before": datetime.now(UTC).isoformat()}
     found: list[dict[str, Any]] = call(here, "POST", "deployments/get_scheduled_flow_runs", wanted)
     return found
 
 
-def enter(here: Site, run_id: str, kind: str, name: str, message: str) -> None:
+def enter(here: Server, run_id: str, kind: str, name: str, message: str) -> None:
     """Set the state of a flow run, whatever it is now."""
     state = {"type": kind, "name": name, "message": message}
     call(here, "POST", f"flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
 
-def rename(here: Site, run_id: str, name: str) -> None:
+def rename(here: Server, run_id: str, name: str) -> None:
     """Give a flow run a name that people can read."""
     call(here, "PATCH", f"flow_runs/{run_id}", {"name": name})
 
 
-def remove(here: Site, wanted: dict[str, Any]) -> int:
+def remove(here: Server, wanted: dict[str, Any]) -> int:
     """Delete flow runs that fit the filter, a batch at most; how many there were."""
     done = call(here, "POST", "flow_runs/bulk_delete", {"flow_runs": wanted, "limit": BATCH})
     return len(done["deleted"])
+
+
+def tag(here: Server, run_id: str, tags: list[str]) -> None:
+    """Give a flow run these tags in place of those it has."""
+    call(here, "PATCH", f"flow_runs/{run_id}", {"tags": tags})
+
+
+def ensure_pool(here: Server, name: str) -> None:
+    """Have a work pool of processes of that name; one that is there stays as it is."""
+    found = call(here, "POST", "work_pools/filter", {"work_pools": {"name": {"any_": [name]}}})
+    if not found:
+        call(here, "POST", "work_pools/", {"name": name, "type": "process"})

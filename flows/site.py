@@ -111,6 +111,15 @@ class Site:
     def prefect_url(self) -> str:
         return f"http://127.0.0.1:{self.home.site().ports.prefect}"
 
+    @property
+    def prefect_api(self) -> str:
+        return f"{self.prefect_url}/api"
+
+    @property
+    def prefect_login(self) -> str | None:
+        """What the site's own server is told: it trusts whoever reaches it."""
+        return None
+
     def begin(self, *needed: str) -> None:
         """Have it ready for a verb that acts, and wait for those of its parts that are needed."""
         from flows.local_site import ensure_up

@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster.identity import start_mark
 from flows import prefect_api
+from flows.prefect_api import Server
 from flows.site import Site
 from rollout.state import Rollout
 
@@ -36,7 +37,7 @@ def bury(here: Site, heir: str | None = None) -> list[str]:
         "tags": {"all_": ["pincex", here.name]},
         "state": {"type": {"any_": list(UNFINISHED)}},
     }
-    dead = [run for run in prefect_api.runs(here, wanted) if _is_dead(run)]
+    dead = [run for run in prefect_api.runs(here, wanted) if is_dead(run)]
     return [message for run in dead if (message := _crashed(here, run, heir))]
 
 
@@ -77,7 +78,8 @@ def _run_ids() -> set[str]:
     return found
 
 
-def _is_dead(run: Mapping[str, Any]) -> bool:
+def is_dead(run: Mapping[str, Any]) -> bool:
+    """Whether a run says which process runs it, and that process is gone."""
     pid = _process(run)
     return run["state"]["name"] != NO_PROCESS and pid is not None and not _alive(run)
 
@@ -103,12 +105,17 @@ def _alive(run: Mapping[str, Any]) -> bool:
 
 def _crashed(here: Site, run: Mapping[str, Any], heir: str | None) -> str | None:
     """Nothing where it had come to its end before its process died."""
-    now = prefect_api.call(here, "GET", f"flow_runs/{run['id']}")["state"]
-    if now["type"] not in UNFINISHED or now["name"] == NO_PROCESS:
+    if came_to_an_end(here, run):
         return None
     message = f"process {_process(run)} ended without a word. {_elsewhere(here, run, heir)}"
     prefect_api.enter(here, run["id"], "CRASHED", "Crashed", message)
     return message
+
+
+def came_to_an_end(here: Server, run: Mapping[str, Any]) -> bool:
+    """Whether a run that was unfinished when it was listed is not so any more."""
+    now = prefect_api.call(here, "GET", f"flow_runs/{run['id']}")["state"]
+    return now["type"] not in UNFINISHED or now["name"] == NO_PROCESS
 
 
 def _elsewhere(here: Site, run: Mapping[str, Any], heir: str | None) -> str:

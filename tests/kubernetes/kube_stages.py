@@ -24,8 +24,8 @@ conditions:
    lastTransitionTime: {{ $now | Quote }}}
 addresses:
 - {type: InternalIP, address: {{ NodeIP | Quote }}}
-allocatable: {cpu: "64", memory: 256Gi, pods: "500"}
-capacity: {cpu: "64", memory: 256Gi, pods: "500"}
+allocatable: {cpu: "64", memory: 256Gi, ephemeral-storage: 100Gi, pods: "500"}
+capacity: {cpu: "64", memory: 256Gi, ephemeral-storage: 100Gi, pods: "500"}
 """
 CONDITIONS = """
 {{ $now := Now }}
