@@ -104,6 +104,9 @@ def pairs_from_frame(
         "labelled_us": labelled,
     }
     segment = columns.segments(frame["segment"])
+    if before is None:
+        # What is digested and kept are the names, not the codes of this file.
+        segment = segment.cast(pl.String)
     numbers = dict(zip(ANSWERS, answers, strict=True))
     # Made one by one as they are read: together they are as much as the table.
     written = chain(

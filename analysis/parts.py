@@ -139,8 +139,10 @@ def _checked(frame: pl.DataFrame, tail: pl.Series, where: str) -> Pairs:
 
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
     about = _opened(part.path).metadata
-    names = [name for name in PAIR_SCHEMA if name in about.schema.names]
-    coded = [name for name in CODED if name in names]
+    columns = about.schema.to_arrow_schema().names
+    names = [name for name in PAIR_SCHEMA if name in columns]
+    leaves = {about.schema.column(leaf).path for leaf in range(about.num_columns)}
+    coded = [name for name in CODED if name in leaves]
     try:
         opened = pq.ParquetFile(part.path, metadata=about, read_dictionary=coded, pre_buffer=False)
         pieces: list[pa.RecordBatch] = []
@@ -172,10 +174,10 @@ def _series(column: pa.Array, name: str) -> pl.Series:
     """Few texts as codes, so that no row is looked up; more of them as texts."""
     if name not in CODED or not pa.types.is_dictionary(column.type):
         return pl.Series(name, pl.from_arrow(column))
-    names = column.dictionary.to_pylist()
-    if len(names) > MOST_SEGMENTS or not all(isinstance(one, str) for one in names):
-        return pl.Series(name, pl.from_arrow(column.dictionary_decode()))
-    if len(set(names)) < len(names):
+    few = len(column.dictionary) <= MOST_SEGMENTS
+    names = column.dictionary.to_pylist() if few else []
+    texts = all(isinstance(one, str) for one in names) and len(set(names)) == len(names)
+    if not (few and texts):
         return pl.Series(name, pl.from_arrow(column.dictionary_decode()))
     return pl.Series(name, pl.from_arrow(column.indices)).cat.to(pl.Enum(names))
 

@@ -41,7 +41,7 @@ SHORT = {
 }
 FULL = {
     **SHORT,
-    # The demo, which runs wherever the short ones do, counts the same requests.
+    # Not among the short ones: the demo counts the same requests, in as many minutes.
     "load": load,
     "planning": planning,
     "market": market_order,

@@ -59,7 +59,7 @@ def race(here: SmallSite, race: Race, chance: random.Random) -> Raced:
         kind = "wrong"
         wrong.append(f"exit codes {codes}: {first.report} {second.report}")
     losers = [ran for ran in (first, second) if ran.code == 1]
-    wrong += [f"loser said: {ran.report}" for ran in losers if not _told(ran)]
+    wrong += [f"loser said: {ran.report}" for ran in losers if not _told(race, ran)]
     if race.foreign:
         wrong += _foreign(here)
     wrong += disagreements(here)
@@ -76,10 +76,11 @@ def _not_one_after_the_other(first: Ran, second: Ran) -> list[str]:
     return [f"not one after the other: {ways}"]
 
 
-def _told(ran: Ran) -> bool:
+def _told(race: Race, ran: Ran) -> bool:
     """An error object of the contract, or the end of what it opened; each names the winner."""
     if ran.report.get("ending") == Ending.ABANDONED:
-        return str(ran.report["reason"]).startswith("rollback-model: ")
+        returned = str(ran.report["reason"]).startswith("rollback-model: ")
+        return returned and ROLL_BACK in (race.first, race.second)
     named = TOLD.match(ran.report.get("error", "")) is not None
     return named and bool(ran.report.get("hint")) and bool(ran.report.get("changed"))
 

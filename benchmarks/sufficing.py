@@ -46,12 +46,20 @@ class Sufficing:
     def moment(self, after: float, before: float) -> float:
         """The first millisecond (epoch seconds) at which a trigger fires on what was written.
 
-        Every one is tried: a second that is under way may prove harm and, once it is over, not.
+        Each at which there was something new is tried: a second that is under way may prove harm
+        and, once it is over, not.
         """
-        for now in range(int(after * 1000), int(before * 1000) + 1):
+        for now in self._changes(int(after * 1000), int(before * 1000)):
             if self._fires(now * 1000):
                 return now / 1000
         raise AssertionError(f"the records do not show why it was undone: {self.rollout.reason}")
+
+    def _changes(self, low: int, high: int) -> list[int]:
+        """The milliseconds right after an arrival, an answer, a label or the end of a second."""
+        said = [self._rows[name].drop_nulls().to_numpy() for name in ("at", "ended", "labelled_at")]
+        seconds = np.arange(self._since, high * 1000, SECOND)
+        found = np.unique(np.concatenate([*said, seconds]) // 1000 + 1)
+        return [int(at) for at in found if low <= at <= high]
 
     def _fires(self, now: int) -> bool:
         live = self._live(now)

@@ -19,7 +19,7 @@ from flows.every_minute import OPEN, QUIET, SCHEDULED
 from flows.platform import applications
 from flows.prefect_api import PrefectLost, Server, configured
 from flows.refusal import Refused, bad_input, room_errors
-from flows.zombies import UNFINISHED, came_to_an_end, is_dead, process_tag
+from flows.zombies import UNFINISHED, came_to_an_end, is_dead, tags_with_process
 
 DIED = "its process ended without a word; what is open goes on, or a later run goes on with it"
 
@@ -60,20 +60,20 @@ def look(name: str | None) -> Looked:
     """What is open in every namespace that was deployed to from here; bad input: no such name."""
     left, busy, lost, known = [], [], [], set()
     for here in kept_sites():
-        names = applications(here)
-        known.update(names)
-        for one in names if name is None else {name}.intersection(names):
-            if here.history(one).open is None:
-                continue
-            try:
+        try:
+            names = applications(here)
+            known.update(names)
+            for one in names if name is None else {name}.intersection(names):
+                if here.history(one).open is None:
+                    continue
                 holder = here.lock.holder(one, here.region)
-            except room_errors() as error:
-                lost.append(f"{one}: {error}")
-                continue
-            if holder is None:
-                left.append((here, one))
-            else:
-                busy.append(_at_it(one, holder.holder))
+                if holder is None:
+                    left.append((here, one))
+                else:
+                    busy.append(_at_it(one, holder.holder))
+        except room_errors() as error:
+            # One that cannot be asked does not keep the others waiting.
+            lost.append(f"{here.home.path.name}: {error}")
     if name is not None and name not in known:
         raise bad_input(f"no {name} was deployed from here", f"known: {', '.join(sorted(known))}")
     return Looked(tuple(left), tuple(busy), tuple(lost))
@@ -85,6 +85,8 @@ def _followed(here: ClusterSite, name: str) -> State[Any]:
     try:
         _, report, text = start(here, options, ["resume", here.name, name])
     except Refused:
+        if here.history(name).open is None:
+            return Completed(name=QUIET, message=f"{name}: another run has ended it.")
         holder = here.lock.holder(name, here.region)
         if holder is None:
             raise
@@ -102,7 +104,7 @@ def _record() -> None:
         return
     try:
         server = configured()
-        prefect_api.tag(server, flow_run.id, [*flow_run.tags, process_tag()])
+        prefect_api.tag(server, flow_run.id, tags_with_process(flow_run.tags))
         tidy(server, deployment.id)
     except PrefectLost as error:
         get_run_logger().warning("Prefect's record is left as it is: %s", error)

@@ -26,7 +26,7 @@ from flows.policies import policy_text
 from flows.prefect_record import InPrefect
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
-from flows.zombies import process_tag
+from flows.zombies import process_tag, tags_with_process
 
 SiteName = Literal["local"]
 Percent = Annotated[float, Field(gt=0, le=100)]
@@ -282,6 +282,6 @@ def _say_process() -> None:
         return
     try:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(run.flow_run.id, tags=[*run.flow_run.tags, tag])
+            client.update_flow_run(run.flow_run.id, tags=tags_with_process(run.flow_run.tags))
     except LOST as error:
         get_run_logger().warning("Prefect does not know our process: %s", type(error).__name__)

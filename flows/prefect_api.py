@@ -1,6 +1,7 @@
 """A Prefect server over plain HTTP, for those that must not wait for Prefect's import."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -38,15 +39,32 @@ class Configured:
 
 
 def configured() -> Configured:
-    """The server of the environment, as Prefect itself reads it; bad input where none is named."""
-    url = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise bad_input(f"PREFECT_API_URL = {url[:60]!r} is no address", "the server's, with /api")
-    key, pair = (os.environ.get(f"PREFECT_API_{name}") for name in ("KEY", "AUTH_STRING"))
+    """The server that the environment names to Prefect; bad input where that is no address.
+
+    Of Prefect's settings these three are read; files that end in a line feed are common in Secrets.
+    """
+    url, key, pair = (
+        os.environ.get(f"PREFECT_API_{name}", "").strip() for name in ("URL", "KEY", "AUTH_STRING")
+    )
+    url = url.rstrip("/")
+    if not _is_address(url):
+        raise bad_input(
+            "PREFECT_API_URL is no address", "http:// or https://, host and /api; no login in it"
+        )
     if key:
         return Configured(url, f"Bearer {key}")
     coded = base64.b64encode(pair.encode()).decode() if pair else ""
     return Configured(url, f"Basic {coded}" if coded else None)
+
+
+def _is_address(url: str) -> bool:
+    """With a login in it, it would be told in errors."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and parts.scheme in ("http", "https") and "@" not in parts.netloc
 
 
 def call(here: Server, method: str, path: str, body: object = None) -> Any:
@@ -54,19 +72,20 @@ def call(here: Server, method: str, path: str, body: object = None) -> Any:
     parts = urlsplit(here.prefect_api)
     secure = parts.scheme == "https"
     opened = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = opened(parts.netloc, timeout=PATIENCE)
+    content = None if body is None else json.dumps(body)
+    headers = {"Content-Type": "application/json"}
+    if here.prefect_login is not None:
+        headers["Authorization"] = here.prefect_login
     try:
-        content = None if body is None else json.dumps(body)
-        headers = {"Content-Type": "application/json"}
-        if here.prefect_login is not None:
-            headers["Authorization"] = here.prefect_login
-        connection.request(method, f"{parts.path}/{path}", content, headers)
-        answer = connection.getresponse()
-        text = answer.read()
+        with contextlib.closing(opened(parts.netloc, timeout=PATIENCE)) as connection:
+            connection.request(method, f"{parts.path}/{path}", content, headers)
+            answer = connection.getresponse()
+            text = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise PrefectLost(f"{path}: {error or type(error).__name__}") from error
-    finally:
-        connection.close()
+    except ValueError:
+        # Its text would repeat the login.
+        raise PrefectLost(f"{path}: the login holds what no header may hold") from None
     if answer.status >= 300:
         raise PrefectLost(f"{path}: status {answer.status}")
     try:

@@ -22,6 +22,8 @@ DECLARED = Path("manifests") / "worker" / "prefect.yaml"
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 PAUSE = 5.0
 GRACE = 5
+CANNOT = 126
+"""A shell's exit code for what cannot be started."""
 AT_ONCE = 4
 """Flow runs at a time: each of them starts a process, or follows one."""
 
@@ -74,7 +76,12 @@ def registered(server: Server, pool: str) -> bool:
 
 def run(*argv: str) -> int:
     """Run a program to its end; its exit code, or the negative number of the signal."""
-    child = os.posix_spawn(argv[0], argv, os.environ)
+    try:
+        child = os.posix_spawn(argv[0], argv, os.environ)
+    except OSError as error:
+        # No room for one more process is no reason to end the others.
+        say(f"{argv[0]} cannot be started: {error.strerror}")
+        return CANNOT
     try:
         return _collected(child)
     except Stopped:

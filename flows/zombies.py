@@ -4,7 +4,7 @@ A flow run carries the process that runs it as a tag, so whoever looks later nee
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,11 @@ def process_tag(pid: int | None = None) -> str:
     """The calling process as a tag: its id and its start, as ids are used again."""
     own = pid or os.getpid()
     return f"{PROCESS}{own} {start_mark(own)}"
+
+
+def tags_with_process(tags: Iterable[str]) -> list[str]:
+    """The tags of a run with the calling process in place of one that ran it before."""
+    return [*(tag for tag in tags if not tag.startswith(PROCESS)), process_tag()]
 
 
 def bury(here: Site, heir: str | None = None) -> list[str]:

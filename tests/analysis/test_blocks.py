@@ -274,6 +274,19 @@ def test_texts_read_as_codes_count_what_texts_count(tmp_path: Path) -> None:
     assert '"segment": "4"' in said[0]
 
 
+def test_a_column_within_another_one_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """Other columns may hold anything, also the name of an optional one that is not there."""
+    frame = FRAMES["healthy"].head(2 * GROUP).drop("candidate_outcome", strict=False)
+    plain, nested = tmp_path / "plain.parquet", tmp_path / "nested.parquet"
+    frame.write_parquet(plain, row_group_size=GROUP)
+    about = pl.struct(candidate_outcome=pl.lit("mine"))
+    frame.with_columns(about=about).write_parquet(nested, row_group_size=GROUP)
+
+    said = [judge(file, POLICY, blocks=True).to_json() for file in (plain, nested)]
+
+    assert said[0] == said[1]
+
+
 def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:
     """Histograms, rows and labels of a record with timeouts; quantiles to the bin."""
     plan, tables = counted(tmp_path, "errors and timeouts")

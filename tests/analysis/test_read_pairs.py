@@ -168,6 +168,14 @@ def test_pandas_and_polars_say_the_same() -> None:
     assert read_pairs(SMALL.to_pandas()).digest == read_pairs(SMALL).digest
 
 
+def test_segments_as_codes_say_the_same() -> None:
+    """An Enum is another way to write the same names."""
+    names = SMALL["segment"].drop_nulls().unique().sort()
+    coded = SMALL.with_columns(pl.col("segment").cast(pl.Enum(names)))
+
+    assert read_pairs(coded).digest == read_pairs(SMALL).digest
+
+
 def test_a_folder_is_one_table(tmp_path: Path) -> None:
     """Files of a folder are merged by arrival, their counts added."""
     write(tmp_path / "a.parquet", SMALL[::2], orphans="2")
