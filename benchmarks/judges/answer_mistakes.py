@@ -42,8 +42,8 @@ ANSWER_MISTAKES = (
         "loss-paired",
         "the candidate is compared with itself",
         "losses.py",
-        "lost -= _loss(pairs.baseline_prediction, pairs.label, gate)",
-        "lost -= _loss(pairs.candidate_prediction, pairs.label, gate)",
+        "np.where(self.in_time, self.own - self.other, unlabelled)",
+        "np.where(self.in_time, self.own - self.own, unlabelled)",
     ),
     Planted(
         "loss-paired",

@@ -9,7 +9,8 @@ from pair_tables import pairs, policy
 
 from analysis import Outcome, judge
 from analysis.blocks import EVERY, looks_of
-from analysis.quantile_bets import GAINS, LOG_WEIGHTS, Q, _all_proven, bins, follow_quantiles
+from analysis.quantile_bets import GAINS, LOG_WEIGHTS, Q, _all_proven, follow_quantiles
+from analysis.quantiles import bins
 from benchmarks.latencies import P95_MS, by_ratio, drawn, reference, spoken
 
 BARE = "[gates.p95-ratio]\nfloor = 0\nfloor_ms = 0\n"
