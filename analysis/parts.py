@@ -32,6 +32,7 @@ WINDOW = BATCH
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
 LARGEST_KEPT = 31 << 20
+"""Bytes, below the 32 MB that glibc goes up to."""
 CODED = ("segment", "candidate_outcome")
 """Texts that are read as the codes by which files hold them: few different ones, of many rows."""
 NO_IDS = pl.Series("request_id", [], dtype=pl.String)

@@ -18,6 +18,7 @@ STEPS = 256
 """Steps of a payoff between 0 and 1."""
 KINDS = 2 * STEPS + 1
 BOTH = 2 * KINDS
+"""A kind for each step, for what lies between two, and for what is not known."""
 VALUES = np.arange(-STEPS, STEPS + 1) / STEPS
 
 

@@ -23,6 +23,7 @@ import yaml
 from kube_cluster import Cluster
 
 from cluster.local.ports import free_ports
+from flows.prefect_api import Configured
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests" / "worker"
@@ -165,36 +166,24 @@ class Pod:
         return found
 
 
-@dataclass
-class PrefectServer:
-    """The real Prefect server, for as long as a block lasts."""
-
-    folder: Path
-    port: int = field(default_factory=lambda: free_ports(1)[0])
-
-    @property
-    def prefect_api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
-
-    @property
-    def prefect_login(self) -> str | None:
-        return None
-
-    def __enter__(self) -> "PrefectServer":
-        self.folder.mkdir()
-        environment = {
-            **os.environ, "PREFECT_HOME": str(self.folder), "DO_NOT_TRACK": "1",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        }  # fmt: skip
-        argv = [
-            *(sys.executable, "-m", "uvicorn", "prefect.server.api.server:create_app", "--factory"),
-            *("--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"),
-        ]
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+@contextmanager
+def prefect_server(folder: Path) -> Iterator[Configured]:
+    """The real Prefect server, for as long as a block lasts; it asks nobody who he is."""
+    folder.mkdir()
+    (port,) = free_ports(1)
+    environment = {
+        **os.environ, "PREFECT_HOME": str(folder), "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    }  # fmt: skip
+    argv = [
+        *(sys.executable, "-m", "uvicorn", "prefect.server.api.server:create_app", "--factory"),
+        *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
+    try:
+        yield Configured(f"http://127.0.0.1:{port}/api")
+    finally:
         # It has nothing to keep, and takes its time to end well.
-        self.process.kill()
-        self.process.wait()
+        process.kill()
+        process.wait()

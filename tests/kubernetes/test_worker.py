@@ -16,10 +16,10 @@ import yaml
 from kube_cluster import Cluster
 from kube_release import NAME, PATIENCE, Shop
 from kube_worker import NAME as WORKER
-from kube_worker import Pod, PrefectServer, overlay
+from kube_worker import Pod, overlay, prefect_server
 
 from flows import prefect_api
-from flows.prefect_api import PrefectLost
+from flows.prefect_api import Configured, PrefectLost
 from flows.zombies import process_tag
 
 pytestmark = pytest.mark.kubernetes
@@ -101,15 +101,15 @@ def pods(cluster: Cluster, space: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def prefect(tmp_path: Path) -> Iterator[PrefectServer]:
+def prefect(tmp_path: Path) -> Iterator[Configured]:
     """The real Prefect server."""
-    with PrefectServer(tmp_path / "prefect") as made:
+    with prefect_server(tmp_path / "prefect") as made:
         yield made
 
 
 @pytest.fixture
 def shop(
-    prefect: PrefectServer, fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect: Configured, fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
     """A namespace with the worker's objects, in which v1.0.0 serves by its account."""
     folder = tmp_path / "state"
@@ -129,7 +129,7 @@ def pod(shop: Shop, tmp_path: Path) -> Pod:
     return made
 
 
-def ask(prefect: PrefectServer, method: str, path: str, body: object = None) -> Any:
+def ask(prefect: Configured, method: str, path: str, body: object = None) -> Any:
     """What the server answers; asked again where a busy machine makes it late."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -139,12 +139,12 @@ def ask(prefect: PrefectServer, method: str, path: str, body: object = None) -> 
             assert time.monotonic() < deadline
 
 
-def asked_for(prefect: PrefectServer, deployment: str) -> None:
+def asked_for(prefect: Configured, deployment: str) -> None:
     """A run of a deployment, as a person starts one in Prefect."""
     ask(prefect, "POST", f"deployments/{deployment}/create_flow_run", {})
 
 
-def left_running(prefect: PrefectServer, deployment: dict[str, Any]) -> str:
+def left_running(prefect: Configured, deployment: dict[str, Any]) -> str:
     """A run as a worker that was killed left it: running, by a process that is dead."""
     gone = subprocess.Popen(["/bin/sleep", "60"])
     tag = process_tag(gone.pid)
@@ -155,14 +155,14 @@ def left_running(prefect: PrefectServer, deployment: dict[str, Any]) -> str:
     return str(made["id"])
 
 
-def states(prefect: PrefectServer, deployment: str) -> list[dict[str, Any]]:
+def states(prefect: Configured, deployment: str) -> list[dict[str, Any]]:
     """The states of the flow runs of a deployment."""
     wanted = {"flow_runs": {"deployment_id": {"any_": [deployment]}}}
     found = ask(prefect, "POST", "flow_runs/filter", wanted)
     return [{key: run["state"][key] for key in ("type", "name")} for run in found]
 
 
-def of(prefect: PrefectServer, run: str) -> dict[str, Any]:
+def of(prefect: Configured, run: str) -> dict[str, Any]:
     """The state of a flow run: type and name."""
     found = ask(prefect, "GET", f"flow_runs/{run}")["state"]
     return {"type": found["type"], "name": found["name"]}
@@ -177,7 +177,7 @@ def killed_deploy(shop: Shop, version: str) -> None:
 
 
 def test_a_deploy_whose_process_was_killed_goes_on_by_a_flow_run_of_resume(
-    shop: Shop, pod: Pod, prefect: PrefectServer
+    shop: Shop, pod: Pod, prefect: Configured
 ) -> None:
     """And goes on where Prefect's worker is killed with its flow run: that is started again."""
     with pod.running() as process:
