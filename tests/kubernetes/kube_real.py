@@ -19,7 +19,15 @@ from pathlib import Path
 import yaml
 from kube_build import program
 from kube_image import image
-from kube_left import end_shims, mounts_below, processes_of
+from kube_left import (
+    addresses_of,
+    end_shims,
+    forget_addresses,
+    groups,
+    mounts_below,
+    processes_of,
+    remove_groups,
+)
 from kube_plane import Plane, PlaneDown, Setting
 
 NODE, NODE_IP = "node1", "198.18.255.1"
@@ -88,15 +96,16 @@ class RealNode:
         end_shims(self.socket)
         for point in mounts_below(self.directory):
             subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
-        _remove_groups()
+        remove_groups()
         subprocess.run(["ip", "netns", "delete", self.namespace], check=False, capture_output=True)
+        forget_addresses(self.namespace, self.directory)
 
     def left(self) -> list[str]:
-        """What an ended node would still hold: processes, mounts, control groups, its namespace."""
-        groups = [str(path) for path in Path("/sys/fs/cgroup").glob("*/kubepods")]
+        """What an ended node would still hold: processes, mounts, control groups, addresses."""
         namespace = Path(f"/run/netns/{self.namespace}")
-        spaces = [str(namespace)] if namespace.exists() else []
-        return [*processes_of(self.directory), *mounts_below(self.directory), *groups, *spaces]
+        spaces = [namespace] if namespace.exists() else []
+        paths = [*groups(), *spaces, *addresses_of(self.namespace, self.directory)]
+        return [*processes_of(self.directory), *mounts_below(self.directory), *map(str, paths)]
 
     def ctr(self, *arguments: str) -> str:
         """What containerd's own client prints."""
@@ -131,6 +140,8 @@ class RealNode:
 
     def _namespace_up(self) -> None:
         if not Path(f"/run/netns/{self.namespace}").exists():
+            # A node that was killed has given none back, and its range is finite.
+            forget_addresses(self.namespace, self.directory)
             subprocess.run(["ip", "netns", "add", self.namespace], check=True)
             for told in (
                 "link set lo up",
@@ -147,7 +158,7 @@ class RealNode:
         config = self.directory / "containerd.toml"
         cni = self.directory / "cni"
         cni.mkdir(exist_ok=True)
-        (cni / "10-pods.conflist").write_text(json.dumps(_network()))
+        (cni / "10-pods.conflist").write_text(json.dumps(_network(self.namespace)))
         config.write_text(
             f"""
 version = 2
@@ -270,7 +281,7 @@ def inside(namespace: str) -> Iterator[None]:
             enter(home.fileno())
 
 
-def _network() -> dict[str, object]:
+def _network(name: str) -> dict[str, object]:
     ranges = [[{"subnet": POD_RANGE}]]
     bridge = {
         "type": "bridge",
@@ -280,19 +291,9 @@ def _network() -> dict[str, object]:
         "hairpinMode": True,
         "ipam": {"type": "host-local", "ranges": ranges, "routes": [{"dst": "0.0.0.0/0"}]},
     }
-    return {"cniVersion": "0.4.0", "name": "pods", "plugins": [bridge]}
+    return {"cniVersion": "0.4.0", "name": name, "plugins": [bridge]}
 
 
 def _written(path: Path, content: object) -> Path:
     path.write_text(yaml.safe_dump(content))
     return path
-
-
-def _remove_groups() -> None:
-    """The empty control groups of the pods, the deepest first."""
-    for root in Path("/sys/fs/cgroup").glob("*/kubepods"):
-        for path in sorted((p for p in root.rglob("*") if p.is_dir()), reverse=True):
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        with contextlib.suppress(OSError):
-            root.rmdir()

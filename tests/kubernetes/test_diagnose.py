@@ -1,12 +1,15 @@
 """Each planted fault is found and named first, with its evidence: fake nodes, then real pods."""
 
+import ipaddress
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from kube_cluster import Cluster, rules
+from kube_left import taken
+from kube_real import POD_RANGE, RealNode
 from kube_shop import FINE, PINNED, Shop, fated, real
 
 from cluster.errors import NotReady
@@ -181,6 +184,20 @@ def unmountable(shop: Shop) -> None:
     patched(shop, volumes=[keys], containers=[{"name": "server", "volumeMounts": [mount]}])
 
 
+@pytest.fixture
+def no_address(real_node: RealNode) -> Iterator[None]:
+    """All addresses for pods are taken, as after pods whose node died and gave none back."""
+    folder = taken(real_node.namespace)
+    folder.mkdir(parents=True, exist_ok=True)
+    free = [folder / str(address) for address in ipaddress.ip_network(POD_RANGE).hosts()]
+    lost = [path for path in free if not path.exists()]
+    for path in lost:
+        path.write_text("nobody\r\neth0")
+    yield
+    for path in lost:
+        path.unlink()
+
+
 @pytest.mark.parametrize(
     ("plant", "cause", "words"),
     [
@@ -203,3 +220,13 @@ def test_what_a_kubelet_says_of_probes_and_mounts_is_told_apart(
     plant(real_shop)
 
     require_first(real_shop, cause, words)
+
+
+@pytest.mark.usefixtures("no_address")
+def test_pods_for_which_a_node_has_no_address_are_told(real_shop: Shop) -> None:
+    """A pod whose containers never begin has no words of its own: the node's are found."""
+    real_shop.traffic = Traffic(real_shop.api, Gateway("", ""))
+
+    tried(real_shop, real("v2.0.0", replicas=1))
+
+    require_first(real_shop, "stuck: pod sandbox", "no IP addresses available")
