@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis import paired, rates
 from analysis.bets import Floats, Integers, Trace
@@ -16,8 +15,19 @@ from analysis.late import blocks_of
 from analysis.pairs import Pairs
 from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
 from analysis.report_html import Html, figure
-from analysis.report_plot import HARM, INK, SAFE, drawing, label
-from analysis.report_ticks import ticks
+from analysis.report_plot import (
+    Axis,
+    Panel,
+    across,
+    arrow,
+    band,
+    dots,
+    drawing,
+    line,
+    upright,
+    words,
+)
+from analysis.report_ticks import steps
 from analysis.words import count, percent, points
 
 FARTHEST = 2.0
@@ -25,6 +35,7 @@ POINTS = 24
 OFTEN = {"frozen-p95": 0.05, "frozen-p99": 0.01}
 """How often a baseline exceeds its own quantile: the scale of gates whose margin is a time."""
 ON_LABELS = ("accuracy", "loss")
+Mark = Any
 MOST_KINDS = 3
 """Kinds of pairs of a gate whose interval can be drawn from its counts."""
 
@@ -78,29 +89,15 @@ def forest(findings: Sequence[Finding]) -> Html:
     if not told:
         return Html("")
 
-    def draw(stack: list[Axes]) -> None:
-        axes = stack[0]
-        axes.axvline(0, color=INK["rule"], linewidth=1, zorder=0)
-        axes.axvline(1, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)), zorder=0)
-        for row, (finding, (low, value, high)) in enumerate(told):
-            y = -row
-            colour = {Outcome.PASS: INK["safe"], Outcome.FAIL: INK["harm"]}.get(
-                finding.outcome, INK["faint"]
-            )
-            left, right = max(low, -FARTHEST), min(high, FARTHEST)
-            axes.plot([left, right], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
-            for end, beyond in ((left, low < -FARTHEST), (right, high > FARTHEST)):
-                if beyond:
-                    axes.plot([end], [y], "<" if end < 0 else ">", color=colour, markersize=5)
-            axes.plot([np.clip(value, -FARTHEST, FARTHEST)], [y], "o", color=colour, markersize=5)
-            label(axes, -FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", xytext=(0, 6))
-        axes.set_xlim(-FARTHEST - 0.2, FARTHEST + 0.25)
-        axes.set_ylim(-len(told) + 0.4, 0.9)
-        ticks(axes.yaxis, [], [])
-        axes.spines["left"].set_visible(False)
-        ticks(axes.xaxis, [-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"])
-
-    svg = drawing([0.36 * len(told)], "estimates on the scale of their limits", draw, left=0.2)
+    marks = [upright(0, "rule", px=1.4), upright(1, "faint", "dotted", px=1.4)]
+    for row, (finding, scaled) in enumerate(told):
+        marks += _row(finding, scaled, -row)
+    axis = Axis(
+        -FARTHEST - 0.45, FARTHEST + 0.35,
+        [-2, -1, 0, 1, 2], ["2 x better", "", "no harm", "limit", "2 x limit"],
+    )  # fmt: skip
+    panel = Panel(marks, 36 * len(told), axis, Axis(-len(told) + 0.4, 0.9))
+    svg = drawing([panel], "estimates on the scale of their limits")
     note = (
         "Each estimate with its time-uniform 95 % interval; 0 is no harm, 1 (dashed) is all that "
         "the gate allows. Arrows go on beyond the picture."
@@ -108,6 +105,19 @@ def forest(findings: Sequence[Finding]) -> Html:
     if any(f.name in FROZEN for f, _ in told):
         note += " frozen-p95, frozen-p99: 1 is exceeding the past quantile twice as often."
     return figure(svg, note)
+
+
+def _row(finding: Finding, scaled: tuple[float, float, float], y: float) -> list[Mark]:
+    """One gate's estimate with its interval, cut at the frame, under its name."""
+    low, value, high = np.clip(scaled, -FARTHEST, FARTHEST)
+    colour = {Outcome.PASS: "safe", Outcome.FAIL: "harm"}.get(finding.outcome, "faint")
+    marks = [line([low, high], [y, y], colour, px=3)]
+    if scaled[0] < -FARTHEST:
+        marks.append(arrow(low, y, low + 0.1, colour))
+    if scaled[2] > FARTHEST:
+        marks.append(arrow(high, y, high - 0.1, colour))
+    name = words(-FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", dy=7)
+    return [*marks, dots([value], [y], colour), name]
 
 
 def _word(finding: Finding) -> str:
@@ -142,17 +152,12 @@ def courses(findings: Sequence[Finding], times: Times, axis: str) -> list[Html]:
 
 
 def _course(finding: Finding, times: Times, axis: str) -> Html:
-    told = _has_interval(finding)
-
-    def draw(stack: list[Axes]) -> None:
-        _evidence(stack[0], finding, times)
-        if told:
-            _interval(stack[1], finding, times)
-        _time_axis(stack[-1], axis, _last(finding, times))
-
-    rows = [1.3, 0.9] if told else [1.0]
-    svg = drawing(rows, f"evidence of {finding.name}", draw)
-    return figure(svg, finding.reason)
+    assert finding.harm is not None
+    x = _time_axis(axis, float(times.of(finding, finding.harm)[-1]))
+    interval = _interval(finding, times, x) if _has_interval(finding) else None
+    evidence = _evidence(finding, times, x, 130 if interval else 100)
+    panels = [evidence, interval] if interval else [evidence]
+    return figure(drawing(panels, f"evidence of {finding.name}"), finding.reason)
 
 
 def _has_interval(finding: Finding) -> bool:
@@ -163,35 +168,29 @@ def _has_interval(finding: Finding) -> bool:
     return kinds <= MOST_KINDS and (kinds == 2) == (finding.unit == "share")
 
 
-def _last(finding: Finding, times: Times) -> float:
-    assert finding.harm is not None
-    return float(times.of(finding, finding.harm)[-1])
-
-
-def _evidence(axes: Axes, finding: Finding, times: Times) -> None:
+def _evidence(finding: Finding, times: Times, x: Axis, height: int) -> Panel:
     """Log evidence as a share of what decides; beyond it the lines run along the frame."""
     since = f" after {count(finding.decided_at.pair)} pairs" if finding.decided_at else ""
-    axes.set_title(f"{finding.name}: {_word(finding)}{since}")
-    axes.axhline(0, color=INK["rule"], linewidth=0.8, zorder=0)
-    axes.axhline(1, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)), zorder=0)
+    marks = [across(0, "rule"), across(1, "faint", "dotted", px=1.4)]
     ends = []
-    for trace, name, style in ((finding.safety, "safe", SAFE), (finding.harm, "harm", HARM)):
+    told = ((finding.safety, "safe", "solid"), (finding.harm, "harm", "dashed"))
+    for trace, name, stroke in told:
         if trace is None or not len(trace.drawn.looks):
             continue
         at = times.of(finding, trace)
         way = np.clip(trace.drawn.log_e / trace.threshold, -1.05, 1.45)
-        axes.plot(at, way, **style)
+        marks.append(line(at, way, name, stroke))
         ends.append((float(way[-1]), name, float(at[-1])))
-    for y, name, x in ends:
+    for y, name, last in ends:
         other = max((end[0] for end in ends if end[1] != name), default=-9.0)
-        # Below the lowest line stand the texts of the axis.
-        lift = -10 if -0.9 < y < other else 3
-        label(axes, x, y, name, name, xytext=(-2, lift), ha="right")
+        # Above the highest line ends the frame, and below the lowest.
+        lift, vjust = (-3, 1) if y > 1.2 or -0.9 < y < other else (3, 0)
+        marks.append(words(last, y, name, name, dx=-3, dy=lift, hjust=1, vjust=vjust))
     decided = _decided(finding, times)
     if decided is not None:
-        axes.axvline(decided, color=INK["ink"], linewidth=0.8)
-    axes.set_ylim(-1.1, 1.5)
-    ticks(axes.yaxis, [-1, 0, 1], ["-1", "0", "proven"])
+        marks.append(upright(decided, "ink"))
+    y_axis = Axis(-1.1, 1.5, [-1, 0, 1], ["-1", "0", "proven"])
+    return Panel(marks, height, x, y_axis, f"{finding.name}: {_word(finding)}{since}")
 
 
 def _decided(finding: Finding, times: Times) -> float | None:
@@ -204,38 +203,35 @@ def _decided(finding: Finding, times: Times) -> float | None:
     return float(times.of(finding, trace)[min(first, len(looks) - 1)])
 
 
-def _interval(axes: Axes, finding: Finding, times: Times) -> None:
+def _interval(finding: Finding, times: Times, x: Axis) -> Panel | None:
     """The estimate with its interval as it was at each time, and the limits it is held against."""
     at, value, low, high = course_of(finding, times)
     if not len(at):
-        return
-    axes.fill_between(at, low, high, color=INK["candidate"], alpha=0.18, linewidth=0)
-    axes.plot(at, value, color=INK["candidate"])
+        return None
     sign = -1 if finding.name == "accuracy-paired" else 1
     limits = {0.0} if finding.name in FROZEN else {
         sign * limit for limit in (finding.tolerance, finding.margin) if limit is not None
     }  # fmt: skip
     late = value[len(value) // 4 :]
-    reach = max(float(np.abs(late).max()), *(abs(x) for x in limits), 1e-6)
+    reach = max(float(np.abs(late).max()), *(abs(limit) for limit in limits), 1e-6)
     spread = float(np.max(high[len(high) // 2 :] - low[len(low) // 2 :]))
     top = max(*limits, float(late.max())) + spread
     bottom = min(*limits, float(late.min())) - spread
-    for limit in limits:
-        axes.axhline(limit, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2)))
     share = finding.unit == "share"
-    floor = max(bottom, 0.0) if share else bottom
-    axes.set_ylim(floor - 0.02 * reach, min(top, 1.0) if share else top)
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent if share else _points))
-    axes.locator_params(axis="y", nbins=4)
-    if not share:
-        axes.set_ylabel("points", labelpad=1)
+    floor = (max(bottom, 0.0) if share else bottom) - 0.02 * reach
+    ceiling = min(top, 1.0) if share else top
+    marks = [band(at, low, high, "candidate"), line(at, value, "candidate")]
+    marks += [across(limit, "faint", "dotted", px=1.4) for limit in sorted(limits)]
+    shown = steps(floor, ceiling, most=4)
+    told = [(_percent if share else _points)(y) for y in shown]
+    return Panel(marks, 90, x, Axis(floor, ceiling, shown, told, "" if share else "points"))
 
 
-def _percent(value: float, _: int) -> str:
+def _percent(value: float) -> str:
     return "0 %" if abs(value) < 1e-12 else percent(value)
 
 
-def _points(value: float, _: int) -> str:
+def _points(value: float) -> str:
     return points(value) if abs(value) >= 1e-12 else "0"
 
 
@@ -271,14 +267,23 @@ def _bounds(least: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
     return (least[0] - most[1]) / n, low, high
 
 
-def _time_axis(axes: Axes, axis: str, last: float) -> None:
-    if axis == "looks":
-        axes.set_xlabel("looks of the gate")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(round(value))))
-        axes.locator_params(axis="x", nbins=4)
-        return
+def _time_axis(kind: str, last: float) -> Axis:
+    if kind == "looks":
+        at = steps(0, last, most=4)
+        return Axis(
+            -0.03 * last,
+            1.01 * last,
+            at,
+            [count(round(value)) for value in at],
+            "looks of the gate",
+        )
     size, unit = (1.0, "s") if last < 300 else (60.0, "min") if last < 18_000 else (3600.0, "h")
-    whole = MaxNLocator(nbins=5).tick_values(0.0, last / size)
-    at = [float(value) for value in whole if 0 <= value * size <= last]
-    ticks(axes.xaxis, [value * size for value in at], [f"{value:.4g}" for value in at])
-    axes.set_xlabel(f"{unit} since the first request")
+    at = steps(0, last / size)
+    name = f"{unit} since the first request"
+    return Axis(
+        -0.03 * last,
+        1.01 * last,
+        [value * size for value in at],
+        [f"{value:.4g}" for value in at],
+        name,
+    )

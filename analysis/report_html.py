@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+FONT = 12
+"""Pixels of the texts of a plot that is as wide as it was laid out."""
+
 
 class Html(str):
     """Text that is HTML already; every other text is escaped where it is put into a page."""
@@ -89,7 +92,7 @@ def document(title: str, body: str) -> str:
     )
 
 
-# Colours for a version and for an outcome are those of report_plot.INK; safe for colour-blind eyes,
+# Colours for a version and for an outcome are those of report_svg.INK; safe for colour-blind eyes,
 # and told apart in grey by the strokes of the plots and by a word.
 COLOURS = """
 .pincex{--paper:#ffffff;--ink:#1b1f24;--faint:#5c6670;--rule:#d8dce1;--baseline:#0072b2;
@@ -126,11 +129,17 @@ grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
 .pincex .beside td{overflow-wrap:anywhere}
 @media (min-width:1000px){.pincex .beside{grid-template-columns:minmax(0,1fr) 340px}}
 .pincex figure{margin:0;break-inside:avoid}
+.pincex figcaption{margin-top:.35em}
 .pincex svg{width:100%;height:auto;max-width:460px;display:block}
-.pincex svg text{font-family:system-ui,-apple-system,"Segoe UI",sans-serif!important}
 .pincex summary{cursor:pointer;color:var(--faint)}
 .pincex .facts td:first-child{color:var(--faint);white-space:nowrap}
 .pincex .facts th{display:none}
+"""
+PLOTS = f"""
+.pincex svg text{{font-family:system-ui,-apple-system,"Segoe UI",sans-serif;font-size:{FONT}px}}
+.pincex svg .plot-title{{font-weight:700;font-size:{FONT + 1}px;fill:var(--ink)}}
+.pincex svg .axis-text-x,.pincex svg .axis-text-y,.pincex svg .axis-title-x,
+.pincex svg .axis-title-y{{fill:var(--faint)}}
 """
 NARROW = """
 @media (max-width:640px){.pincex table:not(.facts):not(.tight),
@@ -149,4 +158,4 @@ color:var(--faint)}
 .pincex section{break-inside:auto}.pincex tr{break-inside:avoid}
 .pincex h2,.pincex h3{break-after:avoid}}
 """
-STYLE = COLOURS + LAYOUT + NARROW
+STYLE = COLOURS + LAYOUT + PLOTS + NARROW

@@ -1,11 +1,9 @@
 """Latency of both sides: distributions on a log axis, and quantiles beside each other."""
 
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.bets import Floats
 from analysis.course import INTERVAL_LEVEL
@@ -14,8 +12,8 @@ from analysis.pairs import ANSWERED, TIMEOUT, Pairs
 from analysis.policy import JudgePolicy
 from analysis.quantiles import Quantile, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
-from analysis.report_plot import BASELINE, CANDIDATE, INK, drawing, label
-from analysis.report_ticks import ticks
+from analysis.report_plot import Axis, Panel, across, dots, drawing, line, outline, words
+from analysis.report_ticks import log_steps
 from analysis.words import milliseconds
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -68,43 +66,28 @@ def _densities(sides: Sides, names: tuple[str, str], limit_ms: float) -> Html:
     most = max(sides.baseline[-1], sides.candidate[-1], least * 1.5)
     edges = np.geomspace(least, most * 1.0001, BINS + 1)
 
-    def draw(stack: list[Axes]) -> None:
-        axes = stack[0]
-        heights = []
-        for values in (sides.baseline, sides.candidate):
-            cut = np.searchsorted(values, edges)
-            heights.append(np.diff(cut) / len(values))
-        for height, style in zip(heights, (BASELINE, CANDIDATE), strict=True):
-            axes.stairs(height, edges, color=style["color"], linestyle=style["linestyle"])
-        axes.set_xscale("log")
-        top = 1.45 * max(float(height.max()) for height in heights)
-        axes.set_ylim(0, top)
-        for row, (values, side) in enumerate(
-            ((sides.baseline, "baseline"), (sides.candidate, "candidate"))
-        ):
-            text = f"{names[row]}: median {milliseconds(values[(len(values) - 1) // 2])}"
-            axes.text(0.99, 0.98 - 0.1 * row, text, color=INK[side], ha="right", va="top",
-                      transform=axes.transAxes)  # fmt: skip
-        if least < limit_ms < most:
-            axes.axvline(
-                limit_ms, ymax=0.72, color=INK["faint"], linewidth=1, linestyle=(0, (2, 2))
-            )
-            label(axes, limit_ms, 0.02 * top, f"limit {milliseconds(limit_ms)}", "faint",
-                  xytext=(3, 3), rotation=90)  # fmt: skip
-        ticks(axes.yaxis, [], [])
-        axes.spines["left"].set_visible(False)
-        axes.set_title("How long answers took")
-        axes.set_xlabel("ms, log axis")
-        _plain_log(axes.xaxis)
-
-    svg = drawing([1.7], "distributions of latency", draw)
+    told = (("baseline", "dashed", sides.baseline), ("candidate", "solid", sides.candidate))
+    heights = [np.diff(np.searchsorted(v, edges)) / len(v) for _, _, v in told]
+    top = 1.45 * max(float(height.max()) for height in heights)
+    right = float(np.log10(edges[-1]))
+    marks = []
+    for row, ((side, stroke, values), height) in enumerate(zip(told, heights, strict=True)):
+        marks.append(outline(np.log10(edges), height, side, stroke))
+        text = f"{names[row]}: median {milliseconds(values[(len(values) - 1) // 2])}"
+        marks.append(words(right, top, text, side, dx=-4, dy=-3 - 15 * row, hjust=1, vjust=1))
+    if least < limit_ms < most:
+        at = float(np.log10(limit_ms))
+        marks.append(line([at, at], [0, 0.72 * top], "faint", "dotted", px=1.4))
+        text = f"limit {milliseconds(limit_ms)}"
+        marks.append(words(at, 0, text, "faint", dx=3, dy=5, vjust=1, angle=90))
+    shown = log_steps(float(edges[0]), float(edges[-1]))
+    axis = Axis(
+        float(np.log10(edges[0])), right,
+        [float(np.log10(ms)) for ms in shown], [f"{ms:.4g}" for ms in shown], "ms, log axis",
+    )  # fmt: skip
+    panel = Panel(marks, 170, axis, Axis(0, top), "How long answers took")
+    svg = drawing([panel], "distributions of latency")
     return figure(svg, "Share of requests per step of equal ratio; dashed the baseline.")
-
-
-def _plain_log(axis: Axis) -> None:
-    plain = FuncFormatter(lambda value, _: f"{value:.4g}")
-    axis.set_major_formatter(plain)
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _ratios(both: list[tuple[float, Quantile, Quantile]]) -> Html:
@@ -117,26 +100,19 @@ def _ratios(both: list[tuple[float, Quantile, Quantile]]) -> Html:
     if not rows:
         return Html("")
 
-    def draw(stack: list[Axes]) -> None:
-        axes = stack[0]
-        axes.set_yscale("log")
-        top = max(1.2, *(ratio * 1.3 for _, ratio, _, _ in rows))
-        bottom = min(0.8, *(ratio / 1.3 for _, ratio, _, _ in rows))
-        axes.axhline(1, color=INK["faint"], linewidth=1)
-        for at, (_, ratio, low, high) in enumerate(rows):
-            ends = [max(low, bottom), min(high, top)]
-            axes.plot([at, at], ends, color=INK["candidate"], alpha=0.45, linewidth=4,
-                      solid_capstyle="butt")  # fmt: skip
-            axes.plot([at], [ratio], "o", color=INK["candidate"], markersize=4.5)
-        axes.set_ylim(bottom, top)
-        axes.set_xlim(-0.5, len(rows) - 0.5)
-        ticks(axes.xaxis, range(len(rows)), [_p(share) for share, *_ in rows])
-        shown = [tick for tick in _steps(top / bottom) if bottom <= tick <= top]
-        ticks(axes.yaxis, shown, [f"{tick:g} x" for tick in shown])
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_title("Candidate over baseline, by quantile")
-
-    svg = drawing([1.7], "ratio of quantiles", draw)
+    top = max(1.2, *(ratio * 1.3 for _, ratio, _, _ in rows))
+    bottom = min(0.8, *(ratio / 1.3 for _, ratio, _, _ in rows))
+    marks = [across(0, "faint")]
+    for at, (_, _, low, high) in enumerate(rows):
+        ends = np.log([max(low, bottom), min(high, top)])
+        marks.append(line([at, at], ends, "candidate", px=5.5, alpha=0.45))
+    places = range(len(rows))
+    marks.append(dots(places, np.log([ratio for _, ratio, _, _ in rows]), "candidate"))
+    shown = [step for step in _steps(top / bottom) if bottom <= step <= top]
+    x = Axis(-0.5, len(rows) - 0.5, places, [_p(share) for share, *_ in rows])
+    y = Axis(log(bottom), log(top), np.log(shown).tolist(), [f"{step:g} x" for step in shown])
+    panel = Panel(marks, 170, x, y, "Candidate over baseline, by quantile")
+    svg = drawing([panel], "ratio of quantiles")
     note = "Bars: time-uniform 95 % intervals of each quantile's ratio; cut at the frame."
     return figure(svg, note)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-import matplotlib
+import lets_plot
 import numpy as np
 import polars as pl
 import scipy
@@ -269,7 +269,7 @@ def _checking(verdict: Verdict, policy: JudgePolicy, text: str, about: About) ->
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "polars": pl.__version__,
-        "matplotlib": matplotlib.__version__,
+        "lets-plot": lets_plot.__version__,
     }
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     whole = GATES.read_text("utf-8")

@@ -1,114 +1,171 @@
-"""Plots as inline SVG that take the colours of the page: matplotlib, the same bytes each time.
+"""Plots of lines, bands, points and words in panels, drawn by lets-plot.
 
-Colours are placeholders that become CSS variables, so that one drawing serves light and dark; text
-stays text. Only these modules import matplotlib, and only when something is drawn.
+Only this module imports lets-plot, and only when something is drawn. Axes with a log scale are
+drawn as axes of logarithms, with ticks to match.
 """
 
-import io
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import lets_plot as lp
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
-from analysis.report_html import Html, html
-from analysis.report_ticks import plain_ticks
+from analysis.report_html import FONT, Html
+from analysis.report_svg import INK, inline
 
-INK = {
-    "ink": "#1b1f25",
-    "faint": "#5c6671",
-    "rule": "#d8dce2",
-    "baseline": "#0072b3",
-    "candidate": "#a33780",
-    "harm": "#b84301",
-    "safe": "#007150",
-}
-WIDTH = 4.4
-FONT = 8.5
-# Inches around the axes; fixed, because measuring every text doubles the time of a page.
-LEFT, RIGHT, TOP, BOTTOM, BETWEEN = 0.62, 0.12, 0.27, 0.45, 0.12
-
-SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "pincex",
-    "font.size": FONT,
-    "axes.edgecolor": INK["faint"],
-    "axes.labelcolor": INK["faint"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "axes.titlesize": FONT + 1,
-    "axes.titlelocation": "left",
-    "axes.titlecolor": INK["ink"],
-    "axes.titleweight": "bold",
-    # Stated, because to find a place above everything else measures every text twice.
-    "axes.titley": 1.0,
-    "xtick.color": INK["faint"],
-    "ytick.color": INK["faint"],
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
-    "text.color": INK["ink"],
-    "lines.linewidth": 1.5,
-    "path.simplify": True,
-}
-BASELINE: dict[str, Any] = {"color": INK["baseline"], "linestyle": (0, (4, 1.5))}
-CANDIDATE: dict[str, Any] = {"color": INK["candidate"], "linestyle": "solid"}
-HARM: dict[str, Any] = {"color": INK["harm"], "linestyle": (0, (4, 1.5))}
-SAFE: dict[str, Any] = {"color": INK["safe"], "linestyle": "solid"}
+WIDTH = 440
+TITLE, ABOVE, BELOW, TEXTS = 24, 8, 6, 36
+"""Pixels: a title, the space above a panel without one and below each, the texts of the last."""
+THICKNESS = 2.2
+"""Pixels of a line of size 1."""
+DOT = 2.2
+"""Pixels of a point of size 1, about."""
+STROKES = {"dashed": [4, 1.5], "dotted": [2, 2], "solid": "solid"}
 
 
-def drawing(
-    rows: list[float], describe: str, draw: Callable[[list[Axes]], None], left: float = LEFT
-) -> Html:
-    """An SVG of axes below each other; `rows` are their heights in inches."""
-    height = TOP + BOTTOM + sum(rows) + BETWEEN * (len(rows) - 1)
-    with rc_context(SETTINGS):
-        figure = Figure(figsize=(WIDTH, height))
-        FigureCanvasSVG(figure)
-        axes: list[Axes] = []
-        top = height - TOP
-        for row in rows:
-            box = (left, top - row, WIDTH - left - RIGHT, row) / np.array([WIDTH, height] * 2)
-            axes.append(figure.add_axes(tuple(box), sharex=axes[0] if axes else None))
-            top -= row + BETWEEN
-        for one in axes:
-            one.patch.set_visible(False)
-        figure.patch.set_visible(False)
-        draw(axes)
-        plain_ticks(axes)
-        buffer = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    return _inline(buffer.getvalue(), describe)
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From `low` to `high` with texts at these values; without a value there is no axis line."""
+
+    low: float
+    high: float
+    at: Sequence[float] = ()
+    texts: Sequence[str] = ()
+    name: str = ""
 
 
-def label(axes: Axes, x: float, y: float, text: str, colour: str, **how: Any) -> None:
-    """Words beside what they name, instead of a legend."""
-    axes.annotate(
-        text, (x, y), color=INK[colour], textcoords="offset points", annotation_clip=False, **how
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Marks in a frame that is `height` pixels high."""
+
+    marks: Sequence[Any]
+    height: int
+    x: Axis
+    y: Axis
+    title: str = ""
+
+
+def drawing(panels: Sequence[Panel], describe: str) -> Html:
+    """An SVG of panels below each other, which share x: the last one has its texts."""
+    last = len(panels) - 1
+    made = [_plot(panel, below=at == last) for at, panel in enumerate(panels)]
+    heights = [_height(panel, below=at == last) for at, panel in enumerate(panels)]
+    whole = made[0] + lp.ggsize(WIDTH, heights[0])
+    if last:
+        stack = lp.gggrid(made, ncol=1, heights=heights, vspace=0, align=True)
+        bare = lp.theme(plot_background=lp.element_blank())
+        whole = stack + bare + lp.ggsize(WIDTH, sum(heights))
+    return inline(whole.to_svg(), describe, (WIDTH, sum(heights)))
+
+
+def line(
+    x: Any, y: Any, colour: str, stroke: str = "solid", px: float = 2.0, alpha: float = 1.0
+) -> Any:
+    """Points joined in their order."""
+    return lp.geom_path(
+        lp.aes("x", "y"), data=_columns(x=x, y=y), color=INK[colour],
+        size=px / THICKNESS, linetype=STROKES[stroke], alpha=alpha,
+    )  # fmt: skip
+
+
+def outline(edges: Any, heights: Any, colour: str, stroke: str) -> Any:
+    """A histogram as the line around its bars."""
+    x = np.repeat(edges, 2)
+    y = np.concatenate([[0], np.repeat(heights, 2), [0]])
+    return line(x, y, colour, stroke)
+
+
+def band(x: Any, low: Any, high: Any, colour: str) -> Any:
+    """What lies between two lines, shaded."""
+    return lp.geom_ribbon(
+        lp.aes("x", ymin="low", ymax="high"),
+        data=_columns(x=x, low=low, high=high),
+        fill=INK[colour], color=INK[colour], alpha=0.18, size=0,
+    )  # fmt: skip
+
+
+def dots(x: Any, y: Any, colour: str, px: float = 7.0) -> Any:
+    """A filled circle at each point."""
+    data = _columns(x=x, y=y)
+    return lp.geom_point(lp.aes("x", "y"), data=data, color=INK[colour], size=px / DOT)
+
+
+def across(y: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Any:
+    """A line over the whole width."""
+    return lp.geom_hline(
+        yintercept=y, color=INK[colour], size=px / THICKNESS, linetype=STROKES[stroke]
     )
 
 
-def _inline(svg: str, describe: str) -> Html:
-    """From the first tag on, without sizes, empty ids and metadata; colours as variables."""
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(r"\n\s*", "\n", body)
-    view = re.search(r'viewBox="[^"]*"', body)
-    assert view is not None
-    inside = body[body.index(">", body.index("<svg")) + 1 :]
-    for name, colour in INK.items():
-        inside = inside.replace(colour, f"var(--{name})")
-    inside = inside.replace("'DejaVu Sans'", "sans-serif").strip()
-    return Html(
-        f'<svg {view[0]} role="img" xmlns="http://www.w3.org/2000/svg" '
-        f'xmlns:xlink="http://www.w3.org/1999/xlink"><title>{html(describe)}</title>{inside}'
+def upright(x: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Any:
+    """A line over the whole height."""
+    return lp.geom_vline(
+        xintercept=x, color=INK[colour], size=px / THICKNESS, linetype=STROKES[stroke]
     )
+
+
+def arrow(x: float, y: float, onward: float, colour: str) -> Any:
+    """A head at a point, that looks towards `onward`."""
+    head = lp.arrow(length=7, type="closed", angle=25)
+    return lp.geom_segment(
+        lp.aes("x", "y", xend="to", yend="y"), data=_columns(x=[onward], y=[y], to=[x]),
+        color=INK[colour], size=0.4, arrow=head,
+    )  # fmt: skip
+
+
+def words(
+    x: float, y: float, text: str, colour: str, *, dx: float = 0, dy: float = 0,
+    hjust: float = 0, vjust: float = 0, angle: float = 0,
+) -> Any:  # fmt: skip
+    """Words beside what they name, instead of a legend; moved by pixels, dy upwards."""
+    return lp.geom_text(
+        lp.aes("x", "y"), data=_columns(x=[x], y=[y]), label=text,
+        color=INK[colour], size=FONT / 2, nudge_x=dx, nudge_y=dy, nudge_unit="px",
+        hjust=hjust, vjust=vjust, angle=angle,
+    )  # fmt: skip
+
+
+def _columns(**columns: Any) -> dict[str, list[float]]:
+    """Plain floats: lets-plot asks of each other number what it is, for longer than it draws."""
+    return {name: np.asarray(values, np.float64).tolist() for name, values in columns.items()}
+
+
+def _plot(panel: Panel, *, below: bool) -> Any:
+    x, y = panel.x, panel.y
+    scales = [
+        kind(breaks=list(axis.at), labels=list(axis.texts), expand=[0, 0], name=axis.name or None)
+        for kind, axis in ((lp.scale_x_continuous, x), (lp.scale_y_continuous, y))
+    ]
+    frame = lp.coord_cartesian(xlim=[x.low, x.high], ylim=[y.low, y.high])
+    plot = lp.ggplot() + lp.theme_classic() + _theme(panel, below=below) + frame
+    for part in (*panel.marks, *scales):
+        plot += part
+    return plot + lp.labs(title=panel.title) if panel.title else plot
+
+
+def _theme(panel: Panel, *, below: bool) -> Any:
+    blank = lp.element_blank()
+    line = lp.element_line(color=INK["faint"], size=1 / THICKNESS)
+    return lp.theme(
+        text=lp.element_text(size=FONT, color=INK["faint"]),
+        axis_title=lp.element_text(size=FONT, color=INK["faint"]),
+        plot_title=lp.element_text(size=FONT + 1, face="bold", color=INK["ink"], hjust=0),
+        plot_background=blank,
+        panel_background=blank,
+        plot_inset=0,
+        plot_margin=[0 if panel.title else ABOVE, 6, 0, 2],
+        axis_line_x=line if panel.x.at else blank,
+        axis_line_y=line if panel.y.at else blank,
+        axis_ticks_x=line if panel.x.at else blank,
+        axis_ticks_y=line if panel.y.at else blank,
+        axis_text_x=lp.element_text(angle=0, hjust=0.5) if below and panel.x.at else blank,
+        axis_text_y=lp.element_text() if panel.y.at else blank,
+        axis_title_x=lp.element_text() if below and panel.x.name else blank,
+        axis_title_y=lp.element_text(margin=[0, 6, 0, 0]) if panel.y.name else blank,
+        legend_position="none",
+    )
+
+
+def _height(panel: Panel, *, below: bool) -> int:
+    return panel.height + (TITLE if panel.title else ABOVE) + BELOW + (TEXTS if below else 0)

@@ -4,17 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.bets import Flags, Floats
 from analysis.columns import NO_TIME
 from analysis.pairs import NOT_SENT, Pairs
 from analysis.policy import Accuracy
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
-from analysis.report_plot import INK, drawing, label
-from analysis.report_ticks import ticks
+from analysis.report_plot import (
+    Axis,
+    Panel,
+    across,
+    band,
+    dots,
+    drawing,
+    line,
+    outline,
+    upright,
+    words,
+)
+from analysis.report_ticks import log_steps, steps
 from analysis.sides import is_right
 from analysis.words import count, percent, share
 
@@ -94,18 +102,15 @@ def _by_size(found: Answers) -> Html:
     low, high = np.quantile(values, [0.005, 0.995])
     reach = max(abs(float(low)), abs(float(high)), 1e-9)
 
-    def draw(stack: list[Axes]) -> None:
-        axes = stack[0]
-        height, edges = np.histogram(values, bins=SHOWN, range=(-reach, reach))
-        axes.stairs(height / len(values), edges, color=INK["candidate"])
-        axes.axvline(0, color=INK["faint"], linewidth=1)
-        ticks(axes.yaxis, [], [])
-        axes.spines["left"].set_visible(False)
-        axes.set_title("How far the answers are apart")
-        _ratio_axis(axes.xaxis, ratio)
-        axes.set_xlabel("candidate over baseline" if ratio else "candidate minus baseline")
-
-    svg = drawing([1.7], "difference of predictions", draw)
+    height, edges = np.histogram(values, bins=SHOWN, range=(-reach, reach))
+    shares = height / len(values)
+    marks = [upright(0, "faint"), outline(edges, shares, "candidate", "solid")]
+    name = "candidate over baseline" if ratio else "candidate minus baseline"
+    x = _difference_axis(-reach, reach, name, ratio=ratio)
+    y = Axis(0, 1.05 * float(shares.max()))
+    svg = drawing(
+        [Panel(marks, 170, x, y, "How far the answers are apart")], "difference of predictions"
+    )
     note = "Share of requests; the outermost 1 % is left out."
     return figure(svg, note)
 
@@ -118,35 +123,39 @@ def _by_level(found: Answers) -> Html:
     centre = np.array([np.median(found.baseline[band]) for band in bands])
     low, middle, high = np.array([np.quantile(values[b], [0.05, 0.5, 0.95]) for b in bands]).T
 
-    def draw(stack: list[Axes]) -> None:
-        axes = stack[0]
-        axes.axhline(0, color=INK["faint"], linewidth=1)
-        axes.fill_between(centre, low, high, color=INK["candidate"], alpha=0.18, linewidth=0)
-        axes.plot(centre, middle, color=INK["candidate"], marker="o", markersize=3)
-        label(axes, centre[-1], middle[-1], "median", "candidate", xytext=(0, 5), ha="right")
-        if ratio:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-            axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
-        _ratio_axis(axes.yaxis, ratio)
-        axes.set_title("Where they are apart")
-        axes.set_xlabel("the baseline's answer")
-
-    svg = drawing([1.7], "difference by the baseline's answer", draw)
+    least, most = float(low.min()), float(high.max())
+    room = 0.06 * max(most - least, 1e-9)
+    y = _difference_axis(min(least, 0) - room, max(most, 0) + room, "", ratio=ratio)
+    shown = log_steps(*centre[[0, -1]]) if ratio else steps(*centre[[0, -1]])
+    at = np.log10(centre) if ratio else centre
+    places = np.log10(shown) if ratio else np.array(shown)
+    wide = 0.03 * max(float(at[-1] - at[0]), 1e-9)
+    x = Axis(
+        float(at[0]) - wide, float(at[-1]) + wide,
+        places.tolist(), [f"{value:.3g}" for value in shown], "the baseline's answer",
+    )  # fmt: skip
+    marks = [
+        across(0, "faint"),
+        band(at, low, high, "candidate"),
+        line(at, middle, "candidate"),
+        dots(at, middle, "candidate", px=5),
+        words(at[-1], middle[-1], "median", "candidate", dy=6, hjust=1),
+    ]
+    panel = Panel(marks, 170, x, y, "Where they are apart")
+    svg = drawing([panel], "difference by the baseline's answer")
     note = f"Median and middle 90 % of the difference, in {len(bands)} groups of equal size."
     return figure(svg, note)
 
 
-def _ratio_axis(axis: Axis, ratio: bool) -> None:
-    """Round ratios on an axis of their logarithms."""
-    axis.set_major_locator(MaxNLocator(5))
-    if ratio:
-        low, high = axis.get_view_interval()
-        shown = [step for step in RATIOS if low <= np.log(step) <= high]
-        if len(shown) > 2:
-            ticks(axis, np.log(shown).tolist(), [f"{step:g} x" for step in shown])
-        else:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{np.exp(value):.4g} x"))
+def _difference_axis(low: float, high: float, name: str, *, ratio: bool) -> Axis:
+    """Round differences, or round ratios on an axis of their logarithms."""
+    if not ratio:
+        at = steps(low, high)
+        return Axis(low, high, at, [f"{value:.4g}" for value in at], name)
+    shown = [step for step in RATIOS if low <= np.log(step) <= high]
+    if len(shown) < 3:
+        shown = steps(float(np.exp(low)), float(np.exp(high)))
+    return Axis(low, high, np.log(shown).tolist(), [f"{step:.4g} x" for step in shown], name)
 
 
 def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:

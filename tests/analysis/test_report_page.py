@@ -117,6 +117,27 @@ def test_a_page_is_the_same_bytes_each_time() -> None:
     assert made(HEALTHY) == made(HEALTHY)
 
 
+def test_plots_take_every_colour_from_the_page_and_share_no_name() -> None:
+    """So that they are read in the dark, and a frame cuts its own plot only."""
+    plots = re.findall(r"<svg.*?</svg>", made(HEALTHY), re.DOTALL)
+    colours = {found for plot in plots for found in re.findall(r'(?:fill|stroke)="([^"]*)"', plot)}
+    names = [name for plot in plots for name in re.findall(r' id="([^"]*)"', plot)]
+
+    assert all(told == "none" or told.startswith("var(--") for told in colours - {"#000000"})
+    # What is black is as wide as nothing.
+    assert all(
+        'stroke-width="0"' in mark for mark in re.findall(r'<[^>]*="#000000"[^>]*>', made(HEALTHY))
+    )
+    assert len(names) == len(set(names)) > 0
+
+
+def test_texts_in_plots_are_told_as_they_are() -> None:
+    """A revision is no number to be rounded."""
+    text = made(HEALTHY)
+    assert "v2.0.0: median" in text
+    assert "v2.1.0: median" in text
+
+
 def test_every_text_of_the_record_is_escaped() -> None:
     """Names from outside never become markup."""
     evil = "<script>alert(1)</script>"
