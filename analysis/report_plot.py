@@ -11,6 +11,7 @@ from typing import Any
 import lets_plot as lp
 import numpy as np
 
+from analysis.bets import Floats
 from analysis.report_html import FONT, Html
 from analysis.report_svg import INK, inline
 
@@ -64,7 +65,7 @@ def line(
 ) -> Any:
     """Points joined in their order."""
     return lp.geom_path(
-        lp.aes("x", "y"), data=_columns(x=x, y=y), color=INK[colour],
+        lp.aes("x", "y"), data=_bent(x, y), color=INK[colour],
         size=px / THICKNESS, linetype=STROKES[stroke], alpha=alpha,
     )  # fmt: skip
 
@@ -126,9 +127,18 @@ def words(
     )  # fmt: skip
 
 
-def _columns(**columns: Any) -> dict[str, list[float]]:
-    """Plain floats: lets-plot asks of each other number what it is, for longer than it draws."""
-    return {name: np.asarray(values, np.float64).tolist() for name, values in columns.items()}
+def _columns(**columns: Any) -> dict[str, Floats]:
+    """Arrays of floats: lets-plot asks of each number in a list what it is."""
+    return {name: np.asarray(values, np.float64) for name, values in columns.items()}
+
+
+def _bent(x: Any, y: Any) -> dict[str, Floats]:
+    """The same line without the points inside of its level parts, which most evidence has."""
+    told = _columns(x=x, y=y)
+    level = np.diff(told["y"]) == 0
+    kept = np.ones(len(told["y"]), dtype=np.bool_)
+    kept[1:-1] = ~(level[1:] & level[:-1])
+    return {name: values[kept] for name, values in told.items()}
 
 
 def _plot(panel: Panel, *, below: bool) -> Any:
