@@ -30,7 +30,7 @@ from analysis.report_plot import (
 from analysis.report_ticks import steps
 from analysis.words import count, percent, points
 
-FARTHEST = 2.0
+FARTHEST, BEYOND = 2.0, 0.25
 POINTS = 24
 OFTEN = {"frozen-p95": 0.05, "frozen-p99": 0.01}
 """How often a baseline exceeds its own quantile: the scale of gates whose margin is a time."""
@@ -113,9 +113,9 @@ def _row(finding: Finding, scaled: tuple[float, float, float], y: float) -> list
     colour = {Outcome.PASS: "safe", Outcome.FAIL: "harm"}.get(finding.outcome, "faint")
     marks = [line([low, high], [y, y], colour, px=3)]
     if scaled[0] < -FARTHEST:
-        marks.append(arrow(low, y, low + 0.1, colour))
+        marks.append(arrow(low, y, low - BEYOND, colour))
     if scaled[2] > FARTHEST:
-        marks.append(arrow(high, y, high - 0.1, colour))
+        marks.append(arrow(high, y, high + BEYOND, colour))
     name = words(-FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", dy=7)
     return [*marks, dots([value], [y], colour), name]
 

@@ -106,12 +106,12 @@ def upright(x: float, colour: str, stroke: str = "solid", px: float = 1.2) -> An
     )
 
 
-def arrow(x: float, y: float, onward: float, colour: str) -> Any:
-    """A head at a point, that looks towards `onward`."""
+def arrow(x: float, y: float, to: float, colour: str) -> Any:
+    """A level line that goes on beyond `to`."""
     head = lp.arrow(length=7, type="closed", angle=25)
     return lp.geom_segment(
-        lp.aes("x", "y", xend="to", yend="y"), data=_columns(x=[onward], y=[y], to=[x]),
-        color=INK[colour], size=0.4, arrow=head,
+        lp.aes("x", "y", xend="to", yend="y"), data=_columns(x=[x], y=[y], to=[to]),
+        color=INK[colour], size=3 / THICKNESS, arrow=head,
     )  # fmt: skip
 
 

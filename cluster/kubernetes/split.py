@@ -186,7 +186,7 @@ class Split:
                 raise NotReady(
                     f"{component} {short} has not its {wanted[short]} pods, nothing was taken from"
                     f" the others: {found or f'not ready in {within:g} s'}",
-                    hint=f"kubectl describe deployment {object_name(component, short)}",
+                    hint=f"pincex diagnose {component}",
                     lasting=found is not None and found.of_version,
                 )
             time.sleep(READING)

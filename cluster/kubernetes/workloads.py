@@ -144,10 +144,9 @@ class Workloads:
 
 
 def _not_ready(component: str, version: str, said: str, *, lasting: bool) -> NotReady:
-    name = object_name(component, version)
     return NotReady(
         f"{component} {version} cannot serve: {said}",
-        hint=f"kubectl describe deployment {name}; kubectl logs -l {VERSION}={version}",
+        hint=f"pincex diagnose {component}; kubectl logs -l {VERSION}={version}",
         lasting=lasting,
     )
 
