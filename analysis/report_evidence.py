@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,25 +16,25 @@ from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import (
     Axis,
+    Mark,
     Panel,
-    across,
     arrow,
     band,
-    dots,
     drawing,
+    hline,
+    label,
     line,
-    upright,
-    words,
+    markers,
+    vline,
 )
-from analysis.report_ticks import steps
-from analysis.words import count, percent, points
+from analysis.report_ticks import ends, steps, tick_texts
+from analysis.words import count
 
 FARTHEST, BEYOND = 2.0, 0.25
 POINTS = 24
 OFTEN = {"frozen-p95": 0.05, "frozen-p99": 0.01}
 """How often a baseline exceeds its own quantile: the scale of gates whose margin is a time."""
 ON_LABELS = ("accuracy", "loss")
-Mark = Any
 MOST_KINDS = 3
 """Kinds of pairs of a gate whose interval can be drawn from its counts."""
 
@@ -89,7 +88,7 @@ def forest(findings: Sequence[Finding]) -> Html:
     if not told:
         return Html("")
 
-    marks = [upright(0, "rule", px=1.4), upright(1, "faint", "dotted", px=1.4)]
+    marks = [vline(0, "rule", px=1.4), vline(1, "faint", "dotted", px=1.4)]
     for row, (finding, scaled) in enumerate(told):
         marks += _row(finding, scaled, -row)
     axis = Axis(
@@ -116,8 +115,8 @@ def _row(finding: Finding, scaled: tuple[float, float, float], y: float) -> list
         marks.append(arrow(low, y, low - BEYOND, colour))
     if scaled[2] > FARTHEST:
         marks.append(arrow(high, y, high + BEYOND, colour))
-    name = words(-FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", dy=7)
-    return [*marks, dots([value], [y], colour), name]
+    name = label(-FARTHEST, y, f"{finding.name}: {_word(finding)}", "ink", dy=7)
+    return [*marks, markers([value], [y], colour), name]
 
 
 def _word(finding: Finding) -> str:
@@ -171,7 +170,7 @@ def _has_interval(finding: Finding) -> bool:
 def _evidence(finding: Finding, times: Times, x: Axis, height: int) -> Panel:
     """Log evidence as a share of what decides; beyond it the lines run along the frame."""
     since = f" after {count(finding.decided_at.pair)} pairs" if finding.decided_at else ""
-    marks = [across(0, "rule"), across(1, "faint", "dotted", px=1.4)]
+    marks = [hline(0, "rule"), hline(1, "faint", "dotted", px=1.4)]
     ends = []
     told = ((finding.safety, "safe", "solid"), (finding.harm, "harm", "dashed"))
     for trace, name, stroke in told:
@@ -185,10 +184,10 @@ def _evidence(finding: Finding, times: Times, x: Axis, height: int) -> Panel:
         other = max((end[0] for end in ends if end[1] != name), default=-9.0)
         # Above the highest line ends the frame, and below the lowest.
         lift, vjust = (-3, 1) if y > 1.2 or -0.9 < y < other else (3, 0)
-        marks.append(words(last, y, name, name, dx=-3, dy=lift, hjust=1, vjust=vjust))
+        marks.append(label(last, y, name, name, dx=-3, dy=lift, hjust=1, vjust=vjust))
     decided = _decided(finding, times)
     if decided is not None:
-        marks.append(upright(decided, "ink"))
+        marks.append(vline(decided, "ink"))
     y_axis = Axis(-1.1, 1.5, [-1, 0, 1], ["-1", "0", "proven"])
     return Panel(marks, height, x, y_axis, f"{finding.name}: {_word(finding)}{since}")
 
@@ -219,20 +218,14 @@ def _interval(finding: Finding, times: Times, x: Axis) -> Panel | None:
     bottom = min(*limits, float(late.min())) - spread
     share = finding.unit == "share"
     floor = (max(bottom, 0.0) if share else bottom) - 0.02 * reach
-    ceiling = min(top, 1.0) if share else top
+    floor, ceiling = ends(floor, min(top, 1.0) if share else top)
     marks = [band(at, low, high, "candidate"), line(at, value, "candidate")]
-    marks += [across(limit, "faint", "dotted", px=1.4) for limit in sorted(limits)]
+    marks += [hline(limit, "faint", "dotted", px=1.4) for limit in sorted(limits)]
     shown = steps(floor, ceiling, most=4)
-    told = [(_percent if share else _points)(y) for y in shown]
+    texts = tick_texts([float(f"{100 * y:.12g}") for y in shown])
+    signed = [f"+{text}" if y > 0 else text for y, text in zip(shown, texts, strict=True)]
+    told = [f"{text} %" for text in texts] if share else signed
     return Panel(marks, 90, x, Axis(floor, ceiling, shown, told, "" if share else "points"))
-
-
-def _percent(value: float) -> str:
-    return "0 %" if abs(value) < 1e-12 else percent(value)
-
-
-def _points(value: float) -> str:
-    return points(value) if abs(value) >= 1e-12 else "0"
 
 
 def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, Floats]:
@@ -268,22 +261,12 @@ def _bounds(least: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _time_axis(kind: str, last: float) -> Axis:
+    begin, last = (0.0, last) if last > 0 else ends(0.0, last)
+    low, high = begin - 0.03 * (last - begin), last + 0.01 * (last - begin)
     if kind == "looks":
-        at = steps(0, last, most=4)
-        return Axis(
-            -0.03 * last,
-            1.01 * last,
-            at,
-            [count(round(value)) for value in at],
-            "looks of the gate",
-        )
+        at = [value for value in steps(begin, last, most=4) if value == round(value)]
+        return Axis(low, high, at, [count(round(value)) for value in at], "looks of the gate")
     size, unit = (1.0, "s") if last < 300 else (60.0, "min") if last < 18_000 else (3600.0, "h")
-    at = steps(0, last / size)
+    at = steps(begin / size, last / size)
     name = f"{unit} since the first request"
-    return Axis(
-        -0.03 * last,
-        1.01 * last,
-        [value * size for value in at],
-        [f"{value:.4g}" for value in at],
-        name,
-    )
+    return Axis(low, high, [value * size for value in at], tick_texts(at), name)

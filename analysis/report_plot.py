@@ -1,25 +1,28 @@
-"""Plots of lines, bands, points and words in panels, drawn by lets-plot.
+"""Plots of lines, bands, markers and labels in panels, drawn by lets-plot.
 
-Only this module imports lets-plot, and only when something is drawn. Axes with a log scale are
-drawn as axes of logarithms, with ticks to match.
+Axes with a log scale are drawn as axes of logarithms, with ticks to match.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import lets_plot as lp
 import numpy as np
+from lets_plot.plot.core import FeatureSpec, LayerSpec, PlotSpec
+from numpy.typing import ArrayLike
 
 from analysis.bets import Floats
 from analysis.report_html import FONT, Html
-from analysis.report_svg import INK, inline
+from analysis.report_svg import INK, inline, sealed
 
+Mark: TypeAlias = LayerSpec
+"""What is drawn on a panel."""
 WIDTH = 440
 TITLE, ABOVE, BELOW, TEXTS = 24, 8, 6, 36
 """Pixels: a title, the space above a panel without one and below each, the texts of the last."""
-THICKNESS = 2.2
-"""Pixels of a line of size 1."""
+THICKNESS, AXIS_PX = 2.2, 0.8
+"""Pixels of a line of size 1; the size of an axis line is in pixels already."""
 DOT = 2.2
 """Pixels of a point of size 1, about."""
 STROKES = {"dashed": [4, 1.5], "dotted": [2, 2], "solid": "solid"}
@@ -40,7 +43,7 @@ class Axis:
 class Panel:
     """Marks in a frame that is `height` pixels high."""
 
-    marks: Sequence[Any]
+    marks: Sequence[Mark]
     height: int
     x: Axis
     y: Axis
@@ -61,8 +64,13 @@ def drawing(panels: Sequence[Panel], describe: str) -> Html:
 
 
 def line(
-    x: Any, y: Any, colour: str, stroke: str = "solid", px: float = 2.0, alpha: float = 1.0
-) -> Any:
+    x: ArrayLike,
+    y: ArrayLike,
+    colour: str,
+    stroke: str = "solid",
+    px: float = 2.0,
+    alpha: float = 1.0,
+) -> Mark:
     """Points joined in their order."""
     return lp.geom_path(
         lp.aes("x", "y"), data=_bent(x, y), color=INK[colour],
@@ -70,14 +78,14 @@ def line(
     )  # fmt: skip
 
 
-def outline(edges: Any, heights: Any, colour: str, stroke: str) -> Any:
+def outline(edges: ArrayLike, heights: ArrayLike, colour: str, stroke: str) -> Mark:
     """A histogram as the line around its bars."""
     x = np.repeat(edges, 2)
     y = np.concatenate([[0], np.repeat(heights, 2), [0]])
     return line(x, y, colour, stroke)
 
 
-def band(x: Any, low: Any, high: Any, colour: str) -> Any:
+def band(x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str) -> Mark:
     """What lies between two lines, shaded."""
     return lp.geom_ribbon(
         lp.aes("x", ymin="low", ymax="high"),
@@ -86,27 +94,27 @@ def band(x: Any, low: Any, high: Any, colour: str) -> Any:
     )  # fmt: skip
 
 
-def dots(x: Any, y: Any, colour: str, px: float = 7.0) -> Any:
+def markers(x: ArrayLike, y: ArrayLike, colour: str, px: float = 7.0) -> Mark:
     """A filled circle at each point."""
     data = _columns(x=x, y=y)
     return lp.geom_point(lp.aes("x", "y"), data=data, color=INK[colour], size=px / DOT)
 
 
-def across(y: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Any:
+def hline(y: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Mark:
     """A line over the whole width."""
     return lp.geom_hline(
         yintercept=y, color=INK[colour], size=px / THICKNESS, linetype=STROKES[stroke]
     )
 
 
-def upright(x: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Any:
+def vline(x: float, colour: str, stroke: str = "solid", px: float = 1.2) -> Mark:
     """A line over the whole height."""
     return lp.geom_vline(
         xintercept=x, color=INK[colour], size=px / THICKNESS, linetype=STROKES[stroke]
     )
 
 
-def arrow(x: float, y: float, to: float, colour: str) -> Any:
+def arrow(x: float, y: float, to: float, colour: str) -> Mark:
     """A level line that goes on beyond `to`."""
     head = lp.arrow(length=7, type="closed", angle=25)
     return lp.geom_segment(
@@ -115,24 +123,24 @@ def arrow(x: float, y: float, to: float, colour: str) -> Any:
     )  # fmt: skip
 
 
-def words(
+def label(
     x: float, y: float, text: str, colour: str, *, dx: float = 0, dy: float = 0,
     hjust: float = 0, vjust: float = 0, angle: float = 0,
-) -> Any:  # fmt: skip
+) -> Mark:  # fmt: skip
     """Words beside what they name, instead of a legend; moved by pixels, dy upwards."""
     return lp.geom_text(
-        lp.aes("x", "y"), data=_columns(x=[x], y=[y]), label=text,
+        lp.aes("x", "y"), data=_columns(x=[x], y=[y]), label=sealed(text),
         color=INK[colour], size=FONT / 2, nudge_x=dx, nudge_y=dy, nudge_unit="px",
         hjust=hjust, vjust=vjust, angle=angle,
     )  # fmt: skip
 
 
-def _columns(**columns: Any) -> dict[str, Floats]:
+def _columns(**columns: ArrayLike) -> dict[str, Floats]:
     """Arrays of floats: lets-plot asks of each number in a list what it is."""
     return {name: np.asarray(values, np.float64) for name, values in columns.items()}
 
 
-def _bent(x: Any, y: Any) -> dict[str, Floats]:
+def _bent(x: ArrayLike, y: ArrayLike) -> dict[str, Floats]:
     """The same line without the points inside of its level parts, which most evidence has."""
     told = _columns(x=x, y=y)
     level = np.diff(told["y"]) == 0
@@ -141,7 +149,7 @@ def _bent(x: Any, y: Any) -> dict[str, Floats]:
     return {name: values[kept] for name, values in told.items()}
 
 
-def _plot(panel: Panel, *, below: bool) -> Any:
+def _plot(panel: Panel, *, below: bool) -> PlotSpec:
     x, y = panel.x, panel.y
     scales = [
         kind(breaks=list(axis.at), labels=list(axis.texts), expand=[0, 0], name=axis.name or None)
@@ -154,9 +162,9 @@ def _plot(panel: Panel, *, below: bool) -> Any:
     return plot + lp.labs(title=panel.title) if panel.title else plot
 
 
-def _theme(panel: Panel, *, below: bool) -> Any:
+def _theme(panel: Panel, *, below: bool) -> FeatureSpec:
     blank = lp.element_blank()
-    line = lp.element_line(color=INK["faint"], size=1 / THICKNESS)
+    line = lp.element_line(color=INK["faint"], size=AXIS_PX)
     return lp.theme(
         text=lp.element_text(size=FONT, color=INK["faint"]),
         axis_title=lp.element_text(size=FONT, color=INK["faint"]),

@@ -13,16 +13,16 @@ from analysis.report_html import Html, figure, grid, joined, paragraph, table
 from analysis.report_plot import (
     Axis,
     Panel,
-    across,
     band,
-    dots,
     drawing,
+    hline,
+    label,
     line,
+    markers,
     outline,
-    upright,
-    words,
+    vline,
 )
-from analysis.report_ticks import log_steps, steps
+from analysis.report_ticks import ends, log_steps, steps, tick_texts
 from analysis.sides import is_right
 from analysis.words import count, percent, share
 
@@ -100,11 +100,12 @@ def _by_size(found: Answers) -> Html:
     """How far both sides are apart."""
     values, ratio = _difference(found)
     low, high = np.quantile(values, [0.005, 0.995])
-    reach = max(abs(float(low)), abs(float(high)), 1e-9)
+    # Answers that are nearly all alike still need an axis, of ratios one with different texts.
+    reach = max(abs(float(low)), abs(float(high)), 0.01 if ratio else 1e-9)
 
     height, edges = np.histogram(values, bins=SHOWN, range=(-reach, reach))
     shares = height / len(values)
-    marks = [upright(0, "faint"), outline(edges, shares, "candidate", "solid")]
+    marks = [vline(0, "faint"), outline(edges, shares, "candidate", "solid")]
     name = "candidate over baseline" if ratio else "candidate minus baseline"
     x = _difference_axis(-reach, reach, name, ratio=ratio)
     y = Axis(0, 1.05 * float(shares.max()))
@@ -123,23 +124,22 @@ def _by_level(found: Answers) -> Html:
     centre = np.array([np.median(found.baseline[band]) for band in bands])
     low, middle, high = np.array([np.quantile(values[b], [0.05, 0.5, 0.95]) for b in bands]).T
 
-    least, most = float(low.min()), float(high.max())
-    room = 0.06 * max(most - least, 1e-9)
-    y = _difference_axis(min(least, 0) - room, max(most, 0) + room, "", ratio=ratio)
-    shown = log_steps(*centre[[0, -1]]) if ratio else steps(*centre[[0, -1]])
+    least, most = min(float(low.min()), 0.0), max(float(high.max()), 0.0)
+    room = max(0.06 * (most - least), 0.01 if ratio else 0.0)
+    y = _difference_axis(*ends(least - room, most + room), "", ratio=ratio)
     at = np.log10(centre) if ratio else centre
-    places = np.log10(shown) if ratio else np.array(shown)
-    wide = 0.03 * max(float(at[-1] - at[0]), 1e-9)
-    x = Axis(
-        float(at[0]) - wide, float(at[-1]) + wide,
-        places.tolist(), [f"{value:.3g}" for value in shown], "the baseline's answer",
-    )  # fmt: skip
+    begin, end = ends(float(at[0]), float(at[-1]))
+    shown = log_steps(10**begin, 10**end) if ratio else steps(begin, end)
+    places = np.log10(shown).tolist() if ratio else shown
+    texts = [f"{value:.3g}" for value in shown] if ratio else tick_texts(shown)
+    wide = 0.03 * (end - begin)
+    x = Axis(begin - wide, end + wide, places, texts, "the baseline's answer")
     marks = [
-        across(0, "faint"),
+        hline(0, "faint"),
         band(at, low, high, "candidate"),
         line(at, middle, "candidate"),
-        dots(at, middle, "candidate", px=5),
-        words(at[-1], middle[-1], "median", "candidate", dy=6, hjust=1),
+        markers(at, middle, "candidate", px=5),
+        label(at[-1], middle[-1], "median", "candidate", dy=6, hjust=1),
     ]
     panel = Panel(marks, 170, x, y, "Where they are apart")
     svg = drawing([panel], "difference by the baseline's answer")
@@ -151,11 +151,13 @@ def _difference_axis(low: float, high: float, name: str, *, ratio: bool) -> Axis
     """Round differences, or round ratios on an axis of their logarithms."""
     if not ratio:
         at = steps(low, high)
-        return Axis(low, high, at, [f"{value:.4g}" for value in at], name)
+        return Axis(low, high, at, tick_texts(at), name)
     shown = [step for step in RATIOS if low <= np.log(step) <= high]
+    texts = [f"{step:g} x" for step in shown]
     if len(shown) < 3:
         shown = steps(float(np.exp(low)), float(np.exp(high)))
-    return Axis(low, high, np.log(shown).tolist(), [f"{step:.4g} x" for step in shown], name)
+        texts = [f"{text} x" for text in tick_texts(shown)]
+    return Axis(low, high, np.log(shown).tolist(), texts, name)
 
 
 def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:

@@ -1,8 +1,19 @@
-"""Where an axis has its texts: round values, few of them."""
+"""Where an axis begins and ends, and where it has its texts: round values, few of them."""
 
+from collections.abc import Sequence
 from math import ceil, floor, log10
 
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+MOST_POWERS = 7
+
+
+def ends(low: float, high: float) -> tuple[float, float]:
+    """The ends of an axis, moved apart where all is one value: no axis is without a length."""
+    largest = max(abs(low), abs(high))
+    if high - low > 1e-9 * largest:
+        return low, high
+    room = 0.05 * (largest or 1.0)
+    return low - room, high + room
 
 
 def steps(low: float, high: float, most: int = 6) -> list[float]:
@@ -18,8 +29,24 @@ def steps(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def log_steps(low: float, high: float) -> list[float]:
-    """Powers of ten from low to high, with 2 and 5 between them where the axis is short."""
+    """Powers of ten from low to high, not too many; closer values where the axis is short."""
     first, last = floor(log10(low)), ceil(log10(high))
     between = (1.0, 2.0, 5.0) if log10(high / low) <= 2.5 else (1.0,)
-    told = [float(f"{f * 10.0**power:.6g}") for power in range(first, last + 1) for f in between]
-    return [value for value in told if low <= value <= high]
+    every = -(-(last - first) // MOST_POWERS) or 1
+    powers = range(first, last + 1, every)
+    told = [float(f"{f * 10.0**power:.6g}") for power in powers for f in between]
+    inside = [value for value in told if low <= value <= high]
+    return inside if len(inside) > 1 else [v for v in steps(low, high, most=4) if v > 0]
+
+
+def tick_texts(at: Sequence[float]) -> list[str]:
+    """Values as texts with the decimals that tell them apart, or all with an exponent."""
+    if len(at) < 2:
+        return [f"{value:.4g}" for value in at]
+    step, largest = at[1] - at[0], max(abs(value) for value in at)
+    digits = max(0, -floor(log10(step) + 1e-9))
+    if largest >= 1e7 or digits > 6:
+        return [f"{value:.{1 + max(0, floor(log10(largest / step)))}e}" for value in at]
+    # A step of 2.5 has one decimal more than one of 2.
+    digits += round(step * 10**digits, 6) % 1 > 0
+    return ["0" if value == 0 else f"{value:,.{digits}f}" for value in at]

@@ -13,11 +13,12 @@ from cluster.kubernetes.pods import CONFIG, IMAGE, is_ready
 from cluster.kubernetes.traffic import Traffic
 
 QUOTA = re.compile(r"exceeded quota: ([^,]+), (.*)")
+SANDBOX = "FailedCreatePodSandBox"
 # Of events about a pod none of whose containers began: what each is about.
 BEFORE = {
     "FailedMount": "volume",
     "FailedAttachVolume": "volume",
-    "FailedCreatePodSandBox": "pod sandbox",
+    SANDBOX: "pod sandbox",
 }
 # What a container runtime says before what went wrong, and the name of a sandbox in it.
 AROUND = re.compile(r' "[0-9a-f]{64}"|^Failed to create pod sandbox: rpc error: .*? desc = ')
@@ -88,7 +89,7 @@ def of_pod(pod: Object, events: Sequence[Object], space: str) -> Iterator[Findin
     yield from _unscheduled(name, status, space)
     if not any(_began(told) for told in status.get("containerStatuses") or ()):
         # A new namespace has its certificates late: what was mounted meanwhile is no cause.
-        yield from _not_begun(name, events, space)
+        yield from _not_begun(name, status, events, space)
     probed = list(_probed(name, events, space))
     yield from probed
     for told in status.get("containerStatuses") or ():
@@ -146,14 +147,30 @@ def _began(told: Mapping[str, Any]) -> bool:
     return "waiting" not in state or bool(told.get("restartCount"))
 
 
-def _not_begun(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:
+def _not_begun(
+    name: str, status: Mapping[str, Any], events: Sequence[Object], space: str
+) -> Iterator[Finding]:
     """What was said last: a kubelet may first only have waited for what it then finds missing."""
-    said = [event for event in events if event.get("reason") in BEFORE]
+    over = {SANDBOX} if _has_sandbox(status) else set()
+    said = [event for event in events if event.get("reason") in BEFORE.keys() - over]
     if said:
         newest = max(said, key=lambda event: event.get("lastTimestamp") or "")
         evidence = f"{name}: {AROUND.sub('', str(newest.get('message')))[:WORDS]}"
         remedy = f"{space} describe pod {name}"
         yield Finding(Case.STUCK, BEFORE[newest["reason"]], evidence, remedy)
+
+
+def _has_sandbox(status: Mapping[str, Any]) -> bool:
+    """Images are pulled, and containers made, inside of a sandbox only."""
+    made = any(
+        told["type"] == "PodReadyToStartContainers" and told["status"] == "True"
+        for told in status.get("conditions") or ()
+    )
+    reasons = {
+        ((told.get("state") or {}).get("waiting") or {}).get("reason")
+        for told in status.get("containerStatuses") or ()
+    }
+    return made or not reasons.isdisjoint(IMAGE | CONFIG)
 
 
 def _killed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from analysis.answer_time import autocorrelation_time
 from analysis.pair_sample import pair_sample
 from analysis.policy import LATE, Accuracy
 from analysis.report_limits import would_have_changed
+from analysis.report_plot import Axis, Panel, drawing, hline
 from analysis.report_predictions import best_constant, last_label
 from analysis.report_record import record_parts
 
@@ -53,6 +54,24 @@ TABLES = {
     "constant latency": HEALTHY.with_columns(
         pl.lit(5.0).alias("baseline_latency_ms"), pl.lit(0.0).alias("candidate_latency_ms")
     ),
+    "all latencies too short to measure": HEALTHY.with_columns(
+        pl.lit(0.0).alias("baseline_latency_ms"), pl.lit(0.0).alias("candidate_latency_ms")
+    ),
+    "one moment": HEALTHY.with_columns(
+        pl.col("arrived_at").first(), pl.col("arrived_at").first().alias("labelled_at")
+    ),
+    "one answer of the baseline": HEALTHY.with_columns(
+        pl.lit(-750_000.0).alias("baseline_prediction")
+    ),
+    "answers always a tenth higher": HEALTHY.with_columns(
+        (1.1 * pl.col("baseline_prediction")).alias("candidate_prediction")
+    ),
+    "few answers that differ, and hardly": HEALTHY.with_columns(
+        pl.when(pl.int_range(pl.len()) % 500 == 0)
+        .then(1.0001 * pl.col("baseline_prediction"))
+        .otherwise(pl.col("baseline_prediction"))
+        .alias("candidate_prediction")
+    ),
     "negative predictions": HEALTHY.with_columns(
         -pl.col("baseline_prediction"), -pl.col("candidate_prediction"), -pl.col("label")
     ),
@@ -91,7 +110,7 @@ def test_a_page_is_whole_and_fetches_nothing(table: pl.DataFrame) -> None:
     balance.feed(text)
     assert balance.open == []
     assert all(address.startswith("#") for address in balance.addresses)
-    for word in ("<script", "@import", "NaN", ">nan", " inf ", "None<"):
+    for word in ("<script", "@import", "NaN", ">nan", " inf ", "None<", "could not be drawn"):
         assert word not in text
     assert not re.search(r"url\((?!#)", text)
     assert len(text) < 1_000_000
@@ -138,9 +157,38 @@ def test_texts_in_plots_are_told_as_they_are() -> None:
     assert "v2.1.0: median" in text
 
 
-def test_every_text_of_the_record_is_escaped() -> None:
-    """Names from outside never become markup."""
-    evil = "<script>alert(1)</script>"
+def test_texts_of_plots_are_coloured_by_the_page() -> None:
+    """Either by a colour of the page or by a class that its style knows."""
+    text = made(HEALTHY)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    told = re.findall(r"<text([^>]*)>", text)
+    classes = {found for mark in told for found in re.findall(r'class="([^"]*)"', mark)}
+
+    assert classes
+    assert all(f".{found}" in style for found in classes)
+    assert all("class=" in mark or 'fill="var(--' in mark for mark in told)
+
+
+def test_a_plot_that_cannot_be_drawn_says_so() -> None:
+    """In a sentence, as whoever draws shows no error but a picture of one."""
+    nowhere = Axis(1.0, 1.0)
+    told = drawing([Panel([hline(0, "ink")], 100, nowhere, Axis(0.0, 1.0))], "an axis of no length")
+    assert told.startswith('<p class="faint">an axis of no length: could not be drawn (')
+    assert "lim" in told
+
+
+@pytest.mark.parametrize(
+    ("evil", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ('<a href="javascript:alert(1)">v2</a>', "&gt;v2&lt;/a&gt;: median"),
+        (r"\(x^2\)", r"\(x^2\): median"),
+        ("url(#none)", "url(#none): median"),
+    ],
+    ids=["script", "link", "formula", "name of a colour"],
+)
+def test_every_text_of_the_record_is_escaped(evil: str, shown: str) -> None:
+    """Names from outside never become markup, on the page or in a plot."""
     read = read_pairs(
         HEALTHY.with_columns(
             pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit(evil)).alias("segment")
@@ -149,7 +197,9 @@ def test_every_text_of_the_record_is_escaped() -> None:
     )
     text = page(judge(read, policy()), read, ONE_MACHINE, About(who=evil))
     assert "<script" not in text
-    assert "&lt;script&gt;" in text
+    assert "<a " not in text
+    assert 'fill="#' not in text
+    assert shown in text
 
 
 @pytest.mark.parametrize("other", ["pairs", "policy"])

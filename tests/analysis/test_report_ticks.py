@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.report_ticks import log_steps, steps
+from analysis.report_ticks import ends, log_steps, steps, tick_texts
 
 
 @given(begin=st.floats(-100, 100), reach=st.floats(1e-6, 1e6), most=st.integers(2, 9))
@@ -46,10 +46,43 @@ def test_steps_of_axes_as_they_come(low: float, high: float, most: int, found: l
     [
         (1.8, 42.0, [2, 5, 10, 20]),
         (0.4, 9_000.0, [1, 10, 100, 1000]),
-        (11.0, 19.0, []),
+        (11.0, 19.0, [12, 14, 16, 18]),
+        (1e-20, 1.0, [1e-20, 1e-17, 1e-14, 1e-11, 1e-8, 1e-5, 1e-2]),
     ],
-    ids=["short", "long", "between two"],
+    ids=["short", "long", "between two powers", "very long"],
 )
-def test_a_log_axis_has_powers_of_ten(low: float, high: float, found: list[float]) -> None:
-    """And 2 and 5 between them where there is room."""
+def test_a_log_axis_has_round_values(low: float, high: float, found: list[float]) -> None:
+    """Powers of ten, with 2 and 5 between them where there is room, and never none."""
     assert log_steps(low, high) == found
+
+
+@pytest.mark.parametrize(
+    ("at", "texts"),
+    [
+        ([0, 10, 20], ["0", "10", "20"]),
+        ([0, 2.5, 5], ["0", "2.5", "5.0"]),
+        ([95, 95.25, 95.5], ["95.00", "95.25", "95.50"]),
+        ([-0.05, 0, 0.05], ["-0.05", "0", "0.05"]),
+        ([1000, 1500, 2000], ["1,000", "1,500", "2,000"]),
+        ([10_000, 10_010], ["10,000", "10,010"]),
+        ([0.9996, 0.9998, 1.0], ["0.9996", "0.9998", "1.0000"]),
+        ([1e12, 2e12], ["1.0e+12", "2.0e+12"]),
+        ([3e-9, 4e-9], ["3.0e-09", "4.0e-09"]),
+        ([7.25], ["7.25"]),
+    ],
+    ids=["whole", "half", "quarters", "signed", "thousands", "close", "near one", "huge", "tiny",
+         "alone"],
+)  # fmt: skip
+def test_texts_tell_ticks_apart(at: list[float], texts: list[str]) -> None:
+    """With as many decimals as the step between them has."""
+    assert tick_texts(at) == texts
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [(0, 5, (0, 5)), (0, 0, (-0.05, 0.05)), (-40.0, -40.0, (-42, -38))],
+    ids=["apart", "zero", "one value"],
+)
+def test_an_axis_always_has_a_length(low: float, high: float, found: tuple[float, float]) -> None:
+    """Where all is one value there is room on both sides of it."""
+    assert ends(low, high) == found

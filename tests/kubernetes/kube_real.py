@@ -140,7 +140,7 @@ class RealNode:
 
     def _namespace_up(self) -> None:
         if not Path(f"/run/netns/{self.namespace}").exists():
-            # A node that was killed has given none back, and its range is finite.
+            # What the pods of a namespace that is gone held was never given back.
             forget_addresses(self.namespace, self.directory)
             subprocess.run(["ip", "netns", "add", self.namespace], check=True)
             for told in (

@@ -187,6 +187,12 @@ def unmountable(shop: Shop) -> None:
 @pytest.fixture
 def no_address(real_node: RealNode) -> Iterator[None]:
     """All addresses for pods are taken, as after pods whose node died and gave none back."""
+    # A pod that ends meanwhile would make room for another.
+    told = ["get", "pods", "-A", "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"]
+    deadline = time.monotonic() + WITHIN
+    while real_node.run(real_node.plane.kubectl(*told)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
     folder = taken(real_node.namespace)
     folder.mkdir(parents=True, exist_ok=True)
     free = [folder / str(address) for address in ipaddress.ip_network(POD_RANGE).hosts()]
