@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from analysis.block_table import MOST_SEGMENTS, BlockTable, union
 from analysis.blocks import MANY
 from analysis.columns import IN_FILE, NO_TIME, times
 from analysis.errors import BadInput
+from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
@@ -31,8 +31,6 @@ WINDOW = BATCH
 """Rows among which an id may not occur twice: a batch, with the last of the one before."""
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
-LARGEST_KEPT = 31 << 20
-"""Bytes, below the 32 MB that glibc goes up to."""
 CODED = ("segment", "candidate_outcome")
 """Texts that are read as the codes by which files hold them: few different ones, of many rows."""
 NO_IDS = pl.Series("request_id", [], dtype=pl.String)
@@ -100,7 +98,7 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
 
 def table_of(part: FilePart, plan: Plan) -> BlockTable:
     """One pass over a part: every row is checked and counted, none is kept."""
-    _keep_freed_memory()
+    keep_freed_memory()
     tables: list[BlockTable] = []
     begin, tail, last = 0, NO_IDS, _before(part)
     for frame in _batches(part):
@@ -118,16 +116,6 @@ def table_of(part: FilePart, plan: Plan) -> BlockTable:
     if not tables:
         raise BadInput(f"{part.path} has no rows", "a part without rows is none")
     return union(tables)
-
-
-def _keep_freed_memory() -> None:
-    """Let the arrays of a batch take the place of those of the one before.
-
-    glibc gives freed arrays back to the system, and fetching their pages anew took a third of the
-    time, until it has seen a larger one freed (mallopt(3), M_MMAP_THRESHOLD, which ends at 32 MB).
-    Never written to, it takes no memory; elsewhere it does nothing.
-    """
-    np.empty(LARGEST_KEPT, dtype=np.uint8)
 
 
 def _checked(frame: pl.DataFrame, tail: pl.Series, where: str) -> Pairs:

@@ -10,6 +10,7 @@ import polars as pl
 
 from analysis.columns import IN_FILE, IN_FRAME, Strictness
 from analysis.errors import BadInput
+from analysis.freed import keep_freed_memory
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.requests import REQUEST_SCHEMA, Requests, is_split, requests_from_frame
@@ -41,6 +42,7 @@ def read_record(source: Source, metadata: Mapping[str, object] | None = None) ->
     if isinstance(source, (Pairs, Requests)):
         return source
     if isinstance(source, (str, Path)):
+        keep_freed_memory()
         frame, found = _from_path(Path(source))
         if not is_split(frame.columns):
             check_names(frame.columns)

@@ -172,7 +172,7 @@ def _theme(panel: Panel, *, below: bool) -> FeatureSpec:
         plot_background=blank,
         panel_background=blank,
         plot_inset=0,
-        plot_margin=[0 if panel.title else ABOVE, 6, 0, 2],
+        plot_margin=[0 if panel.title else ABOVE, 6, 0, 2 if panel.y.at else 14],
         axis_line_x=line if panel.x.at else blank,
         axis_line_y=line if panel.y.at else blank,
         axis_ticks_x=line if panel.x.at else blank,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.comparing import compared, table_of
-from flows.own_memory import keep_freed
 from flows.policies import policy_file
 from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
@@ -32,7 +31,6 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         return _control(options, path, policy)
     if options.blocks or in_blocks(path):
         return _in_blocks(options, path, policy)
-    keep_freed()
     pairs = read_record(path)
     if not isinstance(pairs, Pairs):
         _without(options, "these are requests of split traffic", "judge a shadow's pairs")
