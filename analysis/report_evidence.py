@@ -15,7 +15,6 @@ from analysis.pairs import Pairs
 from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
 from analysis.report_html import Html, figure
 from analysis.report_plot import (
-    Axis,
     Mark,
     Panel,
     arrow,
@@ -27,7 +26,7 @@ from analysis.report_plot import (
     markers,
     vline,
 )
-from analysis.report_ticks import ends, steps, tick_texts
+from analysis.report_ticks import Axis, ends, steps, tick_texts
 from analysis.words import count
 
 FARTHEST, BEYOND = 2.0, 0.25
@@ -171,7 +170,7 @@ def _evidence(finding: Finding, times: Times, x: Axis, height: int) -> Panel:
     """Log evidence as a share of what decides; beyond it the lines run along the frame."""
     since = f" after {count(finding.decided_at.pair)} pairs" if finding.decided_at else ""
     marks = [hline(0, "rule"), hline(1, "faint", "dotted", px=1.4)]
-    ends = []
+    named = []
     told = ((finding.safety, "safe", "solid"), (finding.harm, "harm", "dashed"))
     for trace, name, stroke in told:
         if trace is None or not len(trace.drawn.looks):
@@ -179,9 +178,9 @@ def _evidence(finding: Finding, times: Times, x: Axis, height: int) -> Panel:
         at = times.of(finding, trace)
         way = np.clip(trace.drawn.log_e / trace.threshold, -1.05, 1.45)
         marks.append(line(at, way, name, stroke))
-        ends.append((float(way[-1]), name, float(at[-1])))
-    for y, name, last in ends:
-        other = max((end[0] for end in ends if end[1] != name), default=-9.0)
+        named.append((float(way[-1]), name, float(at[-1])))
+    for y, name, last in named:
+        other = max((end[0] for end in named if end[1] != name), default=-9.0)
         # Above the highest line ends the frame, and below the lowest.
         lift, vjust = (-3, 1) if y > 1.2 or -0.9 < y < other else (3, 0)
         marks.append(label(last, y, name, name, dx=-3, dy=lift, hjust=1, vjust=vjust))
@@ -250,18 +249,18 @@ def _bounds(least: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
     """Estimates and both ends, a column of counts per look."""
     n = least.sum(axis=0)
     if len(least) == 2:
-        ends = [
+        between = [
             rates.interval_between(int(fewest), int(utmost), int(of), INTERVAL_LEVEL)
             for fewest, utmost, of in zip(least[0], most[0], n, strict=True)
         ]
-        low, high = np.array(ends).T
+        low, high = np.array(between).T
         return least[0] / n, low, high
     low, high = paired.lows(least, INTERVAL_LEVEL / 2), paired.highs(most, INTERVAL_LEVEL / 2)
     return (least[0] - most[1]) / n, low, high
 
 
 def _time_axis(kind: str, last: float) -> Axis:
-    begin, last = (0.0, last) if last > 0 else ends(0.0, last)
+    begin, last = ends(0.0, last)
     low, high = begin - 0.03 * (last - begin), last + 0.01 * (last - begin)
     if kind == "looks":
         at = [value for value in steps(begin, last, most=4) if value == round(value)]

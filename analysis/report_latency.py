@@ -12,8 +12,8 @@ from analysis.pairs import ANSWERED, TIMEOUT, Pairs
 from analysis.policy import JudgePolicy
 from analysis.quantiles import Quantile, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
-from analysis.report_plot import Axis, Panel, drawing, hline, label, line, markers, outline
-from analysis.report_ticks import log_steps
+from analysis.report_plot import Panel, drawing, hline, label, line, markers, outline
+from analysis.report_ticks import Axis, log_axis
 from analysis.words import milliseconds
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -70,23 +70,18 @@ def _densities(sides: Sides, names: tuple[str, str], limit_ms: float) -> Html:
     heights = [np.diff(np.searchsorted(v, edges)) / len(v) for _, _, v in told]
     # Answers in less than any bin is long leave all of them empty.
     top = 1.45 * max(float(height.max()) for height in heights) or 1.0
-    right = float(np.log10(edges[-1]))
+    axis = log_axis(float(edges[0]), float(edges[-1]), "ms, log axis")
     marks = []
     for row, ((side, stroke, values), height) in enumerate(zip(told, heights, strict=True)):
         marks.append(outline(np.log10(edges), height, side, stroke))
         text = f"{names[row]}: median {milliseconds(values[(len(values) - 1) // 2])}"
-        marks.append(label(right, top, text, side, dx=-4, dy=-3 - 15 * row, hjust=1, vjust=1))
+        marks.append(label(axis.high, top, text, side, dx=-4, dy=-3 - 15 * row, hjust=1, vjust=1))
     if least < limit_ms < most:
         at = float(np.log10(limit_ms))
         marks.append(line([at, at], [0, 0.72 * top], "faint", "dotted", px=1.4))
         text = f"limit {milliseconds(limit_ms)}"
-        beside = 3 if right - at > 0.1 * (right - float(np.log10(edges[0]))) else -14
+        beside = 3 if axis.high - at > 0.1 * (axis.high - axis.low) else -14
         marks.append(label(at, 0, text, "faint", dx=beside, dy=5, vjust=1, angle=90))
-    shown = log_steps(float(edges[0]), float(edges[-1]))
-    axis = Axis(
-        float(np.log10(edges[0])), right,
-        [float(np.log10(ms)) for ms in shown], [f"{ms:.4g}" for ms in shown], "ms, log axis",
-    )  # fmt: skip
     panel = Panel(marks, 170, axis, Axis(0, top), "How long answers took")
     svg = drawing([panel], "distributions of latency")
     return figure(svg, "Share of requests per step of equal ratio; dashed the baseline.")
@@ -106,8 +101,8 @@ def _ratios(both: list[tuple[float, Quantile, Quantile]]) -> Html:
     bottom = min(0.8, *(ratio / 1.3 for _, ratio, _, _ in rows))
     marks = [hline(0, "faint")]
     for at, (_, _, low, high) in enumerate(rows):
-        ends = np.log([max(low, bottom), min(high, top)])
-        marks.append(line([at, at], ends, "candidate", px=5.5, alpha=0.45))
+        reach = np.log([max(low, bottom), min(high, top)])
+        marks.append(line([at, at], reach, "candidate", px=5.5, alpha=0.45))
     places = range(len(rows))
     marks.append(markers(places, np.log([ratio for _, ratio, _, _ in rows]), "candidate"))
     shown = [step for step in _steps(top / bottom) if bottom <= step <= top]

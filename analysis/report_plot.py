@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from analysis.bets import Floats
 from analysis.report_html import FONT, Html
 from analysis.report_svg import INK, inline, sealed
+from analysis.report_ticks import Axis
 
 Mark: TypeAlias = LayerSpec
 """What is drawn on a panel."""
@@ -26,17 +27,6 @@ THICKNESS, AXIS_PX = 2.2, 0.8
 DOT = 2.2
 """Pixels of a point of size 1, about."""
 STROKES = {"dashed": [4, 1.5], "dotted": [2, 2], "solid": "solid"}
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """From `low` to `high` with texts at these values; without a value there is no axis line."""
-
-    low: float
-    high: float
-    at: Sequence[float] = ()
-    texts: Sequence[str] = ()
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

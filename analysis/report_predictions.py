@@ -11,7 +11,6 @@ from analysis.pairs import NOT_SENT, Pairs
 from analysis.policy import Accuracy
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
 from analysis.report_plot import (
-    Axis,
     Panel,
     band,
     drawing,
@@ -22,7 +21,7 @@ from analysis.report_plot import (
     outline,
     vline,
 )
-from analysis.report_ticks import ends, log_steps, steps, tick_texts
+from analysis.report_ticks import Axis, ends, log_axis, plain_axis, steps, tick_texts
 from analysis.sides import is_right
 from analysis.words import count, percent, share
 
@@ -128,12 +127,8 @@ def _by_level(found: Answers) -> Html:
     room = max(0.06 * (most - least), 0.01 if ratio else 0.0)
     y = _difference_axis(*ends(least - room, most + room), "", ratio=ratio)
     at = np.log10(centre) if ratio else centre
-    begin, end = ends(float(at[0]), float(at[-1]))
-    shown = log_steps(10**begin, 10**end) if ratio else steps(begin, end)
-    places = np.log10(shown).tolist() if ratio else shown
-    texts = [f"{value:.3g}" for value in shown] if ratio else tick_texts(shown)
-    wide = 0.03 * (end - begin)
-    x = Axis(begin - wide, end + wide, places, texts, "the baseline's answer")
+    along = log_axis if ratio else plain_axis
+    x = along(*ends(float(centre[0]), float(centre[-1])), "the baseline's answer", room=0.03)
     marks = [
         hline(0, "faint"),
         band(at, low, high, "candidate"),
@@ -150,8 +145,7 @@ def _by_level(found: Answers) -> Html:
 def _difference_axis(low: float, high: float, name: str, *, ratio: bool) -> Axis:
     """Round differences, or round ratios on an axis of their logarithms."""
     if not ratio:
-        at = steps(low, high)
-        return Axis(low, high, at, tick_texts(at), name)
+        return plain_axis(low, high, name)
     shown = [step for step in RATIOS if low <= np.log(step) <= high]
     texts = [f"{step:g} x" for step in shown]
     if len(shown) < 3:

@@ -18,6 +18,12 @@ INK = {
     "harm": "#b84301",
     "safe": "#007150",
 }
+# lets-plot writes a colour in either way.
+PLACEHOLDERS = {
+    f'"{told}"': f'"var(--{name})"'
+    for name, colour in INK.items()
+    for told in (colour, "rgb({},{},{})".format(*bytes.fromhex(colour[1:])))
+}
 TAG, NUMBER, INNER = re.compile("<[^>]*>"), re.compile(r"\d+\.\d+"), re.compile("<svg[^>]*>")
 STYLED = re.compile(
     r'<style.*?</style>| (?:clip-bounds-jfx|buffered-rendering|style)="[^"]*"', re.DOTALL
@@ -44,10 +50,8 @@ def inline(svg: str, describe: str, size: tuple[int, int]) -> Html:
     body = STYLED.sub("", re.sub(r">\s+<", "><", svg))
     body = INNER.sub(_group, body).replace("</svg>", "</g>")
     body = TAG.sub(lambda tag: NUMBER.sub(_rounded, tag[0]), body)
-    for name, colour in INK.items():
-        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-        for told in (colour, f"rgb({red},{green},{blue})"):
-            body = body.replace(f'"{told}"', f'"var(--{name})"')
+    for told, variable in PLACEHOLDERS.items():
+        body = body.replace(told, variable)
     body = EMPTY.sub("", _renamed(body, describe))
     body = SEALED.sub(lambda found: html(bytes.fromhex(found[1]).decode()), body)
     return Html(

@@ -1,10 +1,36 @@
 """Where an axis begins and ends, and where it has its texts: round values, few of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, floor, log10
 
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 MOST_POWERS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From `low` to `high` with texts at these values; without a value there is no axis line."""
+
+    low: float
+    high: float
+    at: Sequence[float] = ()
+    texts: Sequence[str] = ()
+    name: str = ""
+
+
+def plain_axis(low: float, high: float, name: str, room: float = 0.0) -> Axis:
+    """With round values from low to high, and room at both ends, a share of the way."""
+    at, wide = steps(low, high), room * (high - low)
+    return Axis(low - wide, high + wide, at, tick_texts(at), name)
+
+
+def log_axis(low: float, high: float, name: str, room: float = 0.0) -> Axis:
+    """The same of logarithms to base ten, whose texts are the values themselves."""
+    at, (begin, end) = log_steps(low, high), (log10(low), log10(high))
+    wide = room * (end - begin)
+    places, texts = [log10(value) for value in at], [f"{value:.4g}" for value in at]
+    return Axis(begin - wide, end + wide, places, texts, name)
 
 
 def ends(low: float, high: float) -> tuple[float, float]:

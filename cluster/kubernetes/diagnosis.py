@@ -9,7 +9,7 @@ from cluster.errors import NotFound
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, POD, SCALER
 from cluster.kubernetes.names import COMPONENT, VERSION
-from cluster.kubernetes.pods import CONFIG, IMAGE, is_ready
+from cluster.kubernetes.pods import CONFIG, IMAGE, condition_of, is_ready
 from cluster.kubernetes.traffic import Traffic
 
 QUOTA = re.compile(r"exceeded quota: ([^,]+), (.*)")
@@ -162,14 +162,11 @@ def _not_begun(
 
 def _has_sandbox(status: Mapping[str, Any]) -> bool:
     """Images are pulled, and containers made, inside of a sandbox only."""
-    made = any(
-        told["type"] == "PodReadyToStartContainers" and told["status"] == "True"
-        for told in status.get("conditions") or ()
-    )
     reasons = {
         ((told.get("state") or {}).get("waiting") or {}).get("reason")
         for told in status.get("containerStatuses") or ()
     }
+    made = condition_of(status, "PodReadyToStartContainers") == "True"
     return made or not reasons.isdisjoint(IMAGE | CONFIG)
 
 

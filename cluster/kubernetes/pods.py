@@ -36,7 +36,7 @@ class Trouble:
 def trouble(pod: Mapping[str, Any]) -> Trouble | None:
     """What keeps a pod from serving; None for one that is ready or being deleted."""
     metadata, status = pod["metadata"], pod.get("status", {})
-    if metadata.get("deletionTimestamp") or _condition(status, "Ready") == "True":
+    if metadata.get("deletionTimestamp") or condition_of(status, "Ready") == "True":
         return None
     name = str(metadata["name"])
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
@@ -44,7 +44,7 @@ def trouble(pod: Mapping[str, Any]) -> Trouble | None:
         found = _of_container(name, told)
         if found is not None:
             return found
-    if _condition(status, "PodScheduled") == "False":
+    if condition_of(status, "PodScheduled") == "False":
         said = _message(status, "PodScheduled")
         return Trouble(name, f"no node takes it: {said}", lasting=False)
     if status.get("phase") == "Failed":
@@ -64,7 +64,7 @@ def worst(pods: list[Mapping[str, Any]]) -> Trouble | None:
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod says it is ready and is not being deleted."""
     gone = pod["metadata"].get("deletionTimestamp")
-    return not gone and _condition(pod.get("status", {}), "Ready") == "True"
+    return not gone and condition_of(pod.get("status", {}), "Ready") == "True"
 
 
 def _of_container(pod: str, told: Mapping[str, Any]) -> Trouble | None:
@@ -95,7 +95,8 @@ def _ended(container: str, last: Mapping[str, Any], restarts: int) -> str:
     return f"container {container} ends again and again ({count}), with exit code {code}{lived}"
 
 
-def _condition(status: Mapping[str, Any], kind: str) -> str | None:
+def condition_of(status: Mapping[str, Any], kind: str) -> str | None:
+    """The status of a condition of a pod, as text; None where it has none of that kind."""
     for condition in status.get("conditions", ()):
         if condition["type"] == kind:
             return str(condition["status"])

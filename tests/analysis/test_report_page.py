@@ -13,9 +13,10 @@ from analysis.answer_time import autocorrelation_time
 from analysis.pair_sample import pair_sample
 from analysis.policy import LATE, Accuracy
 from analysis.report_limits import would_have_changed
-from analysis.report_plot import Axis, Panel, drawing, hline
+from analysis.report_plot import Panel, drawing, hline
 from analysis.report_predictions import best_constant, last_label
 from analysis.report_record import record_parts
+from analysis.report_ticks import Axis
 
 VOID = {"meta", "br", "path", "use", "rect"}
 HEALTHY = pairs(6_000)
@@ -138,15 +139,14 @@ def test_a_page_is_the_same_bytes_each_time() -> None:
 
 def test_plots_take_every_colour_from_the_page_and_share_no_name() -> None:
     """So that they are read in the dark, and a frame cuts its own plot only."""
-    plots = re.findall(r"<svg.*?</svg>", made(HEALTHY), re.DOTALL)
+    text = made(HEALTHY)
+    plots = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     colours = {found for plot in plots for found in re.findall(r'(?:fill|stroke)="([^"]*)"', plot)}
     names = [name for plot in plots for name in re.findall(r' id="([^"]*)"', plot)]
 
     assert all(told == "none" or told.startswith("var(--") for told in colours - {"#000000"})
     # What is black is as wide as nothing.
-    assert all(
-        'stroke-width="0"' in mark for mark in re.findall(r'<[^>]*="#000000"[^>]*>', made(HEALTHY))
-    )
+    assert all('stroke-width="0"' in mark for mark in re.findall(r'<[^>]*="#000000"[^>]*>', text))
     assert len(names) == len(set(names)) > 0
 
 
