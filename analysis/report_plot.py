@@ -79,7 +79,7 @@ def band(x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str) -> Mark:
     """What lies between two lines, shaded."""
     return lp.geom_ribbon(
         lp.aes("x", ymin="low", ymax="high"),
-        data=_columns(x=x, low=low, high=high),
+        data=_joined(x=x, low=low, high=high),
         fill=INK[colour], color=INK[colour], alpha=0.18, size=0,
     )  # fmt: skip
 
@@ -130,9 +130,15 @@ def _columns(**columns: ArrayLike) -> dict[str, Floats]:
     return {name: np.asarray(values, np.float64) for name, values in columns.items()}
 
 
+def _joined(**columns: ArrayLike) -> dict[str, Floats]:
+    """The same of at least two points: of one, lets-plot writes to stdout that it leaves it out."""
+    told = _columns(**columns)
+    return {name: np.repeat(v, 2) if len(v) == 1 else v for name, v in told.items()}
+
+
 def _bent(x: ArrayLike, y: ArrayLike) -> dict[str, Floats]:
     """The same line without the points inside of its level parts, which most evidence has."""
-    told = _columns(x=x, y=y)
+    told = _joined(x=x, y=y)
     level = np.diff(told["y"]) == 0
     kept = np.ones(len(told["y"]), dtype=np.bool_)
     kept[1:-1] = ~(level[1:] & level[:-1])

@@ -104,9 +104,15 @@ def made(table: pl.DataFrame, about: About | None = None) -> str:
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
-def test_a_page_is_whole_and_fetches_nothing(table: pl.DataFrame) -> None:
-    """Whatever the record lacks, the page is one well-formed file without script or address."""
+def test_a_page_is_whole_and_fetches_nothing(
+    table: pl.DataFrame, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the record lacks, the page is one well-formed file without script or address.
+
+    Nothing is written beside it: a command may be asked for JSON on its standard output.
+    """
     text = made(table)
+    assert capfd.readouterr().out == ""
     balance = Balance()
     balance.feed(text)
     assert balance.open == []
