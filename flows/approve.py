@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.local.upkeep import ensure_keeper
-from flows.local_site import require_up
+from flows.in_cluster import chosen
 from flows.openers import actor
 from flows.refusal import Exit, Refused, bad_input
-from flows.site import Site, resume_argv, site
+from flows.site import Site
 from rollout import approval_text
 from rollout.history import APPROVED, REFUSED, History, fold
 from rollout.state import Rollout
@@ -33,14 +32,14 @@ class Given:
 
 def approve(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """The verb: record the answer of whoever calls it."""
-    here = site(options.site)
+    here = chosen(options)
     reason = (options.reason or "").strip()
     if options.refuse and not reason:
         raise bad_input("--refuse needs a reason", '--refuse --reason "why not"')
-    require_up(here)
+    here.require()
     given = Given(not options.refuse, actor(), TERMINAL, reason)
     done = answer(here, options.name, given)
-    ensure_keeper(here.home, resume_argv(here))
+    here.revive()
     return Exit.DONE, done, _text(done)
 
 

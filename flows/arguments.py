@@ -9,6 +9,8 @@ NAMING = (
 )
 """Verbs whose first word is a model."""
 BOTH_SITES = (
+    *("register-model", "deploy-model", "promote-model", "approve", "rollback-model", "labels"),
+    *("model-status", "plan"),
     *("backup-config", "restore-config"),
     *("deploy", "rollback", "resume", "status", "history", "report"),
 )
@@ -61,6 +63,11 @@ def _model_arguments(made: Mapping[str, ArgumentParser]) -> None:
     deploy.add_argument("--cap", type=float, metavar="RATE", help="at most so many copies a second")
     deploy.add_argument(
         "--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)"
+    )
+    deploy.add_argument(
+        "--gateway",
+        metavar="[NAMESPACE/]NAME",
+        help="divides and copies requests in a cluster (default: the namespace's only one)",
     )
     promote = made["promote-model"]
     promote.add_argument("version", nargs="?", help="the version to promote (default: challenger)")

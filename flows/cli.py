@@ -131,7 +131,18 @@ def answer(given: Sequence[str]) -> tuple[int, Report, str]:
     check(options)
     module, name = VERBS[options.verb][0].split(":")
     verb: Verb = getattr(importlib.import_module(module), name)
-    return verb(options)
+    try:
+        return verb(options)
+    except Refused as refused:
+        raise refused.at(where(options)) from refused.__cause__
+
+
+def where(options: argparse.Namespace) -> str:
+    """The options that name a namespace, as they were given."""
+    named = [
+        (name, getattr(options, name, None)) for name in ("namespace", "context", "kubeconfig")
+    ]
+    return "".join(f" --{name} {value}" for name, value in named if value)
 
 
 def _refuse(refused: Refused, as_json: bool) -> int:

@@ -6,17 +6,19 @@ outlives this flow run, the worker and the Prefect server, as one that a command
 
 import argparse
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import State, flow, get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 
+from cluster.ledger import open_rollouts
 from flows import every_minute, prefect_api
 from flows.cluster_site import ClusterSite, kept_sites
 from flows.command import start
 from flows.every_minute import OPEN, QUIET, SCHEDULED
-from flows.platform import applications
+from flows.platform import applications, models
 from flows.prefect_api import PrefectLost, Server, configured
 from flows.refusal import Refused, bad_input, room_errors
 from flows.zombies import UNFINISHED, came_to_an_end, is_dead, tags_with_process
@@ -26,7 +28,7 @@ DIED = "its process ended without a word; what is open goes on, or a later run g
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Applications with an open rollout: who has no process, who is at one, who cannot be asked."""
+    """Open rollouts that need a process: who has none, who is at one, who cannot be asked."""
 
     left: tuple[tuple[ClusterSite, str], ...]
     busy: tuple[str, ...]
@@ -61,11 +63,10 @@ def look(name: str | None) -> Looked:
     left, busy, lost, known = [], [], [], set()
     for here in kept_sites():
         try:
-            names = applications(here)
+            names = [*applications(here), *models(here)]
             known.update(names)
-            for one in names if name is None else {name}.intersection(names):
-                if here.history(one).open is None:
-                    continue
+            needing = {row.component for row in open_rollouts(here.ledger, datetime.now(UTC))}
+            for one in sorted(needing if name is None else needing & {name}):
                 holder = here.lock.holder(one, here.region)
                 if holder is None:
                     left.append((here, one))
@@ -91,7 +92,8 @@ def _followed(here: ClusterSite, name: str) -> State[Any]:
         if holder is None:
             raise
         return Completed(name=OPEN, message=_at_it(name, holder.holder))
-    return Completed(name=str(report["ending"]).capitalize(), message=text, data=report)
+    ended = report["ending"] or report["phase"]
+    return Completed(name=str(ended).capitalize(), message=text, data=report)
 
 
 def _at_it(name: str, holder: str) -> str:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from cluster.kubernetes.traffic import Gateway
     from cluster.prometheus import Prometheus
     from cluster.services import Services
+    from cluster.serving import Serving
     from flows.release_sight import Answers
 
 NAME, FILE = "cluster", "cluster.json"
+REGISTRY = "MLFLOW_TRACKING_URI"
 PATIENCE, PACE = 120.0, 1.0
 NO_GATEWAY = "none"
 
@@ -35,6 +37,7 @@ class Way:
     """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them.
 
     No gateway: none was found, and a later deploy looks again; "none": it was asked for, and holds.
+    `registry` is the address of the MLflow that knows its models.
     """
 
     kubeconfig: str
@@ -42,6 +45,7 @@ class Way:
     namespace: str
     gateway: str | None
     metrics: Mapping[str, str] | None
+    registry: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,28 @@ class ClusterSite(Site):
         from cluster.kubernetes.services import ClusterServices
 
         return ClusterServices(self.api, _gateway(self.way), self._prometheus())
+
+    @cached_property
+    def serving(self) -> "Serving":
+        from cluster.kubernetes.serving import FILE as POD_FILE
+        from cluster.kubernetes.serving import ClusterServing
+
+        gateway = _gateway(self.way)
+        if gateway is None:
+            raise bad_input(
+                f"no Gateway divides and copies the requests of models in {self.way.namespace}",
+                "pincex deploy-model NAME VERSION --gateway [NAMESPACE/]NAME",
+            )
+        return ClusterServing(self.api, gateway, self.settings / POD_FILE, self.home.path)
+
+    @property
+    def mlflow_url(self) -> str:
+        if self.way.registry is None:
+            raise bad_input(
+                f"nobody said which MLflow knows the models of {self.way.namespace}",
+                f"{REGISTRY}=http://HOST:PORT pincex register-model NAME VERSION PATH",
+            )
+        return self.way.registry
 
     @property
     def settings(self) -> Path:
@@ -128,15 +154,14 @@ class ClusterSite(Site):
 
 def cluster_site(options: argparse.Namespace) -> ClusterSite:
     """The site of the namespace that a verb was told of, as its first rollout found it."""
-    way, server = _asked(options)
-    home = _home(way.namespace, server)
-    kept = _kept(home)
-    if kept is None:
+    here = _found(options)
+    if _kept(here.home) is None:
+        way, place = here.way, here.home.path.parent
         raise bad_input(
-            f"nothing was deployed to {way.namespace} of {way.context} from {home.path.parent}",
+            f"nothing was deployed to {way.namespace} of {way.context} from {place}",
             "pincex deploy VERSION --namespace NAMESPACE",
         )
-    return ClusterSite(NAME, home, way=replace(way, gateway=kept.gateway, metrics=kept.metrics))
+    return here
 
 
 def deploying_site(options: argparse.Namespace) -> ClusterSite:
@@ -144,20 +169,23 @@ def deploying_site(options: argparse.Namespace) -> ClusterSite:
 
     An open rollout goes on as it began, and a Gateway that was named once, or refused, stays so.
     """
-    way, server = _asked(options)
-    home = _home(way.namespace, server)
-    kept, gateway = _kept(home), options.gateway
-    if kept is not None:
-        way = replace(way, gateway=kept.gateway, metrics=kept.metrics)
-        here = ClusterSite(NAME, home, way=way)
-        if any(here.history(name).open for name in _names(here)):
-            return here
-        gateway = gateway or kept.gateway
-    way = replace(way, gateway=_chosen_gateway(way, gateway))
+    here = _routed(options)
+    if _is_busy(here):
+        return here
     from flows.metrics_file import metrics
 
-    settings = home.path.parent.parent
-    return ClusterSite(NAME, home, way=replace(way, metrics=metrics(settings, options.metrics)))
+    told = metrics(here.settings, options.metrics)
+    return ClusterSite(NAME, here.home, way=replace(here.way, metrics=told))
+
+
+def serving_site(options: argparse.Namespace) -> ClusterSite:
+    """The same for a `deploy-model`, whose registry the environment names."""
+    return _registered(_routed(options))
+
+
+def registering_site(options: argparse.Namespace) -> ClusterSite:
+    """The site of a namespace as it was found before, with the registry that is named now."""
+    return _registered(_found(options))
 
 
 def kept_site() -> ClusterSite:
@@ -177,8 +205,47 @@ def kept_sites() -> list[ClusterSite]:
     return [ClusterSite(NAME, home, way=way) for home, way in kept if way is not None]
 
 
-def _names(here: Site) -> set[str]:
-    return {row.component for row in here.ledger.rows(region=here.region)}
+def _found(options: argparse.Namespace) -> ClusterSite:
+    """The namespace as its first rollout found it, or as nobody has yet."""
+    way, server = _asked(options)
+    home = _home(way.namespace, server)
+    kept = _kept(home) or way
+    told = replace(way, gateway=kept.gateway, metrics=kept.metrics, registry=kept.registry)
+    return ClusterSite(NAME, home, way=told)
+
+
+def _routed(options: argparse.Namespace) -> ClusterSite:
+    """With the Gateway that is named now, or was."""
+    here = _found(options)
+    if _is_busy(here):
+        return here
+    gateway = _chosen_gateway(here.way, options.gateway or here.way.gateway)
+    return ClusterSite(NAME, here.home, way=replace(here.way, gateway=gateway))
+
+
+def _registered(here: ClusterSite) -> ClusterSite:
+    """With the registry that the environment names, else the one that it named before."""
+    registry = here.way.registry if _is_busy(here) else _named_registry() or here.way.registry
+    return ClusterSite(NAME, here.home, way=replace(here.way, registry=registry))
+
+
+def _named_registry() -> str | None:
+    url = os.environ.get(REGISTRY)
+    if url is None:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise bad_input(f"{REGISTRY}={url[:60]} is no address", f"{REGISTRY}=http://HOST:PORT")
+    if "@" in url.split("//", 1)[1].split("/", 1)[0]:
+        raise bad_input(f"{REGISTRY} holds a password", "the address without it")
+    return url.rstrip("/")
+
+
+def _is_busy(here: Site) -> bool:
+    """Whether a rollout is open, which goes on as it began."""
+    if not here.home.ledger.exists():
+        return False
+    known = {row.component for row in here.ledger.rows(region=here.region)}
+    return any(here.history(name).open for name in known)
 
 
 def _asked(options: argparse.Namespace) -> tuple[Way, str]:

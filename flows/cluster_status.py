@@ -7,11 +7,12 @@ from typing import Any
 from cluster.errors import NotFound, Owned
 from flows.applications import description_of
 from flows.cluster_site import ClusterSite, cluster_site
-from flows.platform import applications
+from flows.platform import applications, models
 from flows.progress_file import read
 from flows.refusal import Exit
 from flows.release import parts_of
-from rollout import release_text
+from flows.status import model
+from rollout import release_text, status_text
 from rollout.application import Component
 from rollout.release import Parts
 
@@ -22,6 +23,7 @@ def status(options: argparse.Namespace) -> Answer:
     """One look at a namespace, and at the rollouts that were begun from here."""
     here = cluster_site(options)
     entries = [_release(here, name) for name in applications(here)]
+    served = [model(here, name) for name in models(here)]
     report = {
         "site": here.name,
         "namespace": here.way.namespace,
@@ -29,9 +31,11 @@ def status(options: argparse.Namespace) -> Answer:
         "at": datetime.now(UTC).isoformat(),
         "shares": here.services.how,
         "applications": entries,
+        "models": served,
     }
     first = f"namespace {here.way.namespace} of {here.way.context}   {here.services.how}"
-    return Exit.DONE, report, "\n".join([first, *release_text.status(entries, here.told)])
+    lines = [first, *(line for entry in served for line in status_text.block(entry, here.told))]
+    return Exit.DONE, report, "\n".join([*lines, *release_text.status(entries, here.told)])
 
 
 def _release(here: ClusterSite, name: str) -> dict[str, Any]:

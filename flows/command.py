@@ -11,10 +11,9 @@ from cluster.local.leftovers import sweep_leftovers
 from cluster.local.processes import ProcessSpec, running
 from cluster.local.spawn import launch
 from flows.follow import follow, following, settled
-from flows.in_cluster import is_meant
-from flows.local_site import ensure_up, require_up
+from flows.in_cluster import chosen, is_meant
 from flows.openers import Request, open_already, refuse_foreign, share
-from flows.platform import applications
+from flows.platform import applications, models
 from flows.policies import policy_text
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
@@ -32,7 +31,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 def deploy_model(options: argparse.Namespace) -> Answer:
     """Check what can be checked at once, then start the shadow and follow it to its verdict."""
-    here = site(options.site)
+    here = _deploying(options)
     if options.control == (options.version is not None) or (options.control and options.first):
         raise bad_input(
             "deploy-model takes a version, or --control alone: a copy of the champion",
@@ -47,7 +46,8 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         cap=_rate(options.cap),
         control=options.control,
     )
-    ensure_up(here, "mlflow")
+    here.begin("mlflow")
+    here.serving.require_able()
     opened = make_room(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
         return _followed_again(here, options, request, opened)
@@ -59,13 +59,14 @@ def promote_model(options: argparse.Namespace) -> Answer:
     """Refuse at once what has no PASS; else start the promotion and follow it."""
     from flows.promote import asked_version, refuse_unproven
 
-    here = site(options.site)
+    here = chosen(options)
     if options.override is not None and not options.override.strip():
         raise bad_input("--override needs a reason", '--override "why this is right"')
-    require_up(here)
+    here.require()
     after_watch(here, options.name)
     version = asked_version(here, options.name, options.version)
-    ensure_up(here, "mlflow")
+    here.begin("mlflow")
+    here.serving.require_able()
     refuse_unproven(here, options.name, version, options.override)
     refuse_foreign(here, options.name, here.history(options.name))
     after_control(here, options.name, "promote-model")
@@ -75,19 +76,19 @@ def promote_model(options: argparse.Namespace) -> Answer:
 
 def resume(options: argparse.Namespace) -> Answer:
     """Follow the process that goes on with an open rollout, started here if none runs."""
+    here = chosen(options)
+    here.require()
     if is_meant(options):
-        from flows.release_command import resume_in_cluster
-
-        return resume_in_cluster(options)
-    here = site(options.site)
-    require_up(here)
+        options.name = _only(here, options.name)
+        if options.name in applications(here):
+            return _resume_services(here, options)
     settling = options.keep_serving or options.follow_alias
     if settling and options.name is None:
         raise bad_input("which model?", "pincex resume NAME --keep-serving")
     if options.name is not None and not here.history(options.name).rollouts:
         raise bad_input(f"the ledger knows no {options.name}", "pincex status")
     # Services need no registry.
-    ensure_up(here, *([] if options.name in applications(here) else ["mlflow"]))
+    here.begin(*([] if options.name in applications(here) else ["mlflow"]))
     if settling:
         return _settle(here, options)
     holder = here.lock.holder(options.name, here.region) if options.name else None
@@ -95,6 +96,34 @@ def resume(options: argparse.Namespace) -> Answer:
         return follow_only(here, options)
     rest = [options.name] if options.name else []
     return start(here, options, ["resume", here.name, *rest])
+
+
+def _only(here: Site, name: str | None) -> str:
+    """What was rolled out in a namespace: the one that is named, or the only one."""
+    known = [*applications(here), *models(here)]
+    found = name or (known[0] if len(known) == 1 else None)
+    if found is None or found not in known:
+        raise bad_input(f"which one? Known: {', '.join(known) or 'none'}", "pincex resume NAME")
+    return found
+
+
+def _resume_services(here: Site, options: argparse.Namespace) -> Answer:
+    """Go on with the services of a namespace, in a process of its own, and follow it."""
+    if options.keep_serving or options.follow_alias:
+        raise bad_input("services have no aliases", "pincex resume NAME")
+    if here.lock.holder(options.name, here.region) is not None:
+        return follow_only(here, options)
+    return start(here, options, ["resume", here.name, options.name])
+
+
+def _deploying(options: argparse.Namespace) -> Site:
+    if not is_meant(options):
+        if options.gateway is not None:
+            raise bad_input("--gateway is for a cluster", "--namespace NAME --gateway ...")
+        return site(options.site)
+    from flows.cluster_site import serving_site
+
+    return serving_site(options)
 
 
 def follow_only(here: Site, options: argparse.Namespace) -> Answer:
@@ -112,7 +141,11 @@ def _followed_again(
     if not given or asked != (opened.sample, opened.cap):
         raise open_already(opened)
     if options.no_follow:
-        return Exit.DONE, {}, f"it goes on already: pincex resume {options.name} follows it"
+        return (
+            Exit.DONE,
+            {},
+            f"it goes on already: pincex resume {options.name}{here.told} follows it",
+        )
     return follow_only(here, options)
 
 
@@ -206,12 +239,13 @@ def _text(outcome: dict[str, Any], told: str) -> str:
     if approval is not None and approval["state"] == "approved":
         lines.append(approval_text.answered(approval))
     if outcome["decision"] == "PROMOTE" and outcome["phase"] == "SHADOW":
-        lines.append(f"next: pincex promote-model {outcome['model']}")
+        lines.append(f"next: pincex promote-model {outcome['model']}{told}")
     if outcome["ending"] == "PROMOTED" or outcome["phase"] == "WATCHING":
-        back = f"; back: pincex rollback-model {outcome['model']}" if outcome["champion"] else ""
+        undo = f"; back: pincex rollback-model {outcome['model']}{told}"
+        back = undo if outcome["champion"] else ""
         lines.append(f"{outcome['version']} takes all traffic{back}")
     if outcome["watch_seconds"] is not None:
-        lines.append(f"watched for {duration(outcome['watch_seconds'])}; pincex status")
+        lines.append(f"watched for {duration(outcome['watch_seconds'])}; pincex status{told}")
     return "\n".join(lines)
 
 

@@ -1,18 +1,12 @@
 """Actions performed: each is idempotent, and read back before the next is decided."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.local.instances import (
-    Instance,
-    start_instances,
-    stop_instances,
-    versions_up,
-)
 from cluster.lock import Lease
 from cluster.route import Mirror, Route
+from cluster.serving import Servers
 from flows.aliases import owe, settle_or_owe
 from flows.openers import actor
 from flows.site import Site
@@ -45,9 +39,11 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
         case BringUp(revision):
             of_copy = rollout.verb is Verb.CONTROL and revision == rollout.candidate
             files = rollout.stable if of_copy else None
-            return bring_up(site, rollout.component, revision, policy, lease, files)
+            undoing = rollout.verb.undoes
+            name = rollout.component
+            return bring_up(site, name, revision, policy, lease, files, forced=undoing)
         case Shift(weights, mirrored):
-            return _shift(site, rollout, weights, mirrored, lease)
+            return _shift(site, rollout, weights, mirrored, lease, forced=rollout.verb.undoes)
         case Enter(phase):
             enter(site, rollout, str(phase), rollout.override)
             return f"entered {phase}"
@@ -59,10 +55,10 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
             return f"not promoted: {reason}"
         case BeginWatch(to):
             lease.check()
-            return _begin_watch(site, rollout, policy, to)
+            return _begin_watch(site, rollout, policy, to, lease)
         case Promote(to, reason):
             lease.check()
-            return _promote(site, rollout, policy, to, reason)
+            return _promote(site, rollout, policy, to, reason, lease)
         case RollBack():
             return _roll_back(site, rollout, policy, action, lease)
 
@@ -73,13 +69,15 @@ def _shift(
     weights: dict[str, int],
     mirrored: Mirrored | None,
     lease: Lease,
+    *,
+    forced: bool,
 ) -> str:
     """Set the route and see it live; only then is it written down, with the moment it began."""
     mirror = None
     if mirrored is not None:
         mirror = Mirror(mirrored.version, mirrored.fraction, mirrored.rollout_id)
     began_at = datetime.now(UTC)
-    site.traffic.set_route(rollout.component, Route(weights, mirror), lease_check=lease.check)
+    site.serving.set_route(rollout.component, Route(weights, mirror), lease, forced=forced)
     copies = mirrored.version if mirrored else None
     site.ledger.append(
         TRAFFIC,
@@ -105,10 +103,12 @@ def bring_up(
     policy: "Policy",
     lease: Lease,
     files: Revision | None = None,
+    *,
+    forced: bool,
 ) -> str:
     """Servers of a revision from the site's verified copy, ready, warm and known to the proxy.
 
-    `files` are those of another revision, which it serves under its own name. Unavailable, with a
+    `files` are those of another revision, which it serves under its own name. NotReady, with a
     server's last words, where that cannot be had in `ready_within`.
     """
     from models import manifest
@@ -118,30 +118,31 @@ def bring_up(
     if not directory.is_dir():
         site.registry.download(component, of, directory)
     manifest.verify_digest(directory, revision.digest)
-    specs = [
-        Instance(
-            server_argv(site, component, revision, directory, number), str(site.home.path), ENV
-        )
-        for number in range(1, policy.replicas + 1)
-    ]
-    version, patience = revision.version, policy.ready_within
-    start_instances(site.home, component, version, specs, patience, lease_check=lease.check)
+    servers = Servers(
+        component,
+        revision.version,
+        server_arguments(site, component, revision, directory),
+        ENV,
+        policy.replicas,
+    )
+    site.serving.start(servers, policy.ready_within, lease, forced=forced)
     return f"{revision.version} is ready and warm"
 
 
-def server_argv(
-    site: Site, component: str, revision: Revision, directory: Path, number: int
+def server_arguments(
+    site: Site, component: str, revision: Revision, directory: Path
 ) -> tuple[str, ...]:
-    """The command of one server process; `{port}` is filled in where it starts."""
+    """What a server process of a revision is told."""
     records = site.home.records / component
     return (
-        sys.executable, "-m", "models.server",
+        "-m", "models.server",
         "--name", component,
         "--version", revision.version,
         "--directory", str(directory),
         "--manifest-sha256", revision.digest,
+        "--host", "{host}",
         "--port", "{port}",
-        "--instance", str(number),
+        "--instance", "{instance}",
         "--records", str(records),
         "--labels", str(records / "labels.jsonl"),
     )  # fmt: skip
@@ -220,7 +221,7 @@ def _evidence(rollout: Rollout) -> str | None:
     return rollout.judged.evidence_digest if rollout.judged else None
 
 
-def _begin_watch(site: Site, rollout: Rollout, policy: "Policy", to: Revision) -> str:
+def _begin_watch(site: Site, rollout: Rollout, policy: "Policy", to: Revision, lease: Lease) -> str:
     """What serves, then the watch with the past p95 it is held against, then workloads, aliases."""
     from models.past import past_p95
 
@@ -243,14 +244,16 @@ def _begin_watch(site: Site, rollout: Rollout, policy: "Policy", to: Revision) -
             "past_p95_ms": past if past is not None else policy.judging.baseline_p95_ms,
         },
     )
-    retire_others(site, rollout.component, policy.drain_within)
+    retire_others(site, rollout.component, policy.drain_within, lease)
     aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
     return f"{to.version} serves and is watched; aliases {aliases}"
 
 
-def _promote(site: Site, rollout: Rollout, policy: "Policy", to: Revision, reason: str) -> str:
+def _promote(
+    site: Site, rollout: Rollout, policy: "Policy", to: Revision, reason: str, lease: Lease
+) -> str:
     served(site, rollout, to)
-    retire_others(site, rollout.component, policy.drain_within)
+    retire_others(site, rollout.component, policy.drain_within, lease)
     ending = Ending.ROLLED_BACK if rollout.verb is Verb.ROLLBACK else Ending.PROMOTED
     close(site, rollout, ending, reason)
     aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
@@ -262,14 +265,15 @@ def _roll_back(
 ) -> str:
     """Traffic, then workloads, then bookkeeping."""
     to, reason, ending = action.to, action.reason, action.ending
-    if to is not None and site.traffic.route(rollout.component) != Route({to.version: 100}):
-        _shift(site, rollout, {to.version: 100}, None, lease)
+    if to is not None and site.serving.route(rollout.component) != Route({to.version: 100}):
+        _shift(site, rollout, {to.version: 100}, None, lease, forced=True)
     lease.check()
     if to is not None and rollout.phase is Phase.WATCHING:
         served(site, rollout, to, undone=reason)
     champion = site.history(rollout.component).champion
     if champion is None or champion.revision != rollout.candidate:
-        stop_instances(site.home, rollout.component, rollout.candidate.version, policy.drain_within)
+        version = rollout.candidate.version
+        site.serving.stop(rollout.component, version, policy.drain_within, lease)
     close(site, rollout, ending, reason)
     aliases = settle_or_owe(site, rollout.component, actor=rollout.actor)
     if ending is Ending.ROLLED_BACK:
@@ -290,10 +294,10 @@ def _mark_rejected(site: Site, rollout: Rollout) -> str:
     return "marked as rejected"
 
 
-def retire_others(site: Site, component: str, drain_within: float) -> None:
+def retire_others(site: Site, component: str, drain_within: float, lease: Lease) -> None:
     """Only what serves and what served before stay up."""
     history = site.history(component)
     kept = {served.revision.version for served in history.champions[-2:]}
-    for version in versions_up(site.home, component):
+    for version in site.serving.versions_up(component):
         if version not in kept:
-            stop_instances(site.home, component, version, drain_within)
+            site.serving.stop(component, version, drain_within, lease)

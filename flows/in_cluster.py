@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.site import Site, site
+
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
 
@@ -23,3 +25,12 @@ def api_of(options: argparse.Namespace) -> "Api":
 def is_meant(options: argparse.Namespace) -> bool:
     """Whether a verb that both sites have was told of a cluster."""
     return bool(options.kubeconfig or options.context or options.namespace)
+
+
+def chosen(options: argparse.Namespace) -> Site:
+    """The local site, or a namespace where an option names one."""
+    if not is_meant(options):
+        return site(options.site)
+    from flows.cluster_site import cluster_site
+
+    return cluster_site(options)

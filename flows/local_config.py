@@ -134,8 +134,7 @@ class LocalConfig:
             )
             undo(here, told, lease, monotonic())
         policy = replace(parse(text), replicas=wanted[f"servers {name}"])
-        bring_up(here, name, target, policy, lease)
-        route = Route({target.version: 100})
+        bring_up(here, name, target, policy, lease, forced=True)
         if traffic(here, name).serving != target.version:
-            here.traffic.set_route(name, route, lease_check=lease.check)
+            here.serving.set_route(name, Route({target.version: 100}), lease, forced=True)
         settle(here, name, actor=actor(), overrule=True)

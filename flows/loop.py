@@ -12,7 +12,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
-from cluster.errors import Unavailable
+from cluster.errors import NotReady, Unavailable
 from cluster.files import writing
 from cluster.lock import Lease
 from flows import evidence
@@ -32,7 +32,7 @@ from rollout.state import Phase, Rollout
 
 T = TypeVar("T")
 
-PROXY_PATIENCE = 30.0
+AGAIN = 0.2
 PAGE_PATIENCE = 5.0
 
 
@@ -99,8 +99,7 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     aside = Aside(recorder)
     record: Steps = recorder
     while True:
-        lease.check()
-        facts = record.step("look", look, sight)
+        facts = record.step("look", look, sight, lease)
         looks = sight.looks
         facts = record.step("analyse", sight.analyse, facts)
         record = _record(recorder, aside, facts.rollout)
@@ -144,37 +143,48 @@ def _hold(site: Site, rollout: Rollout, recorder: Recorder, seconds: float) -> N
         print(f"an answer came too late: {refused.message}", file=sys.stderr)  # noqa: T201
 
 
-def look(sight: Sight) -> Facts:
-    """The facts; while the proxy is being restarted, a moment later."""
-    deadline = monotonic() + PROXY_PATIENCE
+def look(sight: Sight, lease: Lease) -> Facts:
+    """The facts; while the platform does not answer, a moment later."""
+
+    def seen() -> Facts:
+        lease.check()
+        return sight.look()
+
+    return _answered(sight.site, seen)
+
+
+def _answered(site: Site, act: Callable[[], T]) -> T:
+    """What can be done twice, until the platform has answered, or may not be waited for longer."""
+    deadline = monotonic() + site.patience
     while True:
         try:
-            return sight.look()
+            return act()
         except Unavailable:
             if monotonic() > deadline:
                 raise
-            sleep(0.2)
+            sleep(AGAIN)
 
 
 def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
     """Perform it; a revision that cannot be started becomes a fact of the next look."""
     act = partial(perform, sight.site, facts.rollout, sight.policy, action, lease)
     try:
-        return with_reserve(sight.site, act) if isinstance(action, RollBack) else act()
-    except Unavailable as error:
+        if isinstance(action, RollBack):
+            return _answered(sight.site, lambda: with_reserve(sight.site, act))
+        return _answered(sight.site, act)
+    except NotReady as error:
         if not isinstance(action, BringUp):
             raise
-        first, *words = str(error).splitlines()
-        return _failed(sight, action, [first.removesuffix("; its last words:"), *words[-1:]])
+        return _failed(sight, action, str(error))
     except Damaged as error:
         # Nothing else can be decided of a version that served: it stays open for a person.
         if not isinstance(action, BringUp) or action.revision != facts.rollout.candidate:
             raise
-        return _failed(sight, action, [str(error)])
+        return _failed(sight, action, str(error))
 
 
-def _failed(sight: Sight, action: BringUp, said: list[str]) -> str:
-    sight.failure = f"{action.revision.version} cannot be started: {': '.join(said)}"
+def _failed(sight: Sight, action: BringUp, said: str) -> str:
+    sight.failure = f"{action.revision.version} cannot be started: {said}"
     return sight.failure
 
 

@@ -13,6 +13,9 @@ from rollout.history import OPENED, History, as_data
 from rollout.policy import parse, with_baseline_p95
 from rollout.state import Revision, Rollout, Verb, copy_of
 
+UNCAPPED = 1e9
+"""Copies a second that no gateway makes: where a share cannot be copied, nothing lowers it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -73,6 +76,7 @@ def check_control(site: Site, request: Request) -> tuple[History, Revision, Roll
 
 def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollout | None]:
     """Whether a deploy may start, or goes on with the rollout that is open already."""
+    _require_whole(site, request)
     if request.control:
         return check_control(site, request)
     candidate = revision(site, request.name, request.version)
@@ -101,6 +105,16 @@ def check_deploy(site: Site, request: Request) -> tuple[History, Revision, Rollo
         )
     refuse_foreign(site, request.name, history)
     return history, candidate, None
+
+
+def _require_whole(site: Site, request: Request) -> None:
+    """A share of the requests is copied only where it can be told from the others."""
+    share = request.sample or parse(request.policy_text).shadow.sample_percent / 100
+    if not site.serving.shares_copies and (share < 1 or request.cap is not None):
+        raise bad_input(
+            "a gateway does not say which requests it copied, so a part of them is no evidence",
+            "without --cap and --sample, and with sample_percent = 100 in the policy",
+        )
 
 
 def blocking(history: History) -> Rollout | None:
@@ -159,6 +173,8 @@ def open_deploy(site: Site, request: Request, history: History, candidate: Revis
         text = with_baseline_p95(text, baseline_p95(past, stable.version))
     sample = request.sample or policy.shadow.sample_percent / 100
     cap = request.cap or policy.shadow.max_copies_per_second
+    if not site.serving.shares_copies:
+        cap = UNCAPPED
     verb = Verb.CONTROL if request.control else Verb.DEPLOY
     return open_rollout(site, request.name, verb, stable, candidate, text, sample, cap)
 

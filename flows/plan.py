@@ -6,10 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.local_site import require_up
+from flows.in_cluster import chosen
 from flows.policies import policy_text
 from flows.refusal import Exit, bad_input
-from flows.site import Site, site
+from flows.site import Site
 from rollout.plan_text import text_of
 from rollout.policy import Policy, parse, with_baseline_p95
 from rollout.state import Decision
@@ -41,8 +41,8 @@ class Basis:
 
 def plan(options: argparse.Namespace) -> Answer:
     """Forecast each gate and the verdict; options override what was recorded."""
-    here = site(options.site)
-    require_up(here)
+    here = chosen(options)
+    here.require()
     champion = here.history(options.name).champion
     if champion is None:
         raise bad_input(

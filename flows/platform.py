@@ -33,7 +33,7 @@ def models(site: Site) -> list[str]:
 def traffic(site: Site, component: str) -> Traffic:
     """The route of a component in the words of the decision."""
     try:
-        route = site.traffic.route(component)
+        route = site.serving.route(component)
     except NotFound:
         return Traffic({}, None)
     mirror = route.mirror
@@ -44,13 +44,13 @@ def traffic(site: Site, component: str) -> Traffic:
 def look_at(
     site: Site, rollout: Rollout, *, unready_for: float = 0.0, failure: str | None = None
 ) -> Facts:
-    """The facts of a rollout, without evidence; ready is what Envoy would send requests to."""
+    """The facts of a rollout, without evidence; ready is what would get requests."""
     champion = site.history(rollout.component).champion
     revisions = (rollout.stable, rollout.candidate, champion.revision if champion else None)
     ready = frozenset(
         revision.version
         for revision in revisions
-        if revision and site.traffic.ready_hosts(rollout.component, revision.version)
+        if revision and site.serving.is_ready(rollout.component, revision.version)
     )
     return Facts(
         now=datetime.now(UTC),

@@ -11,6 +11,10 @@ CREDENTIALS = re.compile(r"(?<=:/)(/*)[^/\s'\"]*@")
 """User and password of a URL, which no message repeats; as a path it has lost one slash."""
 
 
+COMMAND = re.compile(r"\bpincex (?!down\b|up\b|judge\b|verify\b)[a-z][a-z-]+")
+"""A command of a hint that can act on a namespace."""
+
+
 class Exit(IntEnum):
     """What a command's exit code says."""
 
@@ -37,6 +41,12 @@ class Refused(Exception):
         super().__init__(self.message)
         self.code = code
         self.changed = changed
+
+    def at(self, where: str) -> "Refused":
+        """The same, whose commands go to the namespace that these options name."""
+        if where and " --namespace " not in self.hint:
+            self.hint = COMMAND.sub(rf"\g<0>{where}", self.hint)
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         return {"error": self.message, "hint": self.hint, "changed": self.changed}

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.files import writing
-from flows.local_site import ensure_up, require_up
+from flows.in_cluster import chosen, is_meant
 from flows.openers import actor
 from flows.refusal import Exit, bad_input
-from flows.site import site
+from flows.site import Site, site
 from models.labels import append_labels, read_labels
 from models.manifest import MODEL_FILE
 from rollout.words import count
@@ -18,7 +18,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 def register_model(options: argparse.Namespace) -> Answer:
     """Record a version with its SHA-256 manifest; again with the same files it changes nothing."""
-    here = site(options.site)
+    here = _registering(options)
     source: Path | str = options.source
     if not options.source.startswith(("runs:/", "models:/")):
         source = Path(options.source).resolve()
@@ -29,7 +29,7 @@ def register_model(options: argparse.Namespace) -> Answer:
                 f"{source} has no {MODEL_FILE} file: it is not an MLflow model",
                 "name the directory that mlflow's save_model made",
             )
-    ensure_up(here, "mlflow")
+    here.begin("mlflow")
     made = here.registry.register(options.name, options.version, source, actor=actor())
     report = {
         "model": made.name,
@@ -42,15 +42,24 @@ def register_model(options: argparse.Namespace) -> Answer:
     first = "" if here.history(made.name).champion else " --first"
     text = (
         f"{made.name} {made.release} is registered (MLflow version {made.number}, "
-        f"manifest {digest})\nnext: pincex deploy-model {made.name} {made.release}{first}"
+        f"manifest {digest})\n"
+        f"next: pincex deploy-model {made.name} {made.release}{first}{here.told}"
     )
     return Exit.DONE, report, text
 
 
+def _registering(options: argparse.Namespace) -> Site:
+    if not is_meant(options):
+        return site(options.site)
+    from flows.cluster_site import registering_site
+
+    return registering_site(options)
+
+
 def labels(options: argparse.Namespace) -> Answer:
     """Add a file of labels; a wrong line refuses the whole file."""
-    here = site(options.site)
-    require_up(here)
+    here = chosen(options)
+    here.require()
     file = Path(options.file)
     if not file.is_file():
         raise bad_input(f"there is no file {file}", "one JSON object per line")

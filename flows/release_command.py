@@ -9,8 +9,8 @@ from typing import Any
 
 from cluster.lock import kept
 from flows.applications import application, read, runnable
-from flows.command import follow_only, start
-from flows.in_cluster import is_meant
+from flows.command import start
+from flows.in_cluster import chosen, is_meant
 from flows.keeping import keeping
 from flows.platform import applications
 from flows.policies import policy_text
@@ -71,7 +71,7 @@ def _planned(
 
 def rollback(options: argparse.Namespace) -> Answer:
     """Return to what served before, in the command itself: traffic first, then servers."""
-    here = _chosen(options)
+    here = chosen(options)
     here.require()
     name = _known(here)
     begun = monotonic()
@@ -99,22 +99,6 @@ def rollback(options: argparse.Namespace) -> Answer:
     return Exit.DONE, report, "\n".join(told)
 
 
-def resume_in_cluster(options: argparse.Namespace) -> Answer:
-    """Go on with a namespace's open rollout, in a process of its own, and follow it."""
-    here = _chosen(options)
-    if options.keep_serving or options.follow_alias:
-        raise bad_input("services have no aliases", f"pincex resume NAME{here.told}")
-    known = applications(here)
-    options.name = options.name or (known[0] if len(known) == 1 else None)
-    if options.name not in known:
-        told = ", ".join(known) or "none"
-        raise bad_input(f"which application? Known: {told}", f"pincex resume NAME{here.told}")
-    holder = here.lock.holder(options.name, here.region)
-    if holder is not None:
-        return follow_only(here, options)
-    return start(here, options, ["resume", here.name, options.name])
-
-
 def _deploying(options: argparse.Namespace) -> Site:
     if not is_meant(options):
         for option in ("gateway", "metrics"):
@@ -124,15 +108,6 @@ def _deploying(options: argparse.Namespace) -> Site:
     from flows.cluster_site import deploying_site
 
     return deploying_site(options)
-
-
-def _chosen(options: argparse.Namespace) -> Site:
-    """The namespace that a verb was told of, else the local site."""
-    if not is_meant(options):
-        return site(options.site)
-    from flows.cluster_site import cluster_site
-
-    return cluster_site(options)
 
 
 def _known(here: Site) -> str:

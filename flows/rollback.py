@@ -11,17 +11,16 @@ from time import monotonic
 from typing import Any
 
 from cluster.errors import ClusterError, NotWritable
-from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, kept
 from cluster.route import Route
 from flows.effects import bring_up, close, perform
+from flows.in_cluster import chosen
 from flows.keeping import keeping
-from flows.local_site import require_up
 from flows.openers import actor, open_rollout, refuse_application
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
 from flows.room import with_reserve
-from flows.site import LEASE_SECONDS, Site, resume_argv, site
+from flows.site import LEASE_SECONDS, Site
 from rollout.decide import decide
 from rollout.facts import BringUp, Promote, RollBack, Shift
 from rollout.history import History
@@ -34,8 +33,8 @@ DEADLINE = 60.0
 
 def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """The verb: preflight the target, move traffic, then tidy up."""
-    here = site(options.site)
-    require_up(here)
+    here = chosen(options)
+    here.require()
     started = monotonic()
     history = here.history(options.name)
     if history.return_target is None and _shadow(history) is not None:
@@ -45,7 +44,7 @@ def rollback_model(options: argparse.Namespace) -> tuple[int, dict[str, Any], st
     target = _target(history, options.name)
     lease = _preempt(here, options.name)
     with kept(lease), keeping(here):
-        ensure_keeper(here.home, resume_argv(here))
+        here.revive()
         here = here.holding(lease)
         try:
             rollout = with_reserve(here, partial(_open, here, options.name, target, options.reason))
@@ -71,7 +70,7 @@ def _end_shadow(here: Site, name: str, reason: str) -> tuple[int, dict[str, Any]
     """
     lease = _preempt(here, name)
     with kept(lease), keeping(here):
-        ensure_keeper(here.home, resume_argv(here))
+        here.revive()
         here = here.holding(lease)
         rollout = _shadow(here.history(name))
         if rollout is None:
@@ -118,7 +117,7 @@ def undo(here: Site, rollout: Rollout, lease: Lease, started: float) -> tuple[fl
     raise Refused(
         f"{rollout.candidate.version} did not become ready within {DEADLINE:.0f} s; "
         "traffic was not moved",
-        hint=f"pincex status; logs in {here.home.logs}",
+        hint=f"pincex status{here.told}; logs in {here.home.logs}",
         changed="The rollback stays open: pincex resume goes on with it.",
     )
 
@@ -174,8 +173,8 @@ def _unrecorded(
     here: Site, name: str, target: Revision, error: ClusterError, lease: Lease
 ) -> tuple[int, dict[str, Any], str]:
     """The ledger cannot be written: traffic moves all the same, and the command says so loudly."""
-    bring_up(here, name, target, parse(default_policy_text()), lease)
-    here.traffic.set_route(name, Route({target.version: 100}), lease_check=lease.check)
+    bring_up(here, name, target, parse(default_policy_text()), lease, forced=True)
+    here.serving.set_route(name, Route({target.version: 100}), lease, forced=True)
     serving = traffic(here, name).serving
     raise Refused(
         f"{name}: {serving} takes all traffic, but the ledger cannot be written: {error}",

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.in_cluster import chosen
 from flows.judging import write_page
 from flows.refusal import Exit, bad_input
-from flows.status import as_data, chosen
+from flows.status import as_data
 from rollout import rollout_report_text
 from rollout.history import History
 from rollout.state import Rollout

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from cluster.ledger import Ledger
 from cluster.local.home import Home
+from cluster.local.serving import LocalServing
 from cluster.local.traffic import Traffic
 from cluster.lock import Lease, Leases, Lock
 from cluster.outbox import Outbox
+from cluster.serving import Serving
 from flows.refusal import bad_input
 from rollout.history import History, fold
 
@@ -88,6 +90,10 @@ class Site:
     @cached_property
     def traffic(self) -> Traffic:
         return Traffic(self.home)
+
+    @cached_property
+    def serving(self) -> Serving:
+        return LocalServing(self.home)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -1,6 +1,5 @@
 """Smoke requests to a first version: it has no champion, so only absolute gates can judge it."""
 
-import http.client
 import json
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from itertools import accumulate
 import polars as pl
 
 from analysis import Outcome, judge
-from cluster.local.envoy_words import PATIENCE
+from cluster.errors import NotFound
 from flows.site import Site
 from models.loading import example
 from rollout.policy import Policy
@@ -34,26 +33,19 @@ def smoke(site: Site, rollout: Rollout, policy: Policy) -> Smoke:
     version = rollout.candidate.version
     directory = site.home.models / rollout.component / version
     body = json.dumps({"features": example(directory)}).encode()
-    ports = site.traffic.endpoints(rollout.component, version)
+    servers = site.serving.servers(rollout.component, version)
+    if not servers:
+        raise NotFound(f"{rollout.component} {version} has no servers that could be asked")
     answers = tuple(
-        _ask(ports[number % len(ports)], body) for number in range(policy.smoke_requests)
+        _ask(site, rollout.component, servers[number % len(servers)], body)
+        for number in range(policy.smoke_requests)
     )
     return _judged(answers, policy)
 
 
-def _ask(port: int, body: bytes) -> tuple[int | None, float]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+def _ask(site: Site, component: str, server: str, body: bytes) -> tuple[int | None, float]:
     started = time.perf_counter()
-    status: int | None = None
-    try:
-        connection.request("POST", "/predict", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        status = answer.status
-    except (OSError, http.client.HTTPException):
-        status = None
-    finally:
-        connection.close()
+    status = site.serving.ask(component, server, body)
     return status, 1000 * (time.perf_counter() - started)
 
 

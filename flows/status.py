@@ -9,7 +9,7 @@ from cluster.errors import Unavailable
 from cluster.ledger import Row
 from cluster.local.admin import Admin
 from flows import aliases, asked
-from flows.in_cluster import is_meant
+from flows.in_cluster import chosen, is_meant
 from flows.local_site import processes, require_up
 from flows.platform import applications, models, traffic
 from flows.progress_file import read
@@ -53,15 +53,15 @@ def status(options: argparse.Namespace) -> Answer:
 
 def model_status(options: argparse.Namespace) -> Answer:
     """One model: versions known to the registry, aliases, what serves, what is open."""
-    here = site(options.site)
-    require_up(here)
+    here = chosen(options)
+    here.require()
     found = model(here, options.name)
     known = versions(here, options.name)
     if not known and found["champion"] is None:
         names = ", ".join(models(here)) or "none yet"
         raise bad_input(f"there is no model {options.name}. Known: {names}", "pincex status")
     report = {**found, "versions": known}
-    return Exit.DONE, report, "\n".join(status_text.model(report, here.region))
+    return Exit.DONE, report, "\n".join(status_text.model(report, here.region, here.told))
 
 
 def history(options: argparse.Namespace) -> Answer:
@@ -88,15 +88,6 @@ def as_data(row: Row) -> dict[str, Any]:
         "data": dict(row.data),
         "hash": row.hash,
     }
-
-
-def chosen(options: argparse.Namespace) -> Site:
-    """The local site, or a namespace where an option names one."""
-    if not is_meant(options):
-        return site(options.site)
-    from flows.cluster_site import cluster_site
-
-    return cluster_site(options)
 
 
 def envoy(here: Site) -> str:

@@ -18,8 +18,6 @@ from analysis.triggers import (
     above_in_a_row,
     failed_in_a_row,
 )
-from cluster.errors import NotFound
-from cluster.local.readiness import answers
 from flows.site import Site
 from models.live import Live, LiveRows
 from rollout.facts import Watched
@@ -53,7 +51,7 @@ class Watcher:
     watch: Watch
     rows: LiveRows
     readings: list[Reading] = field(default_factory=list)
-    _checks: dict[int, list[bool]] = field(default_factory=dict)
+    _checks: dict[str, list[bool]] = field(default_factory=dict)
     _checked: float = float("-inf")
     _asking: Thread | None = None
 
@@ -88,13 +86,8 @@ class Watcher:
 
     def _ask_servers(self) -> None:
         """One check of each server, which keeps its own record."""
-        try:
-            ports = self.site.traffic.endpoints(self.component, self.version)
-        except NotFound:
-            ports = []
-        for port in ports:
-            failed = not answers(f"http://127.0.0.1:{port}/readyz")
-            self._checks.setdefault(port, []).append(failed)
+        for server, failed in self.site.serving.failed(self.component, self.version).items():
+            self._checks.setdefault(server, []).append(failed)
 
     def _health(self) -> Reading:
         rule = self.policy.live_rules.health

@@ -92,7 +92,7 @@ class Application:
         body = await read_body(receive, LARGEST_REQUEST)
         # Both sides of a shadow start their clock here: with the whole request in hand.
         arrived_at, start = time.time(), time.perf_counter()
-        headers = read_headers(scope["headers"])
+        headers = read_headers(scope["headers"], self._version)
         ticket = self._rows.arrived(
             arrived_at, headers.rollout, copy=headers.copy, mirrored=headers.mirrored
         )

@@ -45,17 +45,22 @@ def problem(status: int, message: str) -> Answer:
     return Answer(status, orjson.dumps({"error": message}))
 
 
-def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Pick the headers that matter; an id is made where there is none."""
+def read_headers(raw: Iterable[tuple[bytes, bytes]], version: str) -> Headers:
+    """Pick the headers that matter to a server of `version`; an id is made where there is none.
+
+    A gateway marks a request and its copy alike, with the version that copies go to, which gets
+    nothing else meanwhile; the local proxy marks each of the two.
+    """
     found = {key: value for key, value in raw if key.startswith(b"x-")}
     rollout, segment = found.get(b"x-pincex-shadow"), found.get(b"x-segment")
+    copies_to = found.get(b"x-pincex-copies-to")
     return Headers(
         request_id=found[b"x-request-id"].decode("latin-1")
         if b"x-request-id" in found
         else str(uuid.uuid4()),
         rollout=rollout.decode("latin-1") if rollout else None,
-        copy=found.get(b"x-pincex-copy") == b"1",
-        mirrored=found.get(b"x-pincex-mirrored") == b"1",
+        copy=found.get(b"x-pincex-copy") == b"1" or copies_to == version.encode(),
+        mirrored=found.get(b"x-pincex-mirrored") == b"1" or copies_to is not None,
         segment=segment.decode("latin-1")[:LONGEST_ID] if segment else None,
     )
 

@@ -1,6 +1,6 @@
 """The model server: one version, one process.
 
-`python -m models.server --name N --version V --directory DIR --manifest-sha256 D --port P
+`python -m models.server --name N --version V --directory DIR --manifest-sha256 D --host H --port P
 --instance I --records DIR --labels FILE`
 """
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             application,
-            host=HOST,
+            host=options.host,
             port=options.port,
             loop="uvloop",
             http="httptools",
@@ -86,6 +86,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", required=True)
     for name in ("directory", "records", "labels"):
         parser.add_argument(f"--{name}", required=True, type=Path)
+    parser.add_argument("--host", default=HOST)
     parser.add_argument("--port", required=True, type=int)
     return parser.parse_args(arguments)
 

@@ -22,7 +22,7 @@ def site(report: Report) -> list[str]:
     if report["envoy"] != "ok":
         lines.append("nothing answers requests until Envoy does: pincex up")
     for entry in report["models"]:
-        lines += _block(entry)
+        lines += block(entry)
     lines += release_text.status(report["applications"])
     if not report["models"] and not report["applications"]:
         lines += ["no model yet", "next: pincex register-model NAME VERSION PATH"]
@@ -34,9 +34,9 @@ def addresses(endpoint: str, prefect: str, mlflow: str) -> list[str]:
     return [f"endpoint {endpoint}", f"Prefect  {prefect} | MLflow {mlflow}"]
 
 
-def model(report: Report, region: str) -> list[str]:
-    """The block of one model and its versions."""
-    lines = _block(report)
+def model(report: Report, region: str, told: str) -> list[str]:
+    """The block of one model and its versions; `told` as in `block`."""
+    lines = block(report, told)
     for version in report["versions"]:
         marks = [
             role
@@ -63,7 +63,8 @@ def history(rows: Sequence[Report]) -> list[str]:
     return [*lines, f"{len(rows)} rows, chain intact, head {rows[-1]['hash'][:12]}"]
 
 
-def _block(entry: Report) -> list[str]:
+def block(entry: Report, told: str = "") -> list[str]:
+    """One model; `told` are the options that lead a command to its site."""
     lines = [entry["name"]]
     if entry["champion"]:
         share = entry["weights"].get(entry["champion"], 0)
@@ -87,7 +88,7 @@ def _block(entry: Report) -> list[str]:
     if entry["previous"]:
         intact = "on disk" if entry["previous_on_disk"] else "not on disk"
         lines.append(f"  previous   {entry['previous']:<8} {intact}")
-        lines.append(f"             back to it: pincex rollback-model {entry['name']}")
+        lines.append(f"             back to it: pincex rollback-model {entry['name']}{told}")
     lines += [f"  differs    {difference}" for difference in entry["differences"]]
     lines += [f"  not known  {missing}" for missing in entry["not_compared"]]
     return lines

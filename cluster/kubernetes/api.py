@@ -11,7 +11,7 @@ import httpx
 
 from cluster.errors import NotFound, Overloaded, Unavailable
 from cluster.kubernetes.answers import refusal
-from cluster.kubernetes.kinds import Asked, Kind
+from cluster.kubernetes.kinds import POD, POD_PROXY, Asked, Kind
 from cluster.kubernetes.kubeconfig import Access
 
 Object = dict[str, Any]
@@ -19,6 +19,8 @@ MANAGER = "pincex"
 # A frozen server must be noticed while its lease still has time left.
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 APPLY = "application/apply-patch+yaml"
+# By these the API server speaks for itself, and not for the pod.
+REFUSALS = (401, 403)
 # A Date header says whole seconds; a clock is called wrong only beyond that.
 CLOCK_STEP = 1.0
 
@@ -107,6 +109,19 @@ class Api:
             )
         except NotFound:
             return
+
+    def forward(self, pod: str, port: int, path: str, body: bytes) -> int | None:
+        """Have the server post to a pod: the status, of either of them; None without an answer."""
+        asked = self._asked("create", POD_PROXY, pod)
+        where = f"{POD.root}/namespaces/{asked.namespace}/{POD.plural}/{pod}:{port}/proxy{path}"
+        sent = {"content-type": "application/json"}
+        try:
+            answer = self._client.post(where, content=body, headers=sent)
+        except httpx.HTTPError:
+            return None
+        if answer.status_code in REFUSALS:
+            raise refusal(asked, answer.status_code, answer.headers, answer.content)
+        return answer.status_code
 
     def _asked(self, verb: str, kind: Kind, name: str = "") -> Asked:
         return Asked(self.access.context, self.access.namespace, verb, kind, name)

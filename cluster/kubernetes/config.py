@@ -14,6 +14,7 @@ from cluster.errors import Changed, NotFound, NotReady, Unavailable
 from cluster.kubernetes import fence, rights
 from cluster.kubernetes.api import MANAGER, Api, Object
 from cluster.kubernetes.endpoints import wait_known
+from cluster.kubernetes.http_route import OBSERVED, ROLLOUT, without_copies
 from cluster.kubernetes.kinds import (
     DEPLOYMENT,
     HTTP_ROUTE,
@@ -25,7 +26,6 @@ from cluster.kubernetes.kinds import (
 from cluster.kubernetes.lock import Lock
 from cluster.kubernetes.names import APPLICATION, COMPONENT, FENCE, REGION
 from cluster.kubernetes.pods import worst
-from cluster.kubernetes.traffic import OBSERVED, ROLLOUT
 from cluster.lock import Lease, held
 
 ORDER = rights.KEPT
@@ -227,9 +227,7 @@ def _told(kind: Kind, found: Object) -> Object:
     for key in GIVEN.get(kind.name, ()):
         content["spec"].pop(key, None)
     if kind is HTTP_ROUTE:
-        for rule in content["spec"].get("rules", ()):
-            filters = rule.get("filters", ())
-            rule["filters"] = [told for told in filters if told["type"] != "RequestMirror"]
+        content["spec"]["rules"] = without_copies(content["spec"].get("rules", ()))
     return {"metadata": kept, **content}
 
 

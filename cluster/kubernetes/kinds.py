@@ -25,6 +25,7 @@ class Kind:
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 SERVICE = Kind("", "v1", "services", "Service")
 POD = Kind("", "v1", "pods", "Pod")
+POD_PROXY = Kind("", "v1", "pods/proxy", "Pod")
 EVENT = Kind("", "v1", "events", "Event")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")

@@ -1,6 +1,6 @@
 """Why a pod does not serve, in words, from what its status says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,12 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod says it is ready and is not being deleted."""
     gone = pod["metadata"].get("deletionTimestamp")
     return not gone and condition_of(pod.get("status", {}), "Ready") == "True"
+
+
+def failed(pods: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
+    """Of each pod that is not being deleted, whether its readiness probe failed last."""
+    there = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return {str(pod["metadata"]["name"]): not is_ready(pod) for pod in there}
 
 
 def _of_container(pod: str, told: Mapping[str, Any]) -> Trouble | None:

@@ -16,6 +16,7 @@ from cluster.kubernetes.kinds import (
     HTTP_ROUTE,
     LEASE,
     POD,
+    POD_PROXY,
     QUOTA,
     SCALER,
     SECRET,
@@ -57,6 +58,9 @@ DEPLOYING = LOCKING | _rights(
 )
 SPLITTING = DEPLOYING | _rights((BUDGET, "list"), (SCALER, "list"), (EVENT, "create"))
 RELEASING = SPLITTING | ROUTING | _rights((GATEWAY, "get list"))
+SERVING = DEPLOYING | ROUTING | _rights(
+    (EVENT, "create"), (GATEWAY, "get list"), (POD_PROXY, "create")
+)  # fmt: skip
 LOOKING = _rights(
     (DEPLOYMENT, "list"), (POD, "list"), (EVENT, "list"), (SCALER, "list"), (SERVICE, "list"),
     (ENDPOINT_SLICE, "list"), (HTTP_ROUTE, "get"),
@@ -83,6 +87,9 @@ OF_VERB = {
     "rollback": RELEASING,
     "resume": RELEASING,
     "restore-config": RESTORING,
+    "deploy-model": SERVING,
+    "promote-model": SERVING,
+    "rollback-model": SERVING,
 }
 
 
@@ -103,11 +110,13 @@ def missing(api: Api, rights: Iterable[Right]) -> list[Right]:
 
 
 def _allowed(api: Api, right: Right) -> bool:
+    resource, _, part = right.kind.plural.partition("/")
     asked = {
         "namespace": api.access.namespace,
         "verb": right.verb,
         "group": right.kind.group,
-        "resource": right.kind.plural,
+        "resource": resource,
+        "subresource": part,
     }
     told = api.create(ACCESS_REVIEW, {"metadata": {}, "spec": {"resourceAttributes": asked}})
     allowed: bool = told["status"]["allowed"]

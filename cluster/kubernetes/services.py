@@ -12,7 +12,7 @@ from cluster.kubernetes.drain import DRAIN, Drain, Drained, not_counted
 from cluster.kubernetes.foreign import changed_by_others
 from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE, Kind
 from cluster.kubernetes.names import COMPONENT, labels, object_name
-from cluster.kubernetes.pods import is_ready
+from cluster.kubernetes.pods import failed
 from cluster.kubernetes.split import Split
 from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.kubernetes.trail import Trail
@@ -135,12 +135,7 @@ class ClusterServices:
 
     def failed(self, part: Component, version: str) -> Mapping[str, bool]:
         """What the kubelet's readiness probe last said of each pod."""
-        pods = self._api.list(POD, labels(part.name, version))
-        return {
-            str(pod["metadata"]["name"]): not is_ready(pod)
-            for pod in pods
-            if not pod["metadata"].get("deletionTimestamp")
-        }
+        return failed(self._api.list(POD, labels(part.name, version)))
 
     def route(self, component: str) -> Route:
         """The shares as the API server has them."""
@@ -160,12 +155,21 @@ class ClusterServices:
         """Written and read back; whether a gateway obeys, the answers of the versions tell."""
         if self._gateway is None:
             self._split.set_route(part.name, route, part.instances, within, lease, forced=forced)
+            self._tell(part.name, route, lease, forced=forced)
         else:
-            self._traffic.set_route(part.name, route, lease, forced=forced)
+            self.move(part.name, route, lease, forced=forced)
+
+    def move(self, component: str, route: Route, lease: Lease, *, forced: bool) -> None:
+        """The same behind a Gateway, where it does not matter how many pods there are."""
+        self._traffic.set_route(component, route, lease, forced=forced)
+        self._tell(component, route, lease, forced=forced)
+
+    def _tell(self, component: str, route: Route, lease: Lease, *, forced: bool) -> None:
         shares = ", ".join(f"{v} {share} %" for v, share in sorted(route.weights.items()) if share)
+        copies = f", copies to {route.mirror.version}" if route.mirror else ""
         reason = "TrafficRolledBack" if forced else "TrafficShifted"
-        said = f"{shares}, by {lease.holder}"
-        self._trail.say(self._routing, part.name, reason, said, warning=forced)
+        said = f"{shares}{copies}, by {lease.holder}"
+        self._trail.say(self._routing, component, reason, said, warning=forced)
 
     def retire(
         self, component: str, version: str, within: float, quiet_within: float, lease: Lease

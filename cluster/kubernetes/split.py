@@ -15,6 +15,7 @@ from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.endpoints import wait_known
 from cluster.kubernetes.foreign import changed_by_others
+from cluster.kubernetes.http_route import PORT, noted, notes
 from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
 from cluster.kubernetes.names import (
     COMPONENT,
@@ -26,7 +27,6 @@ from cluster.kubernetes.names import (
     require_component,
 )
 from cluster.kubernetes.pods import is_ready
-from cluster.kubernetes.traffic import PORT, noted, notes
 from cluster.kubernetes.workloads import Workloads
 from cluster.lock import Lease
 from cluster.route import Route

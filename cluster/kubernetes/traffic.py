@@ -1,32 +1,21 @@
 """Who serves, in which shares, and who gets copies: an HTTPRoute, written and read back."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from cluster.errors import NotFound, Owned, Refused, TrafficNotMoved
-from cluster.kubernetes import fence
+from cluster.kubernetes import fence, http_route
 from cluster.kubernetes.api import MANAGER, Api, Object
 from cluster.kubernetes.endpoints import endpoints
 from cluster.kubernetes.kinds import HTTP_ROUTE, SERVICE
 from cluster.kubernetes.names import (
     COMPONENT,
-    PREFIX,
     VERSION,
     object_name,
-    owned,
     require_component,
 )
 from cluster.lock import Lease
-from cluster.route import PREDICTIONS, Calls, Mirror, Route
-
-ROLLOUT = f"{PREFIX}/mirrored-for"
-OBSERVED, CALLS = f"{PREFIX}/observed-for", f"{PREFIX}/calls"
-PORT = 80
-# Fractions of copies are told to the gateway in parts of this many.
-PARTS = 1_000_000
+from cluster.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +56,11 @@ class Traffic:
         self._services(component)
         for version in route.versions:
             self._require_routable(component, version)
-        content = self._content(component, route, lease.component)
+        gateway = {"name": self._gateway.name, "namespace": self._gateway.namespace}
+        content = http_route.content(component, route, lease.component, gateway)
         fence.write(self._api, HTTP_ROUTE, content, lease, forced=forced)
         told = self.route(component)
-        if told != _in_parts(route):
+        if told != http_route.in_parts(route):
             raise TrafficNotMoved(
                 f"the route of {component} was written and reads back as {told}",
                 hint=f"kubectl get httproute {component} -o yaml --show-managed-fields",
@@ -109,45 +99,10 @@ class Traffic:
                 f"{copies}; nothing was changed"
             )
 
-    def _content(self, component: str, route: Route, owner: str) -> Object:
-        shares = [
-            {"name": object_name(component, version), "port": PORT, "weight": share}
-            for version, share in sorted(route.weights.items())
-        ]
-        rewrite = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
-        filters: list[Object] = [{"type": "URLRewrite", "urlRewrite": {"path": rewrite}}]
-        paths = [f"/models/{component}"]
-        if route.calls.paths:
-            # A service answers at its own paths.
-            filters, paths = [], [*route.calls.paths]
-        marks = notes(route)
-        if route.mirror is not None:
-            filters.append(_copies(component, route.mirror))
-            marks[ROLLOUT] = route.mirror.rollout_id
-        matches = [{"path": {"type": "PathPrefix", "value": path}} for path in paths]
-        parent = {"name": self._gateway.name, "namespace": self._gateway.namespace}
-        rule: Object = {"matches": matches, "backendRefs": shares}
-        if filters:
-            rule["filters"] = filters
-        return {
-            "metadata": {
-                "name": component,
-                "labels": owned({COMPONENT: component}, owner),
-                "annotations": marks,
-            },
-            "spec": {"parentRefs": [parent], "rules": [rule]},
-        }
-
     def _read(self, component: str, found: Object) -> Route:
         """The route that an object means; Owned where it means none that we would write."""
-        versions = self._services(component)
-        rules = found["spec"].get("rules", ())
         try:
-            (rule,) = rules
-            weights = {versions[told["name"]]: int(told["weight"]) for told in rule["backendRefs"]}
-            mirror = _read_mirror(rule.get("filters", ()), versions, found["metadata"])
-            version = str(found["metadata"]["resourceVersion"])
-            return Route(weights, mirror, version, *noted(found))
+            return http_route.meant(found, self._services(component))
         except (KeyError, ValueError, TypeError, Refused) as error:
             raise Owned(
                 f"the HTTPRoute {component} was changed by {_others(found)} into something that is"
@@ -164,50 +119,6 @@ class Traffic:
     def _require_routable(self, component: str, version: str) -> None:
         if not self.ready_pods(component, version):
             raise Refused(f"{component} {version} has no ready pod; no traffic was moved")
-
-
-def notes(route: Route) -> dict[str, str]:
-    """What an object that routes says beside the shares: what calls allow, who observes."""
-    told = {} if route.calls == PREDICTIONS else {CALLS: json.dumps(asdict(route.calls))}
-    return told if route.observed is None else {**told, OBSERVED: route.observed}
-
-
-def noted(found: Object) -> tuple[Calls, str | None]:
-    """What `notes` left in an object."""
-    told = found["metadata"].get("annotations") or {}
-    if CALLS not in told:
-        return PREDICTIONS, told.get(OBSERVED)
-    calls = json.loads(told[CALLS])
-    return Calls(**{**calls, "paths": tuple(calls["paths"])}), told.get(OBSERVED)
-
-
-def _copies(component: str, mirror: Mirror) -> Object:
-    share = {"numerator": _parts(mirror), "denominator": PARTS}
-    backend = {"name": object_name(component, mirror.version), "port": PORT}
-    return {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "fraction": share}}
-
-
-def _read_mirror(
-    filters: Any, versions: Mapping[str, str], metadata: Mapping[str, Any]
-) -> Mirror | None:
-    copied = [told["requestMirror"] for told in filters if told["type"] == "RequestMirror"]
-    if not copied:
-        return None
-    (told,) = copied
-    version = versions[told["backendRef"]["name"]]
-    fraction = told["fraction"]["numerator"] / told["fraction"]["denominator"]
-    return Mirror(version, fraction, metadata["annotations"][ROLLOUT])
-
-
-def _parts(mirror: Mirror) -> int:
-    return max(1, round(mirror.fraction * PARTS))
-
-
-def _in_parts(route: Route) -> Route:
-    """The route with its share of copies in the parts that an HTTPRoute can hold."""
-    if route.mirror is None:
-        return route
-    return replace(route, mirror=replace(route.mirror, fraction=_parts(route.mirror) / PARTS))
 
 
 def _others(found: Object) -> str:

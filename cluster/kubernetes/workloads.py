@@ -8,10 +8,11 @@ from typing import Any
 from cluster.errors import NotReady, Refused
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
+from cluster.kubernetes.http_route import PORT
 from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
 from cluster.kubernetes.names import COMPONENT, VERSION, labels, object_name, owned
 from cluster.kubernetes.pods import Trouble, worst
-from cluster.kubernetes.traffic import PORT, Traffic
+from cluster.kubernetes.traffic import Traffic
 from cluster.lock import Lease
 
 READING = 0.25
@@ -19,10 +20,11 @@ READING = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How to run a version: `serves_on` for `drain` seconds after its end was asked for.
+    """How to run a version: it serves on for `drain` seconds after its end was asked for.
 
     `ready_path` must answer 200 once it can serve, `live_path` as long as it works. Longer than
     the data plane takes to forget a pod, `drain` is what keeps an update from losing requests.
+    `pod` is a PodSpec with one container, for all that is not said here.
     """
 
     image: str
@@ -35,6 +37,7 @@ class Workload:
     drain: int = 5
     grace: int = 30
     live_path: str | None = None
+    pod: Mapping[str, Any] = field(default_factory=lambda: {"containers": [{}]})
 
 
 class Workloads:
@@ -165,11 +168,14 @@ def _selector(marks: dict[str, str]) -> dict[str, str]:
 
 
 def _deployment(marks: dict[str, str], name: str, workload: Workload) -> Object:
+    (described,) = workload.pod["containers"]
+    env = [{"name": key, "value": value} for key, value in sorted(workload.env.items())]
     container: Object = {
+        **described,
         "name": "server",
         "image": workload.image,
         "ports": [{"name": "http", "containerPort": workload.port}],
-        "env": [{"name": key, "value": value} for key, value in sorted(workload.env.items())],
+        "env": [*env, *described.get("env", ())],
         "readinessProbe": {
             "httpGet": {"path": workload.ready_path, "port": "http"},
             "periodSeconds": 1,
@@ -185,6 +191,7 @@ def _deployment(marks: dict[str, str], name: str, workload: Workload) -> Object:
     template = {
         "metadata": {"labels": {**marks, **workload.marks}},
         "spec": {
+            **workload.pod,
             "containers": [container],
             "terminationGracePeriodSeconds": workload.grace,
         },

@@ -12,6 +12,7 @@ from cluster.kubernetes.rights import OF_VERB
 ROLES = Path(__file__).parents[2] / "manifests" / "roles"
 VERBS = {
     "looker": ("status", "diagnose", "backup-config"),
+    "models": ("deploy-model", "promote-model", "rollback-model"),
     "releaser": ("validate", "deploy", "rollback", "resume"),
     "restorer": ("restore-config",),
 }

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from cli_parts import Cli
 
-from flows import plan as plan_verb
 from flows import reports
 from flows.cli import parser
-from flows.site import site
+from flows.site import Site, site
 from rollout.plan_text import text_of
 
 HEAD = {
@@ -85,7 +84,7 @@ def served(home: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     (home / "records" / "adder" / "labels.jsonl").write_text(
         "".join(json.dumps(label) + "\n" for label in labels)
     )
-    monkeypatch.setattr(plan_verb, "require_up", lambda here: None)
+    monkeypatch.setattr(Site, "require", lambda here: None)
 
 
 def test_a_plan_from_the_champions_own_past(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

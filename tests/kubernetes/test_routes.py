@@ -42,6 +42,38 @@ def any_route(draw: st.DrawFn) -> Route:
     return Route({"v1.0.0": share, "v2.0.0": 100 - share}, draw(st.none() | mirror))
 
 
+def test_labels_are_never_copied_and_clients_mark_nothing(serving: Shop) -> None:
+    """Each label must come once, and only the route says that a shadow is on, and for whom."""
+    shadow = Route({"v1.0.0": 100}, Mirror("v2.0.0", 1.0, "r-7"))
+    serving.traffic.set_route("price", shadow, serving.lease)
+    rules = serving.api.get(HTTP_ROUTE, "price")["spec"]["rules"]
+
+    paths = [rule["matches"][0]["path"]["value"] for rule in rules]
+    kinds = [[told["type"] for told in rule["filters"]] for rule in rules]
+    marks = [told["requestHeaderModifier"] for rule in rules for told in rule["filters"][1:2]]
+
+    assert paths == ["/models/price/predict", "/models/price/labels"]
+    assert "RequestMirror" in kinds[0]
+    assert "RequestMirror" not in kinds[1]
+    assert {mark["name"]: mark["value"] for mark in marks[0]["set"]} == {
+        "x-pincex-shadow": "r-7",
+        "x-pincex-copies-to": "v2.0.0",
+    }
+    assert "set" not in marks[1]
+    assert set(marks[1]["remove"]) >= {"x-pincex-shadow", "x-pincex-copies-to", "x-pincex-copy"}
+
+
+def test_rules_that_divide_requests_differently_are_no_route_of_ours(serving: Shop) -> None:
+    """Somebody changed one of them: nothing is read into it."""
+    weight = '[{"op": "replace", "path": "/spec/rules/1/backendRefs/0/weight", "value": 7}]'
+    space = ("-n", serving.name)
+    serving.cluster.kubectl(*space, "patch", "httproute", "price", "--type=json", "-p", weight)
+
+    with pytest.raises(Owned, match="divide requests alike"):
+        serving.traffic.route("price")
+    serving.traffic.set_route("price", Route({"v1.0.0": 100}), serving.lease, forced=True)
+
+
 @settings(max_examples=15, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(route=any_route())

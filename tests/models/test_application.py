@@ -122,6 +122,17 @@ def test_rows_of_a_shadow_go_to_its_folder(app: App, copy: str, side: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("to", "side"), [("v1", "candidate"), ("v2", "baseline")], ids=["copy", "original"]
+)
+def test_a_server_tells_copies_by_the_version_that_they_go_to(app: App, to: str, side: str) -> None:
+    """A gateway marks a request and its copy alike."""
+    app.predict(GOOD, x_pincex_shadow="r-7", x_pincex_copies_to=to)
+
+    (row,) = app.rows(f"r-7/{side}-v1-1.jsonl")
+    assert row["mirrored"]
+
+
+@pytest.mark.parametrize(
     ("features", "message"),
     [
         ({"a": 1, "n": 2}, 'feature "s" is missing'),

@@ -157,7 +157,7 @@ def test_a_model_lists_its_versions() -> None:
         {"version": None, "number": 13, "validation_status": None, "manifest_sha256": None},
     ]
 
-    assert model({**ENTRY, "versions": versions}, "local")[3:] == [
+    assert model({**ENTRY, "versions": versions}, "local", "")[3:] == [
         "  v2.0.0     MLflow version 1   abababababab  champion",
         "  v2.3.0     MLflow version 2   no manifest  rejected",
         "  no release MLflow version 13  no manifest",
