@@ -32,8 +32,11 @@ class Serving(Protocol):
     @property
     def shares_copies(self) -> bool: ...
 
-    def require_able(self) -> None:
-        """Forbidden or Invalid, naming what is missing, where a rollout could not be done here."""
+    def require_able(self, component: str, version: str | None) -> None:
+        """Refused, Invalid or Forbidden, saying why, where a rollout could not be done.
+
+        None for a version that will be named later.
+        """
 
     def versions_up(self, component: str) -> list[str]:
         """The versions that have servers, or whose servers are only being started."""

@@ -1,51 +1,31 @@
 """A namespace of a cluster as a site: its objects there, its ledger in a folder of its own here."""
 
 import argparse
-import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cluster.errors import NotFound
-from cluster.files import read_object, write_whole
+from cluster.files import write_whole
 from cluster.local.home import Home
 from cluster.lock import Leases
+from flows import cluster_way
+from flows.cluster_way import Way
 from flows.in_cluster import KUBECONFIG
 from flows.refusal import bad_input
 from flows.site import Site
 
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
-    from cluster.kubernetes.traffic import Gateway
     from cluster.prometheus import Prometheus
     from cluster.services import Services
     from cluster.serving import Serving
     from flows.release_sight import Answers
 
-NAME, FILE = "cluster", "cluster.json"
-REGISTRY = "MLFLOW_TRACKING_URI"
+NAME = "cluster"
 PATIENCE, PACE = 120.0, 1.0
-NO_GATEWAY = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a namespace is reached: `gateway` as NAMESPACE/NAME, `metrics` as `Metrics` has them.
-
-    No gateway: none was found, and a later deploy looks again; "none": it was asked for, and holds.
-    `registry` is the address of the MLflow that knows its models.
-    """
-
-    kubeconfig: str
-    context: str
-    namespace: str
-    gateway: str | None
-    metrics: Mapping[str, str] | None
-    registry: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +42,7 @@ class ClusterSite(Site):
 
     @cached_property
     def api(self) -> "Api":
-        return _api(self.way)
+        return cluster_way.api_of(self.way)
 
     @cached_property
     def lock(self) -> Leases:
@@ -74,14 +54,14 @@ class ClusterSite(Site):
     def services(self) -> "Services":
         from cluster.kubernetes.services import ClusterServices
 
-        return ClusterServices(self.api, _gateway(self.way), self._prometheus())
+        return ClusterServices(self.api, cluster_way.gateway_of(self.way), self._prometheus())
 
     @cached_property
     def serving(self) -> "Serving":
         from cluster.kubernetes.serving import FILE as POD_FILE
         from cluster.kubernetes.serving import ClusterServing
 
-        gateway = _gateway(self.way)
+        gateway = cluster_way.gateway_of(self.way)
         if gateway is None:
             raise bad_input(
                 f"no Gateway divides and copies the requests of models in {self.way.namespace}",
@@ -94,7 +74,7 @@ class ClusterSite(Site):
         if self.way.registry is None:
             raise bad_input(
                 f"nobody said which MLflow knows the models of {self.way.namespace}",
-                f"{REGISTRY}=http://HOST:PORT pincex register-model NAME VERSION PATH",
+                f"{cluster_way.REGISTRY}=http://HOST:PORT pincex register-model NAME VERSION PATH",
             )
         return self.way.registry
 
@@ -143,7 +123,7 @@ class ClusterSite(Site):
         """Keep the way, so that whoever goes on with a rollout finds the same one."""
         self.home.lay_out()
         content = json.dumps(asdict(self.way), indent=1) + "\n"
-        write_whole(self.home.path / FILE, content, stage=self.home.stage)
+        write_whole(self.home.path / cluster_way.FILE, content, stage=self.home.stage)
 
     def require(self) -> None:
         """It is one: nothing else of it has to run."""
@@ -155,7 +135,7 @@ class ClusterSite(Site):
 def cluster_site(options: argparse.Namespace) -> ClusterSite:
     """The site of the namespace that a verb was told of, as its first rollout found it."""
     here = _found(options)
-    if _kept(here.home) is None:
+    if cluster_way.kept(here.home) is None:
         way, place = here.way, here.home.path.parent
         raise bad_input(
             f"nothing was deployed to {way.namespace} of {way.context} from {place}",
@@ -191,7 +171,7 @@ def registering_site(options: argparse.Namespace) -> ClusterSite:
 def kept_site() -> ClusterSite:
     """The site of a flow process, whose ``$PINCEX_HOME`` is the folder of its namespace."""
     home = Home(Path(os.environ["PINCEX_HOME"]))
-    way = _kept(home)
+    way = cluster_way.kept(home)
     if way is None:
         raise bad_input(f"{home.path} is the folder of no namespace", "pincex deploy VERSION")
     return ClusterSite(NAME, home, way=way)
@@ -199,17 +179,17 @@ def kept_site() -> ClusterSite:
 
 def kept_sites() -> list[ClusterSite]:
     """The namespaces that were deployed to from this ``$PINCEX_HOME``."""
-    folder = _base() / "clusters"
+    folder = cluster_way.base() / "clusters"
     homes = [Home(one) for one in sorted(folder.iterdir())] if folder.exists() else []
-    kept = [(home, _kept(home)) for home in homes]
+    kept = [(home, cluster_way.kept(home)) for home in homes]
     return [ClusterSite(NAME, home, way=way) for home, way in kept if way is not None]
 
 
 def _found(options: argparse.Namespace) -> ClusterSite:
     """The namespace as its first rollout found it, or as nobody has yet."""
-    way, server = _asked(options)
-    home = _home(way.namespace, server)
-    kept = _kept(home) or way
+    way, server = cluster_way.asked(options)
+    home = cluster_way.home_of(way.namespace, server)
+    kept = cluster_way.kept(home) or way
     told = replace(way, gateway=kept.gateway, metrics=kept.metrics, registry=kept.registry)
     return ClusterSite(NAME, home, way=told)
 
@@ -219,25 +199,16 @@ def _routed(options: argparse.Namespace) -> ClusterSite:
     here = _found(options)
     if _is_busy(here):
         return here
-    gateway = _chosen_gateway(here.way, options.gateway or here.way.gateway)
+    gateway = cluster_way.chosen_gateway(here.way, options.gateway or here.way.gateway)
     return ClusterSite(NAME, here.home, way=replace(here.way, gateway=gateway))
 
 
 def _registered(here: ClusterSite) -> ClusterSite:
     """With the registry that the environment names, else the one that it named before."""
-    registry = here.way.registry if _is_busy(here) else _named_registry() or here.way.registry
+    registry = here.way.registry
+    if registry is None or not _is_busy(here):
+        registry = cluster_way.named_registry() or registry
     return ClusterSite(NAME, here.home, way=replace(here.way, registry=registry))
-
-
-def _named_registry() -> str | None:
-    url = os.environ.get(REGISTRY)
-    if url is None:
-        return None
-    if not url.startswith(("http://", "https://")):
-        raise bad_input(f"{REGISTRY}={url[:60]} is no address", f"{REGISTRY}=http://HOST:PORT")
-    if "@" in url.split("//", 1)[1].split("/", 1)[0]:
-        raise bad_input(f"{REGISTRY} holds a password", "the address without it")
-    return url.rstrip("/")
 
 
 def _is_busy(here: Site) -> bool:
@@ -246,70 +217,3 @@ def _is_busy(here: Site) -> bool:
         return False
     known = {row.component for row in here.ledger.rows(region=here.region)}
     return any(here.history(name).open for name in known)
-
-
-def _asked(options: argparse.Namespace) -> tuple[Way, str]:
-    from cluster.kubernetes.kubeconfig import read_access
-
-    given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    # Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
-    path = Path(given).expanduser().absolute()
-    access = read_access(path, options.context, options.namespace)
-    return Way(str(path), access.context, access.namespace, None, None), access.server
-
-
-def _home(namespace: str, server: str) -> Home:
-    """A folder for each namespace of each API server, however a kubeconfig calls it."""
-    mark = hashlib.sha256(server.encode()).hexdigest()[:8]
-    return Home(_base() / "clusters" / f"{namespace}-{mark}")
-
-
-def _base() -> Path:
-    return Path(os.environ.get("PINCEX_HOME") or ".pincex").resolve()
-
-
-def _kept(home: Home) -> Way | None:
-    path = home.path / FILE
-    try:
-        content: dict[str, Any] = read_object(path, remedy=f"rm {path}, then deploy again")
-    except NotFound:
-        return None
-    return Way(**content)
-
-
-def _api(way: Way) -> "Api":
-    from cluster.kubernetes.api import Api
-    from cluster.kubernetes.kubeconfig import read_access
-
-    return Api(read_access(Path(way.kubeconfig), way.context, way.namespace))
-
-
-def _gateway(way: Way) -> "Gateway | None":
-    from cluster.kubernetes.traffic import Gateway
-
-    if way.gateway is None or way.gateway == NO_GATEWAY:
-        return None
-    namespace, _, name = way.gateway.partition("/")
-    return Gateway(name, namespace)
-
-
-def _chosen_gateway(way: Way, given: str | None) -> str | None:
-    """The Gateway that was named, or the only one of the namespace; None where there is none."""
-    from cluster.kubernetes.kinds import GATEWAY
-
-    if given == NO_GATEWAY:
-        return NO_GATEWAY
-    if given is not None:
-        namespace, _, name = f"{way.namespace}/{given}".rpartition("/")
-        namespace = namespace.rpartition("/")[2]
-        _api(replace(way, namespace=namespace)).get(GATEWAY, name)
-        return f"{namespace}/{name}"
-    try:
-        found = [told["metadata"]["name"] for told in _api(way).list(GATEWAY, {})]
-    except NotFound:
-        # A cluster without the Gateway API does not know the kind.
-        return None
-    if len(found) > 1:
-        known = ", ".join(sorted(found))
-        raise bad_input(f"{way.namespace} has several Gateways: {known}", "--gateway NAME")
-    return f"{way.namespace}/{found[0]}" if found else None

@@ -47,7 +47,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         control=options.control,
     )
     here.begin("mlflow")
-    here.serving.require_able()
+    here.serving.require_able(options.name, options.version)
     opened = make_room(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
         return _followed_again(here, options, request, opened)
@@ -66,7 +66,7 @@ def promote_model(options: argparse.Namespace) -> Answer:
     after_watch(here, options.name)
     version = asked_version(here, options.name, options.version)
     here.begin("mlflow")
-    here.serving.require_able()
+    here.serving.require_able(options.name, version)
     refuse_unproven(here, options.name, version, options.override)
     refuse_foreign(here, options.name, here.history(options.name))
     after_control(here, options.name, "promote-model")

@@ -1,14 +1,14 @@
 """Actions performed: each is idempotent, and read back before the next is decided."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.lock import Lease
 from cluster.route import Mirror, Route
-from cluster.serving import Servers
 from flows.aliases import owe, settle_or_owe
 from flows.openers import actor
+from flows.platform import traffic
+from flows.servers import bring_up, retire_others
 from flows.site import Site
 from rollout.facts import (
     Ask,
@@ -20,6 +20,7 @@ from rollout.facts import (
     Promote,
     RollBack,
     Shift,
+    Traffic,
 )
 from rollout.history import ASKED, CLOSED, LAPSED, PHASE, SERVED, TRAFFIC, as_data
 from rollout.state import WATCH, Ending, Phase, Revision, Rollout, Verb
@@ -28,8 +29,6 @@ from rollout.words import clock
 if TYPE_CHECKING:
     from rollout.policy import Policy
 
-# One request is answered by one thread: a model's own threads would only fight each other.
-ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 Effect = BringUp | Shift | Enter | Ask | Lapse | BeginWatch | Promote | RollBack
 
 
@@ -94,58 +93,6 @@ def _shift(
     )
     shares = ", ".join(f"{version} {percent} %" for version, percent in weights.items())
     return f"traffic: {shares}; copies to {copies or 'nobody'}"
-
-
-def bring_up(
-    site: Site,
-    component: str,
-    revision: Revision,
-    policy: "Policy",
-    lease: Lease,
-    files: Revision | None = None,
-    *,
-    forced: bool,
-) -> str:
-    """Servers of a revision from the site's verified copy, ready, warm and known to the proxy.
-
-    `files` are those of another revision, which it serves under its own name. NotReady, with a
-    server's last words, where that cannot be had in `ready_within`.
-    """
-    from models import manifest
-
-    of = (files or revision).version
-    directory = site.home.models / component / of
-    if not directory.is_dir():
-        site.registry.download(component, of, directory)
-    manifest.verify_digest(directory, revision.digest)
-    servers = Servers(
-        component,
-        revision.version,
-        server_arguments(site, component, revision, directory),
-        ENV,
-        policy.replicas,
-    )
-    site.serving.start(servers, policy.ready_within, lease, forced=forced)
-    return f"{revision.version} is ready and warm"
-
-
-def server_arguments(
-    site: Site, component: str, revision: Revision, directory: Path
-) -> tuple[str, ...]:
-    """What a server process of a revision is told."""
-    records = site.home.records / component
-    return (
-        "-m", "models.server",
-        "--name", component,
-        "--version", revision.version,
-        "--directory", str(directory),
-        "--manifest-sha256", revision.digest,
-        "--host", "{host}",
-        "--port", "{port}",
-        "--instance", "{instance}",
-        "--records", str(records),
-        "--labels", str(records / "labels.jsonl"),
-    )  # fmt: skip
 
 
 def enter(site: Site, rollout: Rollout, phase: str, override: str | None) -> None:
@@ -265,7 +212,7 @@ def _roll_back(
 ) -> str:
     """Traffic, then workloads, then bookkeeping."""
     to, reason, ending = action.to, action.reason, action.ending
-    if to is not None and site.serving.route(rollout.component) != Route({to.version: 100}):
+    if to is not None and traffic(site, rollout.component) != Traffic({to.version: 100}, None):
         _shift(site, rollout, {to.version: 100}, None, lease, forced=True)
     lease.check()
     if to is not None and rollout.phase is Phase.WATCHING:
@@ -292,12 +239,3 @@ def _mark_rejected(site: Site, rollout: Rollout) -> str:
     except RegistryError as error:
         return f"not marked as rejected in the registry: {error}"
     return "marked as rejected"
-
-
-def retire_others(site: Site, component: str, drain_within: float, lease: Lease) -> None:
-    """Only what serves and what served before stay up."""
-    history = site.history(component)
-    kept = {served.revision.version for served in history.champions[-2:]}
-    for version in site.serving.versions_up(component):
-        if version not in kept:
-            site.serving.stop(component, version, drain_within, lease)

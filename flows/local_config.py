@@ -16,12 +16,12 @@ from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, held
 from cluster.route import Route
 from flows.aliases import settle
-from flows.effects import bring_up
 from flows.keeping import keeping
 from flows.local_site import require_up
 from flows.openers import actor, open_rollout
 from flows.platform import traffic
 from flows.rollback import undo
+from flows.servers import bring_up
 from flows.site import LEASE_SECONDS, Site, resume_argv
 from rollout.history import as_data
 from rollout.policy import default_policy_text, parse

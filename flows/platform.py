@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from cluster.errors import NotFound
+from cluster.errors import NotFound, Owned
 from flows.refusal import Refused
 from flows.site import Site
 from rollout.facts import Facts, Mirrored, Traffic
@@ -34,7 +34,8 @@ def traffic(site: Site, component: str) -> Traffic:
     """The route of a component in the words of the decision."""
     try:
         route = site.serving.route(component)
-    except NotFound:
+    except (NotFound, Owned):
+        # What others made of it is no division of ours: whoever undoes sets it anew.
         return Traffic({}, None)
     mirror = route.mirror
     mirrored = Mirrored(mirror.version, mirror.fraction, mirror.rollout_id) if mirror else None

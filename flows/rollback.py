@@ -13,13 +13,14 @@ from typing import Any
 from cluster.errors import ClusterError, NotWritable
 from cluster.lock import Lease, kept
 from cluster.route import Route
-from flows.effects import bring_up, close, perform
+from flows.effects import close, perform
 from flows.in_cluster import chosen
 from flows.keeping import keeping
 from flows.openers import actor, open_rollout, refuse_application
 from flows.platform import look_at, traffic
 from flows.refusal import Exit, Refused, bad_input
 from flows.room import with_reserve
+from flows.servers import bring_up
 from flows.site import LEASE_SECONDS, Site
 from rollout.decide import decide
 from rollout.facts import BringUp, Promote, RollBack, Shift

@@ -8,7 +8,7 @@ from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.drain import DRAIN
 from cluster.kubernetes.kinds import POD
-from cluster.kubernetes.names import labels
+from cluster.kubernetes.names import labels, object_name, require_component
 from cluster.kubernetes.pods import failed
 from cluster.kubernetes.server_pod import POD_NAME, read_server_pod
 from cluster.kubernetes.services import CONTAINER_PORT, ClusterServices
@@ -39,8 +39,11 @@ class ClusterServing:
         self._workloads = Workloads(api, self._traffic)
         self._services = ClusterServices(api, gateway)
 
-    def require_able(self) -> None:
-        """Asked of the API server, right by right, and of the file that describes a pod."""
+    def require_able(self, component: str, version: str | None) -> None:
+        """By its names, by the file that describes a pod, and right by right by the API server."""
+        require_component(component)
+        if version is not None:
+            object_name(component, version)
         read_server_pod(self._pod, self._home)
         rights.require(self._api, rights.SERVING)
 

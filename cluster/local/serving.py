@@ -31,7 +31,7 @@ class LocalServing:
     def _traffic(self) -> Traffic:
         return Traffic(self._home)
 
-    def require_able(self) -> None:
+    def require_able(self, component: str, version: str | None) -> None:
         """Whoever may write the site's folder may do all of it."""
 
     def versions_up(self, component: str) -> list[str]:
