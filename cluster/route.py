@@ -70,6 +70,15 @@ class Route:
         serving = {version for version, share in self.weights.items() if share > 0}
         return frozenset(serving | ({self.mirror.version} if self.mirror else set()))
 
+    def require_unnamed(self, component: str, version: str) -> None:
+        """Refused where the end of a version would cost requests, or copies of them."""
+        if version in self.versions:
+            copies = " and copies" if self.mirror and self.mirror.version == version else ""
+            raise Refused(
+                f"{component} {version} gets {self.weights.get(version, 0)} % of the traffic"
+                f"{copies}; nothing was changed"
+            )
+
 
 def require_name(name: str) -> str:
     """A component's, version's or rollout's name that fits into files, headers and clusters."""

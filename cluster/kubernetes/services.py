@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from math import ceil
 
-from cluster.errors import Invalid, NotFound, Refused
+from cluster.errors import Invalid, NotFound
 from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.drain import DRAIN, Drain, Drained, not_counted
@@ -179,9 +179,8 @@ class ClusterServices:
             route = self.route(component)
         except NotFound:
             route = None
-        if route is not None and version in route.versions:
-            share = route.weights[version]
-            raise Refused(f"{component} {version} gets {share} % of the requests")
+        if route is not None:
+            route.require_unnamed(component, version)
         drained = self._drain(component, version, quiet_within, lease)
         found = self._api.find(DEPLOYMENT, object_name(component, version))
         pod = found["spec"]["template"]["spec"] if found else {}

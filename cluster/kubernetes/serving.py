@@ -73,8 +73,11 @@ class ClusterServing:
 
     def set_route(self, component: str, route: Route, lease: Lease, *, forced: bool) -> None:
         """Written and read back; whether the gateway obeys, the rows of the servers tell."""
-        if route.mirror is not None and route.mirror.fraction < 1:
+        mirror = route.mirror
+        if mirror is not None and mirror.fraction < 1:
             raise Refused("a gateway does not say which share it copied: all requests, or none")
+        if mirror is not None and route.weights.get(mirror.version, 0):
+            raise Refused("a gateway marks no copies: who gets them can get no requests beside")
         self._services.move(component, route, lease, forced=forced)
 
     def start(self, servers: Servers, within: float, lease: Lease, *, forced: bool) -> None:

@@ -92,12 +92,7 @@ class Traffic:
             route = self.route(component)
         except NotFound:
             return
-        if version in route.versions:
-            copies = " and copies" if route.mirror and route.mirror.version == version else ""
-            raise Refused(
-                f"{component} {version} gets {route.weights.get(version, 0)} % of the traffic"
-                f"{copies}; nothing was changed"
-            )
+        route.require_unnamed(component, version)
 
     def _read(self, component: str, found: Object) -> Route:
         """The route that an object means; Owned where it means none that we would write."""

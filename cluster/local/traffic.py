@@ -234,13 +234,8 @@ class Traffic:
 
     def _require_unrouted(self, component: str, version: str) -> None:
         route = self.routes().get(component)
-        if route is not None and version in route.versions:
-            share = route.weights.get(version, 0)
-            raise Refused(
-                f"{component} {version} gets {share} % of the traffic"
-                + (" and copies" if route.mirror and route.mirror.version == version else "")
-                + "; nothing was changed"
-            )
+        if route is not None:
+            route.require_unnamed(component, version)
 
     def _directory(self, component: str, version: str) -> Path:
         return self._home.endpoints / cluster_name(component, version)
