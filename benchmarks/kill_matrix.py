@@ -93,6 +93,7 @@ class Matrix:
         seconds = time.monotonic() - (killed or begun)
         if verb.live:
             verb.agree(site)
+            assert self.client.sent > sent, "nobody asked: the client has ended"
         return Row(
             verb.name,
             point.process,

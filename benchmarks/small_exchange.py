@@ -12,6 +12,8 @@ from typing import Any
 
 NAME = "sample-exchange"
 PATIENCE = 60.0
+LONGEST = 6 * 3600
+"""Seconds after which a trader ends by itself, whatever became of who started it."""
 QUICK = """
 [rollout]
 ready_within = 120
@@ -71,7 +73,7 @@ class Trader:
 def trading(endpoint: str, rate: float, stats: Path, home: Path) -> Iterator[Trader]:
     """A trader at a steady rate, whatever the answers do, on the exchange of the site at `home`."""
     command = [sys.executable, "-m", "demo.exchange.client", endpoint, "--rate", str(rate)]
-    told = ["--seconds", "3600", "--run", "t", "--stats", str(stats)]
+    told = ["--seconds", str(LONGEST), "--run", "t", "--stats", str(stats)]
     process = subprocess.Popen([*command, *told])
     try:
         yield Trader(stats, home, process)
