@@ -26,9 +26,13 @@ class Failure:
 
 
 class Client(threading.Thread):
-    """Sends forecasts to one address until it is ended; every request is waited for."""
+    """Sends forecasts to one address until it is ended; every request is waited for.
 
-    def __init__(self, url: str, rate: float) -> None:
+    With `own_ids` it requires its own request id back. Without, it labels by the id on the answer:
+    not every gateway lets an id from outside pass.
+    """
+
+    def __init__(self, url: str, rate: float, *, own_ids: bool = True) -> None:
         super().__init__(daemon=True)
         self.sent = 0
         self.doubled = 0
@@ -37,6 +41,7 @@ class Client(threading.Thread):
         self.latest: dict[str, float] = {}
         self._url = url
         self._rate = rate
+        self._own_ids = own_ids
         self._random = random.Random(20260105)
         self._answered: set[str] = set()
         self._labels: list[tuple[float, str, float]] = []
@@ -92,16 +97,16 @@ class Client(threading.Thread):
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             self.failures.append(Failure(time.time(), type(error).__name__))
             return
-        if status != 200 or answered != request_id:
+        if status != 200 or answered is None or (self._own_ids and answered != request_id):
             self.failures.append(Failure(time.time(), f"HTTP {status}"))
             return
-        self.doubled += request_id in self._answered
-        self._answered.add(request_id)
+        self.doubled += answered in self._answered
+        self._answered.add(answered)
         self.by_version[answer["version"]] += 1
         self.latest[answer["version"]] = max(self.latest.get(answer["version"], 0.0), sent_at)
         # One in twelve turns out three times as high as any of the versions foresees.
         label = (1 + features["a"]) * (3 if self._random.random() < 1 / 12 else 1)
-        self._labels.append((time.time() + self._random.uniform(*LABEL_DELAY), request_id, label))
+        self._labels.append((time.time() + self._random.uniform(*LABEL_DELAY), answered, label))
 
     async def _tell(self, session: aiohttp.ClientSession) -> None:
         while True:
