@@ -5,10 +5,6 @@ network of the node: whoever uses it is `inside`.
 """
 
 import http.client
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,11 +20,11 @@ from kube_image import image
 from kube_real import RealNode
 from kube_requests import Scraper
 from kube_targets import Targets
+from kube_verbs import Verbs
 
 from rollout.application import parse_application
 
 NAME, IMAGE = "shop", "pincex.test/shop"
-PATIENCE = 600.0
 # A server that has a second of work before it listens, as most have; v3.0.0 is the bad one.
 ORDINARY = {"LATENCY": "5ms", "STARTS": "1s"}
 RELEASES: dict[str, dict[str, str]] = {
@@ -75,7 +71,7 @@ floor_ms = 5000
 
 
 @dataclass
-class Storefront:
+class Storefront(Verbs):
     """The application `shop` in a namespace of its own; `folder` is its `$PINCEX_HOME`."""
 
     node: RealNode
@@ -111,22 +107,6 @@ class Storefront:
         assert report["ending"] == "PROMOTED", report
         for part in parse_application(self.application).services:
             until_answered(part.paths[0], "v1.0.0")
-
-    def run(self, *words: str) -> tuple[int, dict[str, Any], str]:
-        """Run a verb to its end: exit code, report, and what it said besides."""
-        way = ("--namespace", self.namespace, "--kubeconfig", str(self.cluster.plane.kubeconfig))
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *words, *way, "--json"],
-            env={**os.environ, "PINCEX_HOME": str(self.folder)},
-            capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
-        return done.returncode, json.loads(done.stdout), done.stderr
-
-    def must(self, code: int, *words: str) -> dict[str, Any]:
-        """What a verb reports that ends with this exit code."""
-        ended, report, said = self.run(*words)
-        assert ended == code, (words, report, said)
-        return report
 
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, as `history` tells it."""

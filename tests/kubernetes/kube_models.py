@@ -1,0 +1,132 @@
+"""Models on the real node: what a server's pod is on this machine, a registry, a namespace.
+
+The hand-made image holds no Python: the machine's own, and this checkout, are mounted into the pod
+at the paths that they have outside.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kube_cluster import Cluster
+from kube_gateway import GATEWAY, GATEWAYS, PORT
+from kube_plane import PlaneDown
+from kube_real import IMAGE, RealNode
+from kube_verbs import Verbs
+
+from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_site import MODEL, RATE, UNWATCHED, small_models
+from models.tracking import mlflow_server_argv
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLE, REGISTRY_PORT = "mlflow", 15_000
+READY_SECONDS = 180.0
+# Where a dynamic program of this machine looks for its loader and its libraries.
+LIBRARIES = ("/lib", "/lib64")
+
+
+def server_pod() -> str:
+    """The text of a server-pod.yaml for this machine; `{home}` is the folder of the namespace."""
+    read = [_volume(f"host-{number}", path, "") for number, path in enumerate(_host_folders())]
+    read.append(_volume("models", "{home}/models", "Directory"))
+    written = [_volume("records", "{home}/records", "DirectoryOrCreate")]
+    mounts = [_mount(one, is_read=True) for one in read] + [
+        _mount(one, is_read=False) for one in written
+    ]
+    container = {
+        "name": "server",
+        "image": IMAGE,
+        "command": [sys.executable],
+        "volumeMounts": [*mounts, {"name": "scratch", "mountPath": "/tmp"}],
+    }
+    volumes = [*read, *written, {"name": "scratch", "emptyDir": {}}]
+    return yaml.safe_dump({"containers": [container], "volumes": volumes}, sort_keys=False)
+
+
+@contextlib.contextmanager
+def registry(node: RealNode) -> Iterator[str]:
+    """The URL of a real MLflow server on the loopback of the node, until the block ends."""
+    home = node.directory / "registry"
+    home.mkdir(exist_ok=True)
+    argv, environment = mlflow_server_argv(Path(sys.executable), home, REGISTRY_PORT)
+    node.start(ROLE, argv, environment)
+    try:
+        _wait_answers(node)
+        yield f"http://127.0.0.1:{REGISTRY_PORT}"
+    finally:
+        node.plane.parts.stop(ROLE)
+        shutil.rmtree(home)
+
+
+@dataclass
+class Models(Verbs):
+    """The model `price` in a namespace of its own behind the gateway; `folder` is `$PINCEX_HOME`.
+
+    Whoever uses it is `inside` the network of the node. The versions are those of the small
+    models: v1.0.0 and v2.0.0 forecast alike, v3.0.0 fails on 5 % of the requests, and v4.0.0 is
+    slow on 20 %.
+    """
+
+    node: RealNode
+    folder: Path
+    url: str
+    cluster: Cluster = field(init=False)
+    namespace: str = field(init=False)
+
+    def __enter__(self) -> "Models":
+        self.cluster = Cluster(self.node.plane)
+        self.namespace = self.cluster.namespace()
+        self.environment: Mapping[str, str] = {"MLFLOW_TRACKING_URI": self.url}
+        (self.folder / "server-pod.yaml").write_text(server_pod())
+        (self.folder / "policy.toml").write_text(UNWATCHED)
+        small_models(self.folder / "small")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # The paths at the gateway are the same in each namespace.
+        self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
+
+    def register(self, *versions: str) -> None:
+        """Register versions by the command."""
+        for version in versions:
+            self.must(0, "register-model", MODEL, version, str(self.folder / "small" / version))
+
+    def deploy(self, code: int, version: str, *more: str) -> dict[str, Any]:
+        """Roll a version out by the command, which ends with this exit code."""
+        through = ("--gateway", f"{GATEWAYS}/{GATEWAY}")
+        return self.must(code, "deploy-model", MODEL, version, *through, *more)
+
+    def load(self, rate: float = RATE) -> Client:
+        """Clients outside, who label by the ids on the answers: the gateway gives its own ids."""
+        return Client(f"http://127.0.0.1:{PORT}/models/{MODEL}", rate, own_ids=False)
+
+
+def _host_folders() -> list[str]:
+    """The folders that a Python of this checkout needs, none below another."""
+    wanted = {Path(sys.base_prefix), Path(sys.prefix), ROOT}
+    wanted |= {Path(path) for path in LIBRARIES if os.path.exists(path)}
+    return sorted(str(path) for path in wanted if wanted.isdisjoint(path.parents))
+
+
+def _volume(name: str, path: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "hostPath": {"path": path, "type": kind}}
+
+
+def _mount(volume: Mapping[str, Any], *, is_read: bool) -> dict[str, Any]:
+    path = volume["hostPath"]["path"]
+    return {"name": volume["name"], "mountPath": path, "readOnly": is_read}
+
+
+def _wait_answers(node: RealNode) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not node.listens(REGISTRY_PORT):
+        if time.monotonic() > deadline or ROLE not in node.plane.parts.alive():
+            raise PlaneDown(f"no registry answers: {node.plane.parts.last_words(ROLE)}")
+        time.sleep(0.1)
