@@ -5,10 +5,12 @@ at the paths that they have outside.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +21,22 @@ from kube_cluster import Cluster
 from kube_gateway import GATEWAY, GATEWAYS, PORT
 from kube_plane import PlaneDown
 from kube_real import IMAGE, RealNode
-from kube_verbs import Verbs
+from kube_verbs import Verbs, ended
 
+from cluster.kubernetes.api import Api
+from cluster.kubernetes.kinds import DEPLOYMENT
+from cluster.kubernetes.lock import Lock
+from cluster.kubernetes.names import COMPONENT, REGION, VERSION
+from cluster.kubernetes.traffic import Gateway, Traffic
+from cluster.route import Route
 from flows.rehearsal.small_client import Client
+from flows.rehearsal.small_models import EXAMPLE, FEATURES
 from flows.rehearsal.small_site import MODEL, RATE, UNWATCHED, small_models
 from models.tracking import mlflow_server_argv
 
 ROOT = Path(__file__).resolve().parents[2]
+URL = f"http://127.0.0.1:{PORT}/models/{MODEL}"
+REQUEST = {"features": dict(zip(FEATURES, EXAMPLE, strict=True))}
 ROLE, REGISTRY_PORT = "mlflow", 15_000
 READY_SECONDS = 180.0
 # Where a dynamic program of this machine looks for its loader and its libraries.
@@ -103,9 +114,43 @@ class Models(Verbs):
         through = ("--gateway", f"{GATEWAYS}/{GATEWAY}")
         return self.must(code, "deploy-model", MODEL, version, *through, *more)
 
+    def verify(self, report: Mapping[str, Any]) -> None:
+        """Fail unless the evidence that a report names holds."""
+        code, told, said = ended(self.begun("verify", str(report["evidence"])))
+        assert (code, told.get("verified")) == (0, True), (told, said)
+
+    @property
+    def api(self) -> Api:
+        return self.cluster.api(self.namespace)
+
+    def route(self) -> Route:
+        """Who serves and who gets copies, as the API server has it."""
+        return Traffic(self.api, Gateway(GATEWAY, GATEWAYS)).route(MODEL)
+
+    def deployed(self) -> list[str]:
+        """The versions that have a Deployment, sorted."""
+        found = self.api.list(DEPLOYMENT, {COMPONENT: MODEL})
+        return sorted(one["metadata"]["labels"][VERSION] for one in found)
+
+    def holder(self) -> int:
+        """The process that is at the rollout."""
+        found = Lock(self.api).holder(MODEL, REGION)
+        assert found is not None
+        return found.pid
+
+    def until_answered(self, version: str, within: float = 60.0) -> None:
+        """Wait until twenty answers in a row at the gateway come from a version."""
+        deadline, row, told = time.monotonic() + within, 0, b""
+        while row < 20:
+            request = urllib.request.Request(f"{URL}/predict", json.dumps(REQUEST).encode())
+            with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
+                told = answer.read()
+            row = row + 1 if version.encode() in told else 0
+            assert time.monotonic() < deadline, f"the gateway answers {told!r}, not {version}"
+
     def load(self, rate: float = RATE) -> Client:
         """Clients outside, who label by the ids on the answers: the gateway gives its own ids."""
-        return Client(f"http://127.0.0.1:{PORT}/models/{MODEL}", rate, own_ids=False)
+        return Client(URL, rate, own_ids=False)
 
 
 def _host_folders() -> list[str]:

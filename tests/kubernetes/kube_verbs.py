@@ -22,10 +22,14 @@ class Verbs:
     environment: Mapping[str, str] = {}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a verb; `ended` waits for it."""
+        """Start a verb of the namespace; `ended` waits for it."""
         way = ("--namespace", self.namespace, "--kubeconfig", str(self.cluster.plane.kubeconfig))
+        return self.begun(*words, *way)
+
+    def begun(self, *words: str) -> subprocess.Popen[str]:
+        """Start a verb that knows no namespace."""
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *words, *way, "--json"],
+            [sys.executable, "-m", "flows.cli", *words, "--json"],
             env={**os.environ, "PINCEX_HOME": str(self.folder), **self.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
