@@ -35,6 +35,7 @@ from flows.rehearsal.small_site import MODEL, RATE, UNWATCHED, small_models
 from models.tracking import mlflow_server_argv
 
 ROOT = Path(__file__).resolve().parents[2]
+ROLES, ACCOUNT = ROOT / "manifests" / "roles", "rollout-models"
 URL = f"http://127.0.0.1:{PORT}/models/{MODEL}"
 REQUEST = {"features": dict(zip(FEATURES, EXAMPLE, strict=True))}
 ROLE, REGISTRY_PORT = "mlflow", 15_000
@@ -84,6 +85,8 @@ def registry(node: RealNode) -> Iterator[str]:
 class Models(Verbs):
     """The model `price` in a namespace of its own behind the gateway; `folder` is `$PINCEX_HOME`.
 
+    The verbs have the rights of the shipped account `rollout-models`, and no others.
+
     Whoever uses it is `inside` the network of the node. The versions are those of the small
     models: v1.0.0 and v2.0.0 forecast alike, v3.0.0 fails on 5 % of the requests, and v4.0.0 is
     slow on 20 %.
@@ -98,6 +101,7 @@ class Models(Verbs):
     def __enter__(self) -> "Models":
         self.cluster = Cluster(self.node.plane)
         self.namespace = self.cluster.namespace()
+        self.kubeconfig = self._account()
         self.environment: Mapping[str, str] = {"MLFLOW_TRACKING_URI": self.url}
         (self.folder / "server-pod.yaml").write_text(server_pod())
         (self.folder / "policy.toml").write_text(PATIENT)
@@ -156,6 +160,16 @@ class Models(Verbs):
     def load(self, rate: float = RATE) -> Client:
         """Clients outside, who label by the ids on the answers: the gateway gives its own ids."""
         return Client(URL, rate, own_ids=False)
+
+    def _account(self) -> Path:
+        self.cluster.kubectl("-n", self.namespace, "apply", "-k", str(ROLES))
+        # The Gateway is looked at where it is, which the Role of this namespace cannot allow.
+        reads = ("create", "role", self.namespace, "--verb=get", "--resource=gateways")
+        self.cluster.kubectl("-n", GATEWAYS, *reads)
+        bound = (f"--role={self.namespace}", f"--serviceaccount={self.namespace}:{ACCOUNT}")
+        self.cluster.kubectl("-n", GATEWAYS, "create", "rolebinding", self.namespace, *bound)
+        token = self.cluster.kubectl("-n", self.namespace, "create", "token", ACCOUNT).strip()
+        return self.node.plane.write_kubeconfig(self.folder / "account.yaml", {"token": token})
 
 
 def _host_folders() -> list[str]:

@@ -84,6 +84,7 @@ class Storefront(Verbs):
 
     def __enter__(self) -> "Storefront":
         self.cluster = Cluster(self.node.plane)
+        self.kubeconfig = self.node.plane.kubeconfig
         self.namespace = self.cluster.namespace()
         add_images(self.node)
         (self.folder / "application.toml").write_text(self.application)

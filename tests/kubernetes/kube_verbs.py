@@ -8,22 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kube_cluster import Cluster
-
 PATIENCE = 600.0
 
 
 class Verbs:
-    """Runs verbs in a namespace of a cluster; `folder` is their `$PINCEX_HOME`."""
+    """Runs verbs in a namespace, as a kubeconfig says; `folder` is their `$PINCEX_HOME`."""
 
-    cluster: Cluster
+    kubeconfig: Path
     namespace: str
     folder: Path
     environment: Mapping[str, str] = {}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a verb of the namespace; `ended` waits for it."""
-        way = ("--namespace", self.namespace, "--kubeconfig", str(self.cluster.plane.kubeconfig))
+        way = ("--namespace", self.namespace, "--kubeconfig", str(self.kubeconfig))
         return self.begun(*words, *way)
 
     def begun(self, *words: str) -> subprocess.Popen[str]:
