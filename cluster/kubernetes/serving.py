@@ -19,8 +19,8 @@ from cluster.route import Route
 from cluster.serving import Servers
 
 FILE = "server-pod.yaml"
-GRACE = 10
-"""Seconds that a server gives the requests under way to end."""
+GRACE = 12
+"""Seconds that a server has to end: the ten that it gives requests under way, and some."""
 READY, LIVE, PREDICT = "/readyz", "/healthz", "/predict"
 
 
