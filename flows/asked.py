@@ -27,10 +27,10 @@ def alias(mlflow: str, model: str, name: str) -> str | None:
     """The release that an alias names, None where it does not exist; or "not answering"."""
     query = f"name={quote(model)}&alias={quote(name)}"
     status, body = get(f"{mlflow}/api/2.0/mlflow/registered-models/alias?{query}")
-    if status is None or status >= 500:
-        return NOT_ANSWERING
-    if status != 200:
+    if status in (400, 404):
         return None
+    if status != 200:
+        return NOT_ANSWERING
     tags = {tag["key"]: tag["value"] for tag in body["model_version"].get("tags", [])}
     return str(tags.get("release", f"version {body['model_version']['version']}"))
 
@@ -38,7 +38,8 @@ def alias(mlflow: str, model: str, name: str) -> str | None:
 def get(url: str, patience: float = PATIENCE) -> tuple[int | None, dict[str, Any]]:
     """Status and JSON body; (None, {}) where nothing usable came in time."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=patience)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.netloc, timeout=patience)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
         answer = connection.getresponse()

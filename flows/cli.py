@@ -135,6 +135,8 @@ def answer(given: Sequence[str]) -> tuple[int, Report, str]:
         return verb(options)
     except Refused as refused:
         raise refused.at(where(options)) from refused.__cause__
+    except room_errors() as error:
+        raise from_room(error).at(where(options)) from error
 
 
 def where(options: argparse.Namespace) -> str:

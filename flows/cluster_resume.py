@@ -15,6 +15,7 @@ from prefect.states import Completed
 
 from cluster.ledger import open_rollouts
 from flows import every_minute, prefect_api
+from flows.aliases import owed
 from flows.cluster_site import ClusterSite, kept_sites
 from flows.command import start
 from flows.every_minute import OPEN, QUIET, SCHEDULED
@@ -41,10 +42,10 @@ def _run_name() -> str:
 
 @flow(name="resume", flow_run_name=_run_name)
 def resume(name: str | None = None) -> State[Any]:
-    """Go on with a rollout of services that lost its process, and follow it to its end.
+    """Go on with a rollout that lost its process, and follow it to its end.
 
     Args:
-        name: One application; whichever lost its process when empty.
+        name: One application or model; whichever lost its process when empty.
     """
     _record()
     looked = look(name)
@@ -66,6 +67,7 @@ def look(name: str | None) -> Looked:
             names = [*applications(here), *models(here)]
             known.update(names)
             needing = {row.component for row in open_rollouts(here.ledger, datetime.now(UTC))}
+            needing |= {str(errand.payload["component"]) for errand in owed(here)}
             for one in sorted(needing if name is None else needing & {name}):
                 holder = here.lock.holder(one, here.region)
                 if holder is None:
@@ -92,7 +94,8 @@ def _followed(here: ClusterSite, name: str) -> State[Any]:
         if holder is None:
             raise
         return Completed(name=OPEN, message=_at_it(name, holder.holder))
-    ended = report["ending"] or report["phase"]
+    # A rollback of a model says what it did, and has no other end.
+    ended = report.get("ending") or report.get("phase") or "Completed"
     return Completed(name=str(ended).capitalize(), message=text, data=report)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from cluster.lock import Leases
 from flows import cluster_way
 from flows.cluster_way import Way
 from flows.in_cluster import KUBECONFIG
+from flows.platform import applications, models
 from flows.refusal import bad_input
 from flows.site import Site
 
@@ -95,6 +97,10 @@ class ClusterSite(Site):
         return self.way.metrics is not None
 
     @property
+    def one_machine(self) -> bool:
+        return False
+
+    @property
     def keeps_runs(self) -> bool:
         return False
 
@@ -120,7 +126,12 @@ class ClusterSite(Site):
         return {}
 
     def begin(self, *needed: str) -> None:
-        """Keep the way, so that whoever goes on with a rollout finds the same one."""
+        """Keep the way, so that whoever goes on with a rollout finds the same one.
+
+        Bad input, and nothing kept, where a registry is needed that nobody named.
+        """
+        if "mlflow" in needed:
+            _ = self.mlflow_url
         self.home.lay_out()
         content = json.dumps(asdict(self.way), indent=1) + "\n"
         write_whole(self.home.path / cluster_way.FILE, content, stage=self.home.stage)
@@ -139,7 +150,7 @@ def cluster_site(options: argparse.Namespace) -> ClusterSite:
         way, place = here.way, here.home.path.parent
         raise bad_input(
             f"nothing was deployed to {way.namespace} of {way.context} from {place}",
-            "pincex deploy VERSION --namespace NAMESPACE",
+            "pincex deploy, or deploy-model, with --namespace NAMESPACE",
         )
     return here
 
@@ -149,7 +160,7 @@ def deploying_site(options: argparse.Namespace) -> ClusterSite:
 
     An open rollout goes on as it began, and a Gateway that was named once, or refused, stays so.
     """
-    here = _routed(options)
+    here = _routed(options, models)
     if _is_busy(here):
         return here
     from flows.metrics_file import metrics
@@ -160,7 +171,7 @@ def deploying_site(options: argparse.Namespace) -> ClusterSite:
 
 def serving_site(options: argparse.Namespace) -> ClusterSite:
     """The same for a `deploy-model`, whose registry the environment names."""
-    return _registered(_routed(options))
+    return _registered(_routed(options, lambda here: [*models(here), *applications(here)]))
 
 
 def registering_site(options: argparse.Namespace) -> ClusterSite:
@@ -194,12 +205,19 @@ def _found(options: argparse.Namespace) -> ClusterSite:
     return ClusterSite(NAME, home, way=told)
 
 
-def _routed(options: argparse.Namespace) -> ClusterSite:
-    """With the Gateway that is named now, or was."""
+def _routed(options: argparse.Namespace, bound: Callable[[Site], list[str]]) -> ClusterSite:
+    """With the Gateway that is named now, or was; it stays where others are bound to it."""
     here = _found(options)
     if _is_busy(here):
         return here
-    gateway = cluster_way.chosen_gateway(here.way, options.gateway or here.way.gateway)
+    kept = here.way.gateway
+    gateway = cluster_way.chosen_gateway(here.way, options.gateway or kept)
+    others = bound(here) if here.home.ledger.exists() else []
+    if others and kept not in (None, gateway):
+        raise bad_input(
+            f"requests of {', '.join(others)} are divided by {kept}: a namespace has one way",
+            f"--gateway {kept}",
+        )
     return ClusterSite(NAME, here.home, way=replace(here.way, gateway=gateway))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cluster.errors import NotFound
 from cluster.files import read_object
@@ -118,6 +119,9 @@ def named_registry() -> str | None:
         return None
     if not url.startswith(("http://", "https://")):
         raise bad_input(f"{REGISTRY} names no server", f"{REGISTRY}=http://HOST:PORT")
-    if "@" in url.split("//", 1)[1].split("/", 1)[0]:
-        raise bad_input(f"{REGISTRY} holds a password", "the address without it")
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise bad_input(f"{REGISTRY} names no server", f"{REGISTRY}=http://HOST:PORT")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise bad_input(f"{REGISTRY} holds more than an address", "the address alone, no password")
     return url.rstrip("/")

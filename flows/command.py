@@ -20,7 +20,7 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site, site
 from flows.watched import after_control, after_watch, make_room
 from rollout import approval_text, release_text
-from rollout.state import Rollout
+from rollout.state import Rollout, copy_of
 from rollout.words import count, duration
 
 FLOW_ROLE = "flow "
@@ -46,8 +46,8 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         cap=_rate(options.cap),
         control=options.control,
     )
+    here.serving.require_able(options.name, _named(here, options))
     here.begin("mlflow")
-    here.serving.require_able(options.name, options.version)
     opened = make_room(here, request)
     if opened is not None and here.lock.holder(options.name, here.region) is not None:
         return _followed_again(here, options, request, opened)
@@ -65,8 +65,8 @@ def promote_model(options: argparse.Namespace) -> Answer:
     here.require()
     after_watch(here, options.name)
     version = asked_version(here, options.name, options.version)
-    here.begin("mlflow")
     here.serving.require_able(options.name, version)
+    here.begin("mlflow")
     refuse_unproven(here, options.name, version, options.override)
     refuse_foreign(here, options.name, here.history(options.name))
     after_control(here, options.name, "promote-model")
@@ -96,6 +96,14 @@ def resume(options: argparse.Namespace) -> Answer:
         return follow_only(here, options)
     rest = [options.name] if options.name else []
     return start(here, options, ["resume", here.name, *rest])
+
+
+def _named(here: Site, options: argparse.Namespace) -> str | None:
+    """The version that a deploy is of; None for a copy of a champion that there is not."""
+    if not options.control or not is_meant(options):
+        return str(options.version) if options.version else None
+    champion = here.history(options.name).champion if here.home.ledger.exists() else None
+    return copy_of(champion.revision).version if champion else None
 
 
 def _only(here: Site, name: str | None) -> str:

@@ -38,8 +38,8 @@ def perform(site: Site, rollout: Rollout, policy: "Policy", action: Effect, leas
         case BringUp(revision):
             of_copy = rollout.verb is Verb.CONTROL and revision == rollout.candidate
             files = rollout.stable if of_copy else None
-            undoing = rollout.verb.undoes
-            name = rollout.component
+            watching = rollout.phase is Phase.WATCHING and revision == rollout.stable
+            undoing, name = rollout.verb.undoes or watching, rollout.component
             return bring_up(site, name, revision, policy, lease, files, forced=undoing)
         case Shift(weights, mirrored):
             return _shift(site, rollout, weights, mirrored, lease, forced=rollout.verb.undoes)

@@ -12,7 +12,16 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
-from cluster.errors import NotReady, Unavailable
+from cluster.errors import (
+    ClusterError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotReady,
+    Owned,
+    Unavailable,
+)
+from cluster.errors import Refused as NotAllowed
 from cluster.files import writing
 from cluster.lock import Lease
 from flows import evidence
@@ -33,6 +42,7 @@ from rollout.state import Phase, Rollout
 T = TypeVar("T")
 
 AGAIN = 0.2
+LAST_WORDS = "; its last words:"
 PAGE_PATIENCE = 5.0
 
 
@@ -101,7 +111,7 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     while True:
         facts = record.step("look", look, sight, lease)
         looks = sight.looks
-        facts = record.step("analyse", sight.analyse, facts)
+        facts = record.step("analyse", analyse, sight, facts)
         record = _record(recorder, aside, facts.rollout)
         action = decide(facts, sight.policy)
         progress = progress_of(sight, facts, action)
@@ -134,7 +144,7 @@ def _hold(site: Site, rollout: Rollout, recorder: Recorder, seconds: float) -> N
     """Wait; meanwhile a person may answer where the flow is recorded."""
     given = recorder.ask(rollout) if rollout.pending else None
     if given is None:
-        sleep(seconds)
+        sleep(max(seconds, site.pace))
         return
     assert rollout.approval is not None
     try:
@@ -150,41 +160,82 @@ def look(sight: Sight, lease: Lease) -> Facts:
         lease.check()
         return sight.look()
 
-    return _answered(sight.site, seen)
+    return _answered(sight, seen)
 
 
-def _answered(site: Site, act: Callable[[], T]) -> T:
-    """What can be done twice, until the platform has answered, or may not be waited for longer."""
-    deadline = monotonic() + site.patience
+def analyse(sight: Sight, facts: Facts) -> Facts:
+    """The same with the evidence; a first version is asked by way of the platform."""
+    return _answered(sight, partial(sight.analyse, facts))
+
+
+def _answered(sight: Sight, see: Callable[[], T]) -> T:
+    """What only looks, again until the platform answers or may not be waited for longer.
+
+    Nobody can tell whether a version was ready meanwhile: that time does not count.
+    """
+    deadline = monotonic() + sight.site.patience
     while True:
+        asked = monotonic()
         try:
-            return act()
+            return see()
         except Unavailable:
             if monotonic() > deadline:
                 raise
             sleep(AGAIN)
+            sight.overlook(monotonic() - asked)
 
 
 def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
-    """Perform it; a revision that cannot be started becomes a fact of the next look."""
+    """Perform it; a revision that cannot be started becomes a fact of the next look.
+
+    What the platform does not take now is decided anew: the facts may be others by then.
+    """
     act = partial(perform, sight.site, facts.rollout, sight.policy, action, lease)
     try:
-        if isinstance(action, RollBack):
-            return _answered(sight.site, lambda: with_reserve(sight.site, act))
-        return _answered(sight.site, act)
+        said = with_reserve(sight.site, act) if isinstance(action, RollBack) else act()
+    except (Unavailable, NotAllowed, NotFound, Owned) as error:
+        if not isinstance(error, Unavailable) and _of_candidate(action, facts):
+            return _failed(sight, action, str(error))
+        return _wait_out(sight, facts, error)
     except NotReady as error:
         if not isinstance(action, BringUp):
             raise
         return _failed(sight, action, str(error))
-    except Damaged as error:
+    except (Damaged, Forbidden, Invalid) as error:
         # Nothing else can be decided of a version that served: it stays open for a person.
-        if not isinstance(action, BringUp) or action.revision != facts.rollout.candidate:
+        if not _of_candidate(action, facts):
             raise
         return _failed(sight, action, str(error))
+    sight.lost_at = None
+    return said
 
 
-def _failed(sight: Sight, action: BringUp, said: str) -> str:
-    sight.failure = f"{action.revision.version} cannot be started: {said}"
+def _of_candidate(action: Effect, facts: Facts) -> bool:
+    """Whether the candidate is being started, without which everything stays as it is."""
+    starts = isinstance(action, BringUp) and action.revision == facts.rollout.candidate
+    return starts and not facts.rollout.verb.undoes
+
+
+def _wait_out(sight: Sight, facts: Facts, error: ClusterError) -> str:
+    """A moment later it may be possible; raised again once that took longer than it may.
+
+    A watch goes on all the same: whoever ends it ends the undo, too.
+    """
+    now = monotonic()
+    sight.lost_at = now if sight.lost_at is None else sight.lost_at
+    if now - sight.lost_at > sight.site.patience and facts.rollout.phase is not Phase.WATCHING:
+        raise error
+    print(error, file=sys.stderr, flush=True)  # noqa: T201
+    sleep(max(AGAIN, sight.site.pace))
+    return str(error)
+
+
+def _failed(sight: Sight, action: Effect, said: str) -> str:
+    assert isinstance(action, BringUp)
+    first, *words = said.splitlines()
+    told = ": ".join([first.removesuffix(LAST_WORDS), *words[-1:]])
+    sight.failure = f"{action.revision.version} cannot be started: {told}"
+    sleep(sight.site.pace)
     return sight.failure
 
 

@@ -59,7 +59,7 @@ def plan(options: argparse.Namespace) -> Answer:
     disagreement = _fraction("--disagreement", options.disagreement)
     basis = _basis(here, options.name, champion.revision.version, past, policy, disagreement)
     report = _report(options, policy, basis)
-    return Exit.DONE, report, text_of(report)
+    return Exit.DONE, report, text_of(report, here.told)
 
 
 def _basis(

@@ -12,7 +12,7 @@ def policy_text(here: Site, given: str | None) -> str:
     """The policy named on the command line, else the site's own, else the packaged one."""
     path = here.settings / "policy.toml" if given is None else Path(given)
     if given is None and not path.exists():
-        return default_policy_text()
+        return default_policy_text(one_machine=here.one_machine)
     return policy_file(path)
 
 

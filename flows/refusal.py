@@ -11,7 +11,8 @@ CREDENTIALS = re.compile(r"(?<=:/)(/*)[^/\s'\"]*@")
 """User and password of a URL, which no message repeats; as a path it has lost one slash."""
 
 
-COMMAND = re.compile(r"\bpincex (?!down\b|up\b|judge\b|verify\b)[a-z][a-z-]+")
+LOCAL = "down|up|serve|demo|judge|calibrate|verify|model-report|test-pipeline"
+COMMAND = re.compile(rf"\bpincex (?!(?:{LOCAL})\b)[a-z][a-z-]+")
 """A command of a hint that can act on a namespace."""
 
 
@@ -45,7 +46,7 @@ class Refused(Exception):
     def at(self, where: str) -> "Refused":
         """The same, whose commands go to the namespace that these options name."""
         if where and " --namespace " not in self.hint:
-            self.hint = COMMAND.sub(rf"\g<0>{where}", self.hint)
+            self.hint = COMMAND.sub(lambda found: f"{found[0]}{where}", self.hint)
         return self
 
     def as_dict(self) -> dict[str, Any]:

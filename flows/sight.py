@@ -39,6 +39,7 @@ class Sight:
     failure: str | None = None
     watcher: "Watcher | None" = None
     control: "LiveControl | None" = None
+    lost_at: float | None = None
     _ready_at: float = field(default_factory=monotonic)
 
     @property
@@ -60,6 +61,10 @@ class Sight:
         if facts.rollout.candidate.version in facts.ready:
             self._ready_at = monotonic()
         return facts
+
+    def overlook(self, seconds: float) -> None:
+        """Take a time in which nobody could see for none in which the candidate was not ready."""
+        self._ready_at += seconds
 
     def analyse(self, facts: Facts) -> Facts:
         """The same facts with the evidence so far, judged from the file that will be kept."""

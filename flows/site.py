@@ -78,6 +78,11 @@ class Site:
         return True
 
     @property
+    def one_machine(self) -> bool:
+        """Whether both sides of a comparison have the same host, which then cannot drift apart."""
+        return True
+
+    @property
     def keeps_runs(self) -> bool:
         """Whether a Prefect server belongs to it."""
         return True

@@ -18,6 +18,7 @@ from analysis.triggers import (
     above_in_a_row,
     failed_in_a_row,
 )
+from cluster.errors import ClusterError
 from flows.site import Site
 from models.live import Live, LiveRows
 from rollout.facts import Watched
@@ -54,6 +55,7 @@ class Watcher:
     _checks: dict[str, list[bool]] = field(default_factory=dict)
     _checked: float = float("-inf")
     _asking: Thread | None = None
+    _unheard: str | None = None
 
     def look(self, now: datetime) -> Watched:
         """Read what is new and ask every trigger."""
@@ -86,10 +88,18 @@ class Watcher:
 
     def _ask_servers(self) -> None:
         """One check of each server, which keeps its own record."""
-        for server, failed in self.site.serving.failed(self.component, self.version).items():
+        try:
+            checked = self.site.serving.failed(self.component, self.version)
+        except ClusterError as error:
+            self._unheard = str(error)
+            return
+        self._unheard = None
+        for server, failed in checked.items():
             self._checks.setdefault(server, []).append(failed)
 
     def _health(self) -> Reading:
+        if self._unheard is not None:
+            return Reading(HEALTH, State.NOT_JUDGED, "nobody tells", self._unheard, None)
         rule = self.policy.live_rules.health
         checks = [list(made) for made in list(self._checks.values())]
         return failed_in_a_row(HEALTH, checks, rule.failed_checks, rule.every)

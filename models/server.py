@@ -42,9 +42,11 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     options = _parse(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    rows = Rows(options.records, options.version, options.instance)
+    # A pod's name has the hyphen that ends the version in a file's name.
+    instance = options.instance.replace("-", ".")
+    rows = Rows(options.records, options.version, instance)
     gauges = Gauges(options.name, options.version)
-    inputs = Inputs(options.records, options.version, options.instance)
+    inputs = Inputs(options.records, options.version, instance)
     application = Application(options.version, gauges, rows, inputs, options.labels)
     server = uvicorn.Server(
         uvicorn.Config(

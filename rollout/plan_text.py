@@ -8,8 +8,11 @@ from rollout.words import count, duration
 WIDTH = 18
 
 
-def text_of(plan: Mapping[str, Any]) -> str:
-    """What to expect, gate by gate, at what price, and what it rests on."""
+def text_of(plan: Mapping[str, Any], told: str = "") -> str:
+    """What to expect, gate by gate, at what price, and what it rests on.
+
+    `told` are the options that lead a command to the site.
+    """
     whole = plan["verdict"]
     lines = [
         f"{plan['model']}: {_first(whole)}",
@@ -31,7 +34,7 @@ def text_of(plan: Mapping[str, Any]) -> str:
         "requests meanwhile",
         f"  {_cpu(cost)}",
         *(f"not known: {missing}" for missing in plan["unknown"]),
-        f"next: pincex deploy-model {plan['model']} VERSION",
+        f"next: pincex deploy-model {plan['model']} VERSION{told}",
     ]
     return "\n".join(lines)
 

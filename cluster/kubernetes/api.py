@@ -1,10 +1,10 @@
 """Requests to one API server: bounded in time, and every refusal one of our errors."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -14,13 +14,14 @@ from cluster.kubernetes.answers import refusal
 from cluster.kubernetes.kinds import POD, POD_PROXY, Asked, Kind
 from cluster.kubernetes.kubeconfig import Access
 
+T = TypeVar("T")
 Object = dict[str, Any]
 MANAGER = "pincex"
 # A frozen server must be noticed while its lease still has time left.
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 APPLY = "application/apply-patch+yaml"
-# By these the API server speaks for itself, and not for the pod.
-REFUSALS = (401, 403)
+# With this the API server says that the pod did not answer it.
+OF_POD = b"error trying to reach service"
 # A Date header says whole seconds; a clock is called wrong only beyond that.
 CLOCK_STEP = 1.0
 
@@ -111,17 +112,25 @@ class Api:
             return
 
     def forward(self, pod: str, port: int, path: str, body: bytes) -> int | None:
-        """Have the server post to a pod: the status, of either of them; None without an answer."""
+        """Have the server post to a pod: the pod's status, None where it does not answer.
+
+        What goes wrong at the server itself is an error, as of every other request.
+        """
         asked = self._asked("create", POD_PROXY, pod)
         where = f"{POD.root}/namespaces/{asked.namespace}/{POD.plural}/{pod}:{port}/proxy{path}"
+        return self._waiting(lambda: self._forwarded(asked, where, body))
+
+    def _forwarded(self, asked: Asked, where: str, body: bytes) -> int | None:
         sent = {"content-type": "application/json"}
         try:
             answer = self._client.post(where, content=body, headers=sent)
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
+            raise _no_answer(self.access, asked, error) from error
+        if b'"kind":"Status"' not in answer.content.replace(b" ", b""):
+            return answer.status_code
+        if OF_POD in answer.content:
             return None
-        if answer.status_code in REFUSALS:
-            raise refusal(asked, answer.status_code, answer.headers, answer.content)
-        return answer.status_code
+        raise refusal(asked, answer.status_code, answer.headers, answer.content)
 
     def _asked(self, verb: str, kind: Kind, name: str = "") -> Asked:
         return Asked(self.access.context, self.access.namespace, verb, kind, name)
@@ -134,11 +143,15 @@ class Api:
         params: Mapping[str, str] | None = None,
         media: str = "application/json",
     ) -> Object:
+        """The answer, an object."""
+        return self._waiting(lambda: self._once(method, asked, content, params, media))
+
+    def _waiting(self, ask: Callable[[], T]) -> T:
         """The answer; waits as often as the server asks to, within `patience` seconds."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._once(method, asked, content, params, media)
+                return ask()
             except Overloaded as error:
                 if time.monotonic() + error.seconds > deadline:
                     raise

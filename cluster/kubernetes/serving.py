@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.errors import Refused
+from cluster.errors import Invalid, Refused
 from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.drain import DRAIN
 from cluster.kubernetes.kinds import POD
-from cluster.kubernetes.names import labels, object_name, require_component
+from cluster.kubernetes.names import labels, object_name
 from cluster.kubernetes.pods import failed
 from cluster.kubernetes.server_pod import POD_NAME, read_server_pod
 from cluster.kubernetes.services import CONTAINER_PORT, ClusterServices
@@ -41,9 +41,10 @@ class ClusterServing:
 
     def require_able(self, component: str, version: str | None) -> None:
         """By its names, by the file that describes a pod, and right by right by the API server."""
-        require_component(component)
-        if version is not None:
-            object_name(component, version)
+        try:
+            object_name(component, version or "v0")
+        except Refused as error:
+            raise Invalid(str(error), hint="names as a cluster takes them") from error
         read_server_pod(self._pod, self._home)
         rights.require(self._api, rights.SERVING)
 

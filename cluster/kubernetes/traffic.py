@@ -54,7 +54,7 @@ class Traffic:
         """
         # Asked before the write: the same is asked afterwards, to read it back.
         self._services(component)
-        for version in route.versions:
+        for version in route.versions - self._named(component):
             self._require_routable(component, version)
         gateway = {"name": self._gateway.name, "namespace": self._gateway.namespace}
         content = http_route.content(component, route, lease.component, gateway)
@@ -66,6 +66,13 @@ class Traffic:
                 hint=f"kubectl get httproute {component} -o yaml --show-managed-fields",
             )
         return told
+
+    def _named(self, component: str) -> frozenset[str]:
+        """The versions that get something already: they may go on, ready or not."""
+        try:
+            return self.route(component).versions
+        except (NotFound, Owned):
+            return frozenset()
 
     def ready_pods(self, component: str, version: str) -> list[str]:
         """The names of the pods that the version's Service sends requests to, sorted."""

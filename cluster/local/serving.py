@@ -16,7 +16,6 @@ from cluster.route import Route
 from cluster.serving import Servers
 
 HOST = "127.0.0.1"
-LAST_WORDS = "; its last words:"
 
 
 class LocalServing:
@@ -83,8 +82,7 @@ class LocalServing:
         try:
             start_instances(self._home, name, version, specs, within, lease_check=lease.check)
         except Unavailable as error:
-            first, *words = str(error).splitlines()
-            raise NotReady(": ".join([first.removesuffix(LAST_WORDS), *words[-1:]])) from error
+            raise NotReady(str(error), hint=error.hint) from error
 
     def stop(self, component: str, version: str, within: float, lease: Lease) -> None:
         """Drained, taken off the proxy's list and ended."""

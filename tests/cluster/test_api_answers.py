@@ -174,3 +174,51 @@ def test_a_token_that_is_renewed_goes_on_being_the_right_one(tmp_path: Path) -> 
             asked.get(DEPLOYMENT, "price")
 
     assert script.signed == ["Bearer old", "Bearer new"]
+
+
+PROXIED = "error trying to reach service: dial tcp 10.0.0.9:8080: connect: connection refused"
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (Told(200, {"prediction": 1.5}), 200),
+        (Told(503, {"error": "the model is being loaded"}), 503),
+        (Told(503, status(503, "ServiceUnavailable", PROXIED)), None),
+    ],
+    ids=["it answers", "it answers that it cannot", "it does not answer"],
+)
+def test_a_pod_that_is_asked_by_way_of_the_server_speaks_for_itself(
+    told: Told, found: int | None
+) -> None:
+    """Its status is its own, and silence is none."""
+    with serving(told) as (way, script):
+        assert Api(way).forward("price-1", 8080, "/predict", b'{"a": 1}') == found
+    (asked,) = script.asked
+    assert asked == ("POST", "/api/v1/namespaces/shop/pods/price-1:8080/proxy/predict", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        (Told(503, status(503, "ServiceUnavailable", "starting")), errors.Unavailable),
+        (Told(500, status(500, "InternalError", "etcd went away")), errors.Unavailable),
+        (Told(403, status(403, "Forbidden", FORBIDDEN)), errors.Forbidden),
+        (Told(404, status(404, "NotFound", "not found")), errors.NotFound),
+    ],
+    ids=["starting", "broken", "forbidden", "no such pod"],
+)
+def test_what_fails_at_the_server_is_no_answer_of_the_pod(
+    told: Told, kind: type[errors.ClusterError]
+) -> None:
+    """A version must not be condemned for the platform."""
+    with serving(told) as (way, _), pytest.raises(kind):
+        Api(way).forward("price-1", 8080, "/predict", b"{}")
+
+
+def test_a_busy_server_is_waited_for_before_a_pod_is_asked() -> None:
+    """As for every other request."""
+    busy = Told(429, status(429, "TooManyRequests", "slow down"), {"retry-after": "1"})
+    with serving(busy, Told(200, {})) as (way, script):
+        assert Api(way).forward("price-1", 8080, "/predict", b"{}") == 200
+    assert len(script.asked) == 2

@@ -16,7 +16,7 @@ from benchmarks.step_plan import Point, Seen, Steps, killings, points
 BY_NAME = {verb.name: verb for verb in VERBS}
 ROUTE = (
     "rename to envoy/xds/rds/routes.json < cluster.local.xds.write"
-    " < cluster.local.traffic.set_route < flows.effects._shift"
+    " < cluster.local.traffic.set_route < cluster.local.serving.set_route"
 )
 CLOSED = (
     "commit insert rows rollout-closed < cluster.ledger.append < flows.effects.close"

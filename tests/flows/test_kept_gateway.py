@@ -1,14 +1,18 @@
 """How requests are divided in a namespace is said once: a Gateway, or that there shall be none."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cluster.errors import Unavailable
+from flows import cluster_way
 from flows.cli import parser
 from flows.cluster_site import ClusterSite, cluster_site, deploying_site
+from flows.refusal import Refused
+from rollout.history import CLOSED, OPENED
 
 Deploying = Callable[..., ClusterSite]
 
@@ -42,6 +46,24 @@ def test_no_gateway_is_kept_for_later_deploys_and_for_whoever_undoes(deploying: 
     for later in (deploying(), deploying(verb="rollback")):
         assert later.services.by_instances
         assert later.way.gateway == "none"
+
+
+def test_a_gateway_stays_where_models_answer_by_it(deploying: Deploying) -> None:
+    """Else an undo would move their route to where their clients are not."""
+    found = deploying("--gateway", "none")
+    here = ClusterSite(found.name, found.home, way=replace(found.way, gateway="shop/gw"))
+    here.begin()
+    told = {
+        "rollout": "r-1", "verb": "deploy-model", "stable": None, "policy": "", "sample": 1.0,
+        "candidate": {"version": "v1.0.0", "digest": "0"}, "cap": 1.0, "override": None,
+    }  # fmt: skip
+    ended = {"rollout": "r-1", "ending": "PROMOTED", "reason": ""}
+    here.ledger.append(OPENED, component="price", region=here.region, actor="ann", data=told)
+    here.ledger.append(CLOSED, component="price", region=here.region, actor="ann", data=ended)
+
+    with pytest.raises(Refused, match="price are divided by shop/gw"):
+        deploying("--gateway", "none")
+    assert cluster_way.kept(here.home) == here.way
 
 
 def test_where_nothing_was_said_a_deploy_looks_for_a_gateway(deploying: Deploying) -> None:

@@ -191,3 +191,13 @@ def test_the_runbooks_triggers_are_the_packaged_ones() -> None:
     assert (rules.response_time.above_percent, rules.response_time.minutes) == (50, 5)
     assert rules.health.failed_checks == 3
     assert rules.accuracy.below_percent == 85
+
+
+def test_where_hosts_may_drift_apart_the_packaged_policy_guards() -> None:
+    """Nothing else of it is other than on one machine."""
+    here, elsewhere = parse(PACKAGED), parse(default_policy_text(one_machine=False))
+
+    assert (here.judging.drift.kind, elsewhere.judging.drift.kind) == ("none", "guard")
+    assert elsewhere.judging.accuracy == here.judging.accuracy
+    assert elsewhere.judging.gates == here.judging.gates
+    assert (elsewhere.shadow, elsewhere.live_rules) == (here.shadow, here.live_rules)
