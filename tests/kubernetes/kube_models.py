@@ -147,6 +147,10 @@ class Models(Verbs):
         assert found is not None
         return found.pid
 
+    def asked(self) -> set[tuple[str, str]]:
+        """The resources and verbs that the account asked for."""
+        return self.cluster.asked_by(f"system:serviceaccount:{self.namespace}:{ACCOUNT}")
+
     def until_answered(self, version: str, within: float = 60.0) -> None:
         """Wait until twenty answers in a row at the gateway come from a version."""
         deadline, row, told = time.monotonic() + within, 0, b""

@@ -8,7 +8,9 @@ import pytest
 from kube_models import Models, registry
 from kube_real import RealNode, inside
 from kube_verbs import ended
+from test_roles import CLUSTERS, MADE_BY_PATCH
 
+from cluster.kubernetes.rights import SERVING
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_site import MODEL, eventually
 
@@ -94,3 +96,13 @@ def test_a_shadow_whose_process_is_killed_goes_on_to_the_same_verdict(
     models.verify(report)
     assert client.failures == []
     assert client.doubled == 0
+
+
+def test_the_account_has_the_rights_that_it_uses_and_no_others(models: Models) -> None:
+    """By the audit log, after all of the above; the Gateway was named, so none was looked for."""
+    asked = {(kind, verb) for kind, verb in models.asked() if kind not in CLUSTERS}
+    told = {(right.kind.plural.partition("/")[0], right.verb) for right in SERVING}
+    told -= {(kind, "create") for kind in MADE_BY_PATCH}
+
+    assert asked <= told
+    assert told - asked == {("gateways", "list")}
