@@ -49,12 +49,12 @@ class Traffic:
     ) -> Route:
         """Change a component's route under a lease, and read it back; `forced` for what undoes.
 
-        Refused for a version without a ready pod behind its Service; LostLock when somebody took
-        over; Owned when another program or person manages the route.
+        Refused for a version that gets nothing yet and has no ready pod behind its Service; LostLock
+        when somebody took over; Owned when another program or person manages the route.
         """
         # Asked before the write: the same is asked afterwards, to read it back.
         self._services(component)
-        for version in route.versions - self._named(component):
+        for version in route.versions:
             self._require_routable(component, version)
         gateway = {"name": self._gateway.name, "namespace": self._gateway.namespace}
         content = http_route.content(component, route, lease.component, gateway)
@@ -119,7 +119,7 @@ class Traffic:
         return {name: marks[VERSION] for name, marks in named if VERSION in marks}
 
     def _require_routable(self, component: str, version: str) -> None:
-        if not self.ready_pods(component, version):
+        if not self.ready_pods(component, version) and version not in self._named(component):
             raise Refused(f"{component} {version} has no ready pod; no traffic was moved")
 
 

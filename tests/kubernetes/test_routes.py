@@ -1,5 +1,7 @@
 """Routes as a real API server keeps them: written, read back, refused, and fenced."""
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -61,6 +63,32 @@ def test_labels_are_never_copied_and_clients_mark_nothing(serving: Shop) -> None
     }
     assert "set" not in marks[1]
     assert set(marks[1]["remove"]) >= {"x-pincex-shadow", "x-pincex-copies-to", "x-pincex-copy"}
+
+
+def test_copies_end_although_what_serves_is_not_ready_just_then(serving: Shop) -> None:
+    """What gets the requests already gets no more by it; anything else stays refused."""
+    shadow = Route({"v1.0.0": 100}, Mirror("v2.0.0", 1.0, "r-7"))
+    serving.traffic.set_route("price", shadow, serving.lease)
+    scaled(serving, 0)
+    try:
+        serving.traffic.set_route("price", Route({"v1.0.0": 100}), serving.lease)
+        assert serving.traffic.route("price") == Route({"v1.0.0": 100})
+
+        serving.traffic.set_route("price", Route({"v2.0.0": 100}), serving.lease)
+        with pytest.raises(Refused, match="v1.0.0 has no ready pod"):
+            serving.traffic.set_route("price", Route({"v1.0.0": 100}), serving.lease)
+    finally:
+        scaled(serving, 2)
+
+
+def scaled(shop: Shop, pods: int) -> None:
+    """So many pods of v1.0.0 are ready."""
+    told = ("scale", "deployment", "price-v1-0-0", f"--replicas={pods}")
+    shop.cluster.kubectl("-n", shop.name, *told)
+    deadline = time.monotonic() + 60
+    while len(shop.traffic.ready_pods("price", "v1.0.0")) != pods:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_rules_that_divide_requests_differently_are_no_route_of_ours(serving: Shop) -> None:
