@@ -49,8 +49,8 @@ class Traffic:
     ) -> Route:
         """Change a component's route under a lease, and read it back; `forced` for what undoes.
 
-        Refused for a version that gets nothing yet and has no ready pod behind its Service; LostLock
-        when somebody took over; Owned when another program or person manages the route.
+        Refused for a version that gets nothing yet and has no ready pod behind its Service;
+        LostLock when somebody took over; Owned when another program or person manages the route.
         """
         # Asked before the write: the same is asked afterwards, to read it back.
         self._services(component)

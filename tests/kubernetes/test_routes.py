@@ -75,7 +75,7 @@ def test_copies_end_although_what_serves_is_not_ready_just_then(serving: Shop) -
         assert serving.traffic.route("price") == Route({"v1.0.0": 100})
 
         serving.traffic.set_route("price", Route({"v2.0.0": 100}), serving.lease)
-        with pytest.raises(Refused, match="v1.0.0 has no ready pod"):
+        with pytest.raises(Refused, match=r"v1\.0\.0 has no ready pod"):
             serving.traffic.set_route("price", Route({"v1.0.0": 100}), serving.lease)
     finally:
         scaled(serving, 2)
