@@ -108,10 +108,18 @@ def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:
     """Go on with a rollout until an action finishes it."""
     aside = Aside(recorder)
     record: Steps = recorder
+
+    # Prefect walks through all that a step is given, and an eye holds every trace of a verdict.
+    def looked() -> Facts:
+        return look(sight, lease)
+
+    def analysed(facts: Facts) -> Facts:
+        return analyse(sight, facts)
+
     while True:
-        facts = record.step("look", look, sight, lease)
+        facts = record.step("look", looked)
         looks = sight.looks
-        facts = record.step("analyse", analyse, sight, facts)
+        facts = record.step("analyse", analysed, facts)
         record = _record(recorder, aside, facts.rollout)
         action = decide(facts, sight.policy)
         progress = progress_of(sight, facts, action)
