@@ -33,18 +33,7 @@ def _model_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["model-report"].add_argument(
         "--report", metavar="FILE.html", help="write it as one page, too"
     )
-    plan = made["plan"]
-    plan.add_argument("--rate", type=float, help="requests a second (default: as recorded)")
-    plan.add_argument(
-        "--disagreement",
-        type=float,
-        metavar="PERCENT",
-        help="requests on which exactly one side is right",
-    )
-    plan.add_argument(
-        "--label-delay", type=float, metavar="SECONDS", help="until nearly all labels are there"
-    )
-    plan.add_argument("--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)")
+    _plan_arguments(made["plan"])
     release = "release string, such as v2.1.0"
     made["register-model"].add_argument("version", help=release)
     made["deploy-model"].add_argument("version", nargs="?", help=release)
@@ -89,6 +78,20 @@ def _model_arguments(made: Mapping[str, ArgumentParser]) -> None:
     settle.add_argument(
         "--follow-alias", action="store_true", help="promote what a foreign champion alias names"
     )
+
+
+def _plan_arguments(plan: ArgumentParser) -> None:
+    plan.add_argument("--rate", type=float, help="requests a second (default: as recorded)")
+    plan.add_argument(
+        "--disagreement",
+        type=float,
+        metavar="PERCENT",
+        help="requests on which exactly one side is right",
+    )
+    plan.add_argument(
+        "--label-delay", type=float, metavar="SECONDS", help="until nearly all labels are there"
+    )
+    plan.add_argument("--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)")
 
 
 def _service_arguments(made: Mapping[str, ArgumentParser]) -> None:

@@ -8,7 +8,7 @@ from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api
 from cluster.kubernetes.drain import DRAIN
 from cluster.kubernetes.kinds import POD
-from cluster.kubernetes.names import labels, object_name
+from cluster.kubernetes.names import labels, object_name, require_component
 from cluster.kubernetes.pods import failed
 from cluster.kubernetes.server_pod import POD_NAME, read_server_pod
 from cluster.kubernetes.services import CONTAINER_PORT, ClusterServices
@@ -42,7 +42,9 @@ class ClusterServing:
     def require_able(self, component: str, version: str | None) -> None:
         """By its names, by the file that describes a pod, and right by right by the API server."""
         try:
-            object_name(component, version or "v0")
+            require_component(component)
+            if version is not None:
+                object_name(component, version)
         except Refused as error:
             raise Invalid(str(error), hint="names as a cluster takes them") from error
         read_server_pod(self._pod, self._home)

@@ -1,14 +1,12 @@
 """Envoy Gateway beside the real node: it reads the API server and runs the wheel's Envoy itself."""
 
 import os
-import time
 from pathlib import Path
 
 import envoy
 import psutil
 import yaml
 from kube_build import definitions, program
-from kube_plane import PlaneDown
 from kube_real import RealNode
 
 ROLE = "envoy-gateway"
@@ -51,7 +49,7 @@ def gateway_up(node: RealNode) -> None:
     argv = [str(program("gateway")), "server", f"--config-path={config}"]
     node.start(ROLE, argv, environment)
     _apply(node, *_gateway())
-    _wait_served(node)
+    node.wait_listens(ROLE, PORT, READY_SECONDS)
 
 
 def gateway_down(node: RealNode) -> None:
@@ -148,11 +146,3 @@ def _apply(node: RealNode, *given: str) -> None:
         is_path = content.startswith("/")
         told = node.plane.kubectl("apply", "--server-side", "-f", content if is_path else "-")
         node.run(told, fed=None if is_path else content.encode())
-
-
-def _wait_served(node: RealNode) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not node.listens(PORT):
-        if time.monotonic() > deadline or ROLE not in node.plane.parts.alive():
-            raise PlaneDown(f"no gateway listens: {node.plane.parts.last_words(ROLE)}")
-        time.sleep(0.1)

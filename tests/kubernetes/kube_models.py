@@ -19,7 +19,6 @@ from typing import Any
 import yaml
 from kube_cluster import Cluster
 from kube_gateway import GATEWAY, GATEWAYS, PORT
-from kube_plane import PlaneDown
 from kube_real import IMAGE, RealNode
 from kube_verbs import Verbs, ended
 
@@ -106,7 +105,7 @@ class Models(Verbs):
         (self.folder / "server-pod.yaml").write_text(server_pod())
         (self.folder / "policy.toml").write_text(PATIENT)
         small_models(self.folder / "small")
-        _wait_answers(self.node)
+        self.node.wait_listens(ROLE, REGISTRY_PORT, READY_SECONDS)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -190,11 +189,3 @@ def _volume(name: str, path: str, kind: str) -> dict[str, Any]:
 def _mount(volume: Mapping[str, Any], *, is_read: bool) -> dict[str, Any]:
     path = volume["hostPath"]["path"]
     return {"name": volume["name"], "mountPath": path, "readOnly": is_read}
-
-
-def _wait_answers(node: RealNode) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not node.listens(REGISTRY_PORT):
-        if time.monotonic() > deadline or ROLE not in node.plane.parts.alive():
-            raise PlaneDown(f"no registry answers: {node.plane.parts.last_words(ROLE)}")
-        time.sleep(0.1)

@@ -138,6 +138,14 @@ class RealNode:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    def wait_listens(self, role: str, port: int, within: float) -> None:
+        """Wait until a part that was started takes connections; PlaneDown with its last words."""
+        deadline = time.monotonic() + within
+        while not self.listens(port):
+            if time.monotonic() > deadline or role not in self.plane.parts.alive():
+                raise PlaneDown(f"{role} does not listen: {self.plane.parts.last_words(role)}")
+            time.sleep(0.1)
+
     def _namespace_up(self) -> None:
         if not Path(f"/run/netns/{self.namespace}").exists():
             # What the pods of a namespace that is gone held was never given back.
