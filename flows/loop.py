@@ -23,6 +23,7 @@ from cluster.errors import (
 )
 from cluster.errors import Refused as NotAllowed
 from cluster.files import writing
+from cluster.local.readiness import in_one_line
 from cluster.lock import Lease
 from flows import evidence
 from flows.approve import Given, answer
@@ -42,7 +43,6 @@ from rollout.state import Phase, Rollout
 T = TypeVar("T")
 
 AGAIN = 0.2
-LAST_WORDS = "; its last words:"
 PAGE_PATIENCE = 5.0
 
 
@@ -240,9 +240,7 @@ def _wait_out(sight: Sight, facts: Facts, error: ClusterError) -> str:
 
 def _failed(sight: Sight, action: Effect, said: str) -> str:
     assert isinstance(action, BringUp)
-    first, *words = said.splitlines()
-    told = ": ".join([first.removesuffix(LAST_WORDS), *words[-1:]])
-    sight.failure = f"{action.revision.version} cannot be started: {told}"
+    sight.failure = f"{action.revision.version} cannot be started: {in_one_line(said)}"
     sleep(sight.site.pace)
     return sight.failure
 

@@ -83,3 +83,9 @@ def _not_ready(home: Home, role: str, what: str) -> Unavailable:
         f"{role} {what}; its last words:\n{last_words(home, role)}",
         hint=f"where the machine is busy the same command goes on waiting; {home.log_file(role)}",
     )
+
+
+def in_one_line(said: str) -> str:
+    """A server's end without all of its last words: what happened, and the last line of them."""
+    first, *words = said.splitlines()
+    return ": ".join([first.removesuffix("; its last words:"), *words[-1:]])

@@ -7,14 +7,12 @@ from functools import cached_property
 from cluster.errors import Invalid, NotFound, NotReady, Unavailable
 from cluster.local.home import Home
 from cluster.local.instances import Instance, start_instances, stop_instances, versions_up
-from cluster.local.readiness import answers
+from cluster.local.readiness import answers, in_one_line
 from cluster.local.traffic import Traffic
 from cluster.lock import Lease
 from cluster.route import Route
 from rollout.application import Component
 from rollout.deploying import Fault
-
-LAST_WORDS = "; its last words:"
 
 
 class LocalServices:
@@ -89,8 +87,7 @@ class LocalServices:
         try:
             start_instances(self._home, part.name, version, specs, within, lease_check=check)
         except Unavailable as error:
-            first, *words = str(error).splitlines()
-            raise NotReady(": ".join([first.removesuffix(LAST_WORDS), *words[-1:]])) from error
+            raise NotReady(in_one_line(str(error))) from error
 
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
