@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from analysis.judging import judge, judge_blocks
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
     from analysis.pairs import PAIR_SCHEMA, Pairs
-    from analysis.parts import FilePart, in_blocks, in_parts, plan_for, table_of
+    from analysis.parts import FilePart, in_parts, plan_for, table_of
     from analysis.planning import Stream, plan, seen_in
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
-    from analysis.read import read_pairs, read_record
+    from analysis.read import in_blocks, read_pairs, read_record
     from analysis.report_page import About
     from analysis.requests import REQUEST_SCHEMA, Requests
     from analysis.show import page
@@ -101,7 +101,7 @@ _HOMES = {
     "Verdict": "verdict",
     "default_policy": "policy_file",
     "forecast": "forecasts",
-    "in_blocks": "parts",
+    "in_blocks": "read",
     "in_parts": "parts",
     "judge": "judging",
     "judge_blocks": "judging",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis import payoffs
-from analysis.bets import Flags, Floats, Integers, Trace
+from analysis.bets import Flags, Floats, Integers, Kinds, Trace
 from analysis.blocks import follow_blocks
 from analysis.clock import Clock
 from analysis.dependence import Dependence
@@ -163,7 +163,7 @@ def block_estimate(
     )
 
 
-def _running(kinds: Integers) -> Floats:
+def _running(kinds: Kinds) -> Floats:
     counts = np.zeros((payoffs.KINDS, len(kinds)))
     counts[kinds, np.arange(len(kinds))] = 1.0
     return counts.cumsum(axis=1)

@@ -4,6 +4,11 @@ Variances of means of blocks that grow: robust where requests of one day stand s
 their likes come a day later, which hides from autocorrelations that are summed until they fade.
 """
 
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+
 from analysis.bets import Flags, Floats
 from analysis.dependence import FEWEST, Dependence
 from analysis.pair_sample import pair_sample
@@ -14,6 +19,7 @@ from analysis.sides import KNOWN, OTHER_HARM, SURE
 
 LEVEL = 0.999
 """A variance below this quantile of chance's is no sign of dependence."""
+Z = NormalDist().inv_cdf(LEVEL)
 
 
 def calibrate_answers(source: Source, policy: JudgePolicy | None = None) -> Dependence | None:
@@ -36,14 +42,20 @@ def autocorrelation_time(values: Flags | Floats) -> float:
     A block of L has a mean with tau/L times the variance of one; blocks double in length while
     there are 20 of them, and those within chance (chi-square) count for nothing.
     """
-    from scipy.special import chdtri
-
-    variance, found, length = float(values.var()), 1.0, 2
-    while variance and len(values) // length >= FEWEST:
-        blocks = len(values) // length
-        means = values[: blocks * length].reshape(blocks, length).mean(axis=1)
-        times = length * float(means.var(ddof=1)) / variance
-        if times > float(chdtri(blocks - 1, 1 - LEVEL)) / (blocks - 1):
+    variance, found, length = float(values.var()), 1.0, 1
+    sums = values.astype(np.float64)
+    while variance and (blocks := len(sums) // 2) >= FEWEST:
+        sums, length = sums[: 2 * blocks : 2] + sums[1 : 2 * blocks : 2], 2 * length
+        times = float(sums.var(ddof=1)) / length / variance
+        if times > most_by_chance(blocks - 1):
             found = max(found, times)
-        length *= 2
     return found
+
+
+def most_by_chance(degrees: int) -> float:
+    """The quantile of chi-square over its degrees of freedom, by Wilson and Hilferty (1931).
+
+    Within 3 parts in 1,000 from 19 degrees on, and no import that takes longer than the rest.
+    """
+    spread = 2 / (9 * degrees)
+    return (1 - spread + Z * sqrt(spread)) ** 3

@@ -7,7 +7,7 @@ whenever each bet is, and its state is the counts alone. Never plug-in bets: the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Kinds = npt.NDArray[np.integer[Any]]
+"""Which of some kinds each row is of, in as few bytes as hold them."""
 
 CHUNK = 8_192
 SHOWN = 240

@@ -146,5 +146,5 @@ def _whole(pairs: Pairs, plan: Plan, ratio: Floats, lost: Lost) -> Mapping[str, 
 
 def _histogram(ms: Floats) -> Integers:
     """Latencies by bin; what is not known goes into one beyond the last, which is left out."""
-    place = np.where(np.isnan(ms), BINS, bins(ms))
+    place = np.where(np.isnan(ms), BINS, bins(ms).astype(np.int64))
     return np.bincount(place, minlength=BINS + 1)[:BINS]

@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 
 from analysis import payoffs
 from analysis.alike import Alike
-from analysis.bets import Floats, Integers
+from analysis.bets import Floats, Integers, Kinds
 from analysis.block_plan import OCTAVES, Plan
 from analysis.frozen import OF_GATE, limits
-from analysis.latency_arms import Arms, allowance, harm_arms, log_ratio, safety_arms
+from analysis.latency_arms import ArmsOf
 from analysis.pairs import Pairs
-from analysis.policy import Gate
 from analysis.quantile_bets import passed_of
-from analysis.quantiles import Binned, binned
 from analysis.sample import Claim
 from analysis.sides import KINDS, Sides, over_limit_sides
 from analysis.stretches import Stretches, from_block, told_by
@@ -35,16 +33,15 @@ def latency_counts(
 
 def _whole_latency(pairs: Pairs, plan: Plan, blocks: Stretches) -> dict[str, Integers]:
     """For the gates of the whole distribution: thresholds passed, mean ratios, both p95s."""
-    gates, arms = plan.policy.gates, _ArmsOf(pairs)
+    gates, arms = plan.policy.gates, ArmsOf(pairs)
     thresholds = grid(plan.past["p95"] or 1.0)
     passed = passed_both(*arms.seen_by(gates["latency-thresholds"], "harm"), thresholds)
     judged = blocks.all_of(passed, len(thresholds) + 1)
     arrays = {"latency-thresholds": from_block(judged, blocks, plan.begins["p95"])}
-    steps: dict[Claim, Callable[[Floats], Integers]]
+    steps: dict[Claim, Callable[[Floats], Kinds]]
     steps = {"harm": payoffs.down, "safety": payoffs.up}
     for claim, step in steps.items():
-        own, other = arms.seen_by(gates["latency-mean"], claim)
-        ratio = log_ratio(Arms(own.ms, other.ms))
+        ratio = arms.ratios(gates["latency-mean"], claim)
         arrays[f"latency-mean {claim}"] = blocks.of(step(ratio), payoffs.KINDS)
         own, other = arms.seen_by(gates["p95-ratio"], claim)
         # Safety is harm of the baseline against the candidate.
@@ -73,20 +70,3 @@ def limits_ms(plan: Plan) -> tuple[list[float], list[float]]:
         own += limits(plan.policy.gates[gate], frozen_ms)
         other.append(frozen_ms)
     return sorted(set(own)), sorted(set(other))
-
-
-class _ArmsOf:
-    """Latencies of both sides with their bins, made once for all gates that allow the same."""
-
-    def __init__(self, pairs: Pairs) -> None:
-        self._pairs = pairs
-        self._made: dict[tuple[Claim, float, float], tuple[Binned, Binned]] = {}
-
-    def seen_by(self, gate: Gate, claim: Claim) -> tuple[Binned, Binned]:
-        """Candidate and baseline as one claim of a gate sees them."""
-        allowed = allowance(gate)[0 if claim == "harm" else 1]
-        key = (claim, allowed, gate.limits["floor_ms"])
-        if key not in self._made:
-            arms = (harm_arms if claim == "harm" else safety_arms)(self._pairs, gate)
-            self._made[key] = (binned(arms.candidate), binned(arms.baseline))
-        return self._made[key]

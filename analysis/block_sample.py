@@ -131,12 +131,11 @@ class BlockSample:
         number, rows = 2 * OCTAVES + 2, len(self.arrival.at_us)
         counts = self._of(f"{gate.name} {claim}").reshape(rows, 3, number)
 
-        def parts() -> Iterator[Floats]:
-            before = np.zeros((3, number, 1))
+        def parts() -> Iterator[Integers]:
+            before = np.zeros((3, 1, number), dtype=np.int64)
             for begin in range(0, rows, CHUNK):
-                part = counts[begin : begin + CHUNK].transpose(1, 2, 0)
-                running = before + part.cumsum(axis=2)
-                before = running[:, :, -1:]
+                running = before + counts[begin : begin + CHUNK].cumsum(axis=0).transpose(1, 0, 2)
+                before = running[:, -1:]
                 yield running
 
         looks = np.arange(1, rows + 1)

@@ -15,9 +15,9 @@ from analysis.block_table import union
 from analysis.drift import SCALE, Scores, moments, scores_of
 from analysis.envelope import MINUTE, Calibration
 from analysis.late import SECOND_US
-from analysis.parts import in_blocks, in_parts, plan_for, table_of
+from analysis.parts import in_parts, plan_for, table_of
 from analysis.policy_file import default_policy
-from analysis.read import Source, read_pairs
+from analysis.read import Source, in_blocks, read_pairs
 
 LENGTHS = (30, 60, 120, 300, 600, 1_200, 1_800)
 """Blocks in seconds, of which the shortest that is no longer mostly noise gives the envelope."""

@@ -1,6 +1,7 @@
 """A gate over the whole record: when it failed, where it stood proven, and in which words."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from analysis.answer_blocks import AnswerGuard
 from analysis.bets import Flags, Integers, Trace, follow
 from analysis.by_seconds import Seconds, first_look
 from analysis.clock import Clock, Look
-from analysis.drift import Guard
+from analysis.drift import Guard, Guarded, guarded_by
 from analysis.findings import Estimate, Finding, Outcome
 from analysis.minutes import Shifts
 from analysis.policy import Gate, JudgePolicy
@@ -29,6 +30,8 @@ class Recorded(Protocol):
     @property
     def guard(self) -> Guard: ...
     @property
+    def guarded(self) -> Guarded: ...
+    @property
     def baseline(self) -> str: ...
     @property
     def shifts(self) -> Shifts | None: ...
@@ -45,7 +48,7 @@ class Recorded(Protocol):
         """Where what a gate saw may be taken for harm; None where always."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """Everything the gates read; `baseline` is what people call that side.
 
@@ -59,6 +62,11 @@ class Record:
     baseline: str
     answers: AnswerGuard
     shifts: Shifts | None = None
+
+    @cached_property
+    def guarded(self) -> Guarded:
+        """The looks of the gates that speak only while the guard is open."""
+        return guarded_by(self.guard, self.arrival)
 
     @property
     def arrival(self) -> Clock:
@@ -204,8 +212,7 @@ def guarded_course(
 ) -> Course:
     """Decide a gate that speaks only while the guard is open; blocks end with a look too."""
     arrival = record.arrival
-    looks, rows = arrival.with_looks_at(record.guard.end_us)
-    allowed = record.guard.open_at(looks.at_us)
+    looks, rows, allowed = record.guarded.looks, record.guarded.rows, record.guarded.allowed
     trusted = record.allowed_at(gate, looks.at_us)
     proven = proven_at(record, judged)
     nothing = np.zeros(1, dtype=np.bool_)

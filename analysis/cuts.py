@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bets import Floats, Integers
+from analysis.bets import Floats, Kinds
 from analysis.pairs import Pairs
 from analysis.quantiles import binned
 from analysis.thresholds import over_one, passed_both
@@ -36,7 +36,7 @@ def cut_of(pairs: Pairs, start: int) -> Cut:
     return Cut(values, (*(pairs.classes[int(code) - 1] for code in values), "other classes"))
 
 
-def kinds_by(pairs: Pairs, cut: Cut) -> tuple[tuple[Integers, ...], int]:
+def kinds_by(pairs: Pairs, cut: Cut) -> tuple[tuple[Kinds, ...], int]:
     """The kinds of each pair, and how many there are; a missing answer is no difference.
 
     Numbers are counted by how many thresholds candidate, baseline and both passed; texts by the

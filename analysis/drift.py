@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bets import Flags, Floats, Integers
+from analysis.clock import Clock
 from analysis.envelope import Calibration
 from analysis.late import SECOND_US
 from analysis.pairs import ANSWERED, Pairs
@@ -54,6 +55,24 @@ class Guard:
             f"the hosts drift: dispersion {self.dispersion[-1]:.3g} between {blocks} one-minute "
             f"blocks, {self.allowed[-1]:.3g} by chance"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The looks of a clock and the ends of a guard's blocks among them.
+
+    `rows` is how many of the clock's own each has seen, `allowed` where small differences count.
+    """
+
+    looks: Clock
+    rows: Integers
+    allowed: Flags
+
+
+def guarded_by(guard: Guard, clock: Clock) -> Guarded:
+    """Made once for all gates that speak only while the guard is open."""
+    looks, rows = clock.with_looks_at(guard.end_us)
+    return Guarded(looks, rows, guard.open_at(looks.at_us))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from analysis.bets import Flags
 from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable, union
+from analysis.blocks import BATCH
 from analysis.clock import Clock, Look
 from analysis.course import Course, Record, Recorded
 from analysis.drift import Scores, guard_of, scores_of
@@ -29,12 +30,11 @@ from analysis.latency_whole import mean_course, thresholds_course
 from analysis.metadata import Metadata
 from analysis.pair_sample import pair_sample
 from analysis.pairs import Pairs
-from analysis.parts import WINDOW, in_blocks, in_parts, plan_for, table_of
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
-from analysis.read import Source, read_record
+from analysis.read import Source, in_blocks, read_record
 from analysis.reasons import reason_of
-from analysis.record_gates import answered_share, record_courses
+from analysis.record_gates import record_courses
 from analysis.request_sample import RequestSample
 from analysis.requests import Requests
 from analysis.sample import Sample
@@ -46,7 +46,7 @@ from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
-ALIKE = f"ids that occur twice were looked for within {WINDOW:,} rows"
+ALIKE = f"ids that occur twice were looked for within {BATCH:,} rows"
 SPLIT_LOOKS = "after every request and second of arrival; thresholds after every 1,024 requests"
 LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
 
@@ -70,6 +70,9 @@ def judge(
     if not isinstance(policy, JudgePolicy):
         policy = read_policy(policy)
     if isinstance(pairs, (str, Path)) and (blocks or in_blocks(Path(pairs))):
+        # They alone need pyarrow, which takes as long to import as a small record to judge.
+        from analysis.parts import in_parts, plan_for, table_of
+
         plan = plan_for(Path(pairs), policy)
         table = union([table_of(part, plan) for part in in_parts(Path(pairs))])
         return judge_blocks(table, plan, live)
@@ -152,7 +155,9 @@ def verdict_of(
         *record_courses(record),
         *segment_courses(record),
     ]
-    answered = answered_share(sample.rows(), sample.n)
+    (answered,) = (
+        course.finding.estimate.value for course in courses if course.finding.name == "coverage"
+    )
     return concluded(record, courses, about, digest, answered, looks, live)
 
 

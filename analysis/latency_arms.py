@@ -12,6 +12,8 @@ from analysis.bets import Floats
 from analysis.drift import SHORTEST_MS
 from analysis.pairs import ANSWERED, TIMEOUT, Pairs
 from analysis.policy import Gate
+from analysis.quantiles import Binned, binned
+from analysis.sample import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,40 @@ def _arms(
     candidate[pairs.outcome == TIMEOUT] = np.inf
     baseline = pairs.baseline_latency_ms
     return Arms(candidate, np.where(np.isnan(baseline), baseline_unknown, baseline))
+
+
+def ascending(pairs: Pairs, timeout: float) -> Arms:
+    """What each side took where it is known, in ascending order, with `timeout` in seconds.
+
+    A copy that timed out took as long as the timeout; one that was never sent is left out.
+    """
+    own = np.where(pairs.outcome == TIMEOUT, timeout * 1000, pairs.candidate_latency_ms)
+    asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
+    sides = (own[asked], pairs.baseline_latency_ms)
+    candidate, baseline = (np.sort(side[~np.isnan(side)]) for side in sides)
+    return Arms(candidate, baseline)
+
+
+class ArmsOf:
+    """Latencies of both sides with their bins, made once for all gates that allow the same."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self._made: dict[tuple[Claim, float, float], tuple[Binned, Binned]] = {}
+
+    def seen_by(self, gate: Gate, claim: Claim) -> tuple[Binned, Binned]:
+        """Candidate and baseline as one claim of a gate sees them."""
+        allowed = allowance(gate)[0 if claim == "harm" else 1]
+        key = (claim, allowed, gate.limits["floor_ms"])
+        if key not in self._made:
+            arms = (harm_arms if claim == "harm" else safety_arms)(self._pairs, gate)
+            self._made[key] = (binned(arms.candidate), binned(arms.baseline))
+        return self._made[key]
+
+    def ratios(self, gate: Gate, claim: Claim) -> Floats:
+        """Logarithms of candidate over baseline, as one claim of a gate sees them."""
+        own, other = self.seen_by(gate, claim)
+        return log_ratio(Arms(own.ms, other.ms))
 
 
 def log_ratio(arms: Arms) -> Floats:

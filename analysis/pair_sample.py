@@ -1,23 +1,24 @@
 """A record of pairs, each by itself: a look follows every pair, label or second of arrival."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from analysis import losses, payoffs
-from analysis.bets import Flags, Floats, Integers, Trace
+from analysis.bets import Flags, Floats, Kinds, Trace
 from analysis.blocks import Counts, counted, looks_of
 from analysis.clock import Clock, arrival_clock, label_clock
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
 from analysis.late import Late, blocks_of, counts_by_block
-from analysis.latency_arms import bare_arms, harm_arms, log_ratio, safety_arms
-from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
+from analysis.latency_arms import Arms, ArmsOf, ascending, bare_arms, log_ratio
+from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate, JudgePolicy
 from analysis.quantile_bets import follow_quantiles
-from analysis.quantiles import binned, quantile
+from analysis.quantiles import quantile
 from analysis.sample import Both, Claim, Labelled, Losses, Mean, Part, Predicted, Rows, Shift
-from analysis.segments import segments_of
+from analysis.segments import Coded, coded, segments_of
 from analysis.sides import (
     Sides,
     different_sides,
@@ -28,9 +29,12 @@ from analysis.sides import (
 from analysis.thresholds import grid, over_one, passed_both
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PairSample:
-    """Pairs under a policy; its two clocks, and which pairs have their label in time."""
+    """Pairs under a policy; its two clocks, and which pairs have their label in time.
+
+    What several gates ask for is made once, which is why it has no slots.
+    """
 
     pairs: Pairs
     policy: JudgePolicy
@@ -65,9 +69,13 @@ class PairSample:
         baseline, candidate = (not bool(np.isnan(side).all()) for side in sides)
         return Predicted(baseline, candidate, self.pairs.numbers)
 
+    @cached_property
+    def _errors(self) -> Sides:
+        return error_sides(self.pairs, self.policy.timeout)
+
     def errors(self) -> Sides:
         """Errors of both sides."""
-        return error_sides(self.pairs, self.policy.timeout)
+        return self._errors
 
     def over(self, gate: Gate, claim: Claim) -> Sides:
         """Answers over the limits of a gate, as one claim sees them."""
@@ -78,10 +86,14 @@ class PairSample:
         harm_ms, safety_ms = limits(gate, frozen_ms)
         return over_limit_sides(self.pairs, harm_ms if claim == "harm" else safety_ms, frozen_ms)
 
+    @cached_property
+    def wrong(self) -> Sides:
+        """Wrong answers of all pairs."""
+        return wrong_sides(self.pairs, self.in_time, self.policy.accuracy)
+
     def answers(self) -> Sides:
         """Wrong answers of the pairs that the clock of labels admitted."""
-        whole = wrong_sides(self.pairs, self.in_time, self.policy.accuracy)
-        return whole.rows(np.arange(self.due))
+        return self.wrong.rows(slice(self.due))
 
     def different(self) -> Sides:
         """Different answers as if they were a bad candidate: known ones for harm."""
@@ -107,28 +119,31 @@ class PairSample:
         limit_ms = past_ms(self.pairs.baseline_latency_ms[:start], self.policy, name)
         return Frozen(name, limit_ms, start if limit_ms else self.n, max(self.n - start, 0))
 
+    @cached_property
+    def latencies(self) -> Arms:
+        """Of both sides in ascending order, where they are known."""
+        return ascending(self.pairs, self.policy.timeout)
+
     def quantiles(self, share: float, level: float) -> Both:
         """A timeout took as long as the timeout."""
-        pairs, slowest = self.pairs, self.policy.timeout * 1000
-        candidate = np.where(pairs.outcome == TIMEOUT, slowest, pairs.candidate_latency_ms)
-        asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
-        sides = (candidate[asked], pairs.baseline_latency_ms)
-        own, other = (quantile(v[~np.isnan(v)], share, level) for v in sides)
-        return own, other
+        own, other = self.latencies.candidate, self.latencies.baseline
+        return quantile(own, share, level), quantile(other, share, level)
+
+    @cached_property
+    def _arms(self) -> ArmsOf:
+        return ArmsOf(self.pairs)
 
     def thresholds(self, gate: Gate) -> tuple[Floats, Counts]:
         """Around the past p95."""
         frozen = self.frozen("p95")
         limits_ms, start = grid(frozen.limit_ms or 1.0), frozen.start
-        arms = harm_arms(self.pairs, gate)
-        kinds = passed_both(binned(arms.candidate), binned(arms.baseline), limits_ms)
+        kinds = passed_both(*self._arms.seen_by(gate, "harm"), limits_ms)
         return limits_ms, counted(kinds, len(limits_ms) + 1, start).combined(over_one)
 
     def ratios(self, gate: Gate, claim: Claim) -> Counts:
         """Rounded down for harm and up for safety."""
-        if claim == "harm":
-            return _steps(payoffs.down(log_ratio(harm_arms(self.pairs, gate))))
-        return _steps(payoffs.up(log_ratio(safety_arms(self.pairs, gate))))
+        step = payoffs.down if claim == "harm" else payoffs.up
+        return _steps(step(self._arms.ratios(gate, claim)))
 
     def mean_ratio(self) -> Mean:
         """Each ratio held to a factor of 2.72 either way."""
@@ -136,12 +151,9 @@ class PairSample:
 
     def beyond(self, gate: Gate, claim: Claim, level: float) -> Trace:
         """Safety is harm of the baseline against the candidate less its margin."""
-        looks = looks_of(self.n)
-        if claim == "harm":
-            harmed = harm_arms(self.pairs, gate)
-            return follow_quantiles(harmed.candidate, harmed.baseline, looks, level)
-        safe = safety_arms(self.pairs, gate)
-        return follow_quantiles(safe.baseline, safe.candidate, looks, level)
+        own, other = self._arms.seen_by(gate, claim)
+        y, x = (own, other) if claim == "harm" else (other, own)
+        return follow_quantiles(y, x, looks_of(self.n), level)
 
     def losses(self, gate: Gate) -> Losses:
         """Over the pairs that the clock of labels admitted."""
@@ -197,6 +209,11 @@ class PairSample:
             arms.append(Labelled(f"the {side}'s answers", names, counts))
         return arms
 
+    @cached_property
+    def segments(self) -> Coded:
+        """The segment of each pair."""
+        return coded(self.pairs)
+
     def parts(self, gate: Gate) -> list[Part]:
         """Sorted once, so that many segments cost no more than one."""
         on_labels = gate.metric == "accuracy"
@@ -205,10 +222,10 @@ class PairSample:
             sides = self.over(gate, "harm")
         else:
             sides = self.answers() if on_labels else self.errors()
-        segments = segments_of(self.pairs, gate.segments)
+        segments = segments_of(self.segments, gate.segments)
         place = segments.place[: len(clock.at_us)]
         order = np.argsort(place, kind="stable")
-        ends = np.searchsorted(place[order], np.arange(len(segments.names) + 1))
+        ends = np.bincount(place + 1, minlength=len(segments.names) + 1).cumsum()
         parts = []
         for i, (name, weight) in enumerate(zip(segments.names, segments.weights, strict=True)):
             own = order[ends[i] : ends[i + 1]]
@@ -248,6 +265,6 @@ def unusable(pairs: Pairs) -> Flags:
     return np.asarray(unusable | (succeeded & missing))
 
 
-def _steps(kinds: Integers) -> Counts:
+def _steps(kinds: Kinds) -> Counts:
     seen = counted([kinds], payoffs.KINDS)
     return Counts(seen.looks, seen.at_looks[0], seen.at_end[0])

@@ -15,20 +15,16 @@ from analysis.bets import Integers
 from analysis.block_counts import counted_in_blocks
 from analysis.block_plan import Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable, union
-from analysis.blocks import MANY
+from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_TIME, times
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
-from analysis.read import KINDS, agreed_metadata, first_line
-from analysis.requests import is_split
+from analysis.read import agreed_metadata, unreadable
 
-BATCH = 131_072
 OVERLAP = 16_384
-WINDOW = BATCH
-"""Rows among which an id may not occur twice: a batch, with the last of the one before."""
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
 CODED = ("segment", "candidate_outcome")
@@ -55,21 +51,6 @@ def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
             for begin in range(0, number, size)
         ]
     return parts
-
-
-def in_blocks(path: Path) -> bool:
-    """Whether a file or folder holds more pairs than are judged one by one, as its footers say.
-
-    Requests of split traffic never are.
-    """
-    if not path.is_dir() and path.suffix != ".parquet":
-        return False
-    if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
-        return False
-    if is_split(_opened(_files(path)[0]).schema_arrow.names):
-        return False
-    rows: int = sum(_opened(file).metadata.num_rows for file in _files(path))
-    return rows > MANY
 
 
 def plan_for(path: Path, policy: JudgePolicy) -> Plan:
@@ -144,7 +125,7 @@ def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
         if any(one.num_rows for one in pieces):
             yield _frame(pieces)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(part.path, error) from error
+        raise unreadable(part.path, error) from error
 
 
 def _frame(pieces: list[pa.RecordBatch]) -> pl.DataFrame:
@@ -206,11 +187,7 @@ def _opened(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: BaseException) -> BadInput:
-    return BadInput(f"{file} cannot be read as Parquet: {first_line(error)}", KINDS)
+        raise unreadable(file, error) from error
 
 
 def _metadata(file: Path) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from math import log
 
 import numpy as np
 
-from analysis.bets import Bets, Floats, Integers, even
+from analysis.bets import Bets, Floats, Integers, Kinds, even
 from analysis.paired import FINE_STAKES
 from analysis.rates import last_true
 
@@ -36,18 +36,18 @@ def _gains(stakes: Floats, delta: float) -> Floats:
     return np.asarray(np.log1p(stakes * (VALUES[:, None] - delta)))
 
 
-def down(payoff: Floats) -> Integers:
+def down(payoff: Floats) -> Kinds:
     """The step at or below each payoff, as a kind; what is not known is the least."""
-    return _kinds(np.fmax(np.floor(payoff * STEPS), -STEPS))
+    steps = payoff * STEPS
+    np.floor(steps, out=steps)
+    np.fmax(steps, -STEPS, out=steps)
+    np.fmin(steps, STEPS, out=steps)
+    return steps.astype(np.int16) + np.int16(STEPS)
 
 
-def up(payoff: Floats) -> Integers:
+def up(payoff: Floats) -> Kinds:
     """The step at or above each payoff, as a kind; what is not known is the most."""
-    return _kinds(np.fmin(np.ceil(payoff * STEPS), STEPS))
-
-
-def _kinds(steps: Floats) -> Integers:
-    return np.asarray(np.clip(steps, -STEPS, STEPS).astype(np.int64) + STEPS)
+    return np.int16(2 * STEPS) - down(-payoff)
 
 
 def both_ways(payoff: Floats) -> Integers:

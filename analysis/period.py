@@ -45,9 +45,9 @@ def latencies(ms: Floats) -> dict[str, dict[str, float | None]] | None:
     """p50, p95 and p99 with their intervals; an end that the sample does not reach is None."""
     if not len(ms):
         return None
-    found = {}
+    ordered, found = np.sort(ms), {}
     for percent in (50, 95, 99):
-        told = quantile(ms, percent / 100, LEVEL)
+        told = quantile(ordered, percent / 100, LEVEL)
         assert told is not None
         high = told.high if np.isfinite(told.high) else None
         found[f"p{percent}"] = {"value": told.value, "low": told.low, "high": high}

@@ -11,9 +11,9 @@ from math import log
 
 import numpy as np
 
-from analysis.bets import Drawn, Flags, Floats, Integers, Trace
-from analysis.blocks import counts_at, held
-from analysis.quantiles import P95, Binned, binned
+from analysis.bets import Drawn, Flags, Floats, Integers, Kinds, Trace
+from analysis.blocks import by_look, held
+from analysis.quantiles import BINS, P95, Binned, bins
 
 Q = 1 - P95
 EVEN = np.array([0.04, 0.12, 0.25, 0.45, 0.75])
@@ -24,6 +24,9 @@ SPREAD = 0.3
 CHUNK = 32
 CENTRAL = 7
 MOST_SHOWN = 48
+ENDS = bins(np.array([0.0, np.inf]))
+"""What is not known is put into these, as what is for or against either claim."""
+ROUNDING = 1e-9
 
 
 def _stakes() -> tuple[Floats, Floats, Floats]:
@@ -54,8 +57,8 @@ class QuantileBets:
 
     def log_e(self, counts: Sequence[float] | Floats) -> float:
         """The least over all bins of the log wealth of the mixture."""
-        over = _over(np.asarray(counts, dtype=np.float64).reshape(3, -1, 1))
-        return _least(over[:, :, 0], float(np.asarray(counts).reshape(3, -1)[0].sum()))
+        passed = np.asarray(counts, dtype=np.float64).reshape(3, -1)
+        return _least(_over(passed), np.float64(passed[0].sum()))
 
     def path(self, counts: Floats) -> Floats:
         """The same at each look."""
@@ -66,43 +69,42 @@ class QuantileBets:
 class Passed:
     """How many bins y, x and both of each pair passed: three kinds, of so many."""
 
-    kinds: tuple[Integers, Integers, Integers]
+    kinds: tuple[Kinds, Kinds, Kinds]
     number: int
 
 
-def follow_quantiles(y: Floats, x: Floats, looks: Integers, level: float) -> Trace:
-    """Evidence that the p95 of y is beyond that of x, at looks; both sides in milliseconds."""
-    binned_y, binned_x = binned(y), binned(x)
-    passed = passed_of(binned_y, binned_x, *_range(binned_y, binned_x))
+def follow_quantiles(y: Binned, x: Binned, looks: Integers, level: float) -> Trace:
+    """Evidence that the p95 of y is beyond that of x, at looks."""
+    passed = passed_of(y, x, *_range(y, x))
+    number = passed.number
 
-    def parts() -> Iterator[Floats]:
-        before = np.zeros((3, passed.number, 1))
+    def parts() -> Iterator[Integers]:
+        before = np.zeros((3, 1, number), dtype=np.int64)
         for begin in range(0, len(looks), CHUNK):
             part, start = looks[begin : begin + CHUNK], int(looks[begin - 1]) if begin else 0
-            number = passed.number
-            counts = before + np.stack([counts_at(k, number, part, start) for k in passed.kinds])
-            before = counts[:, :, -1:]
+            counts = before + np.stack([by_look(k, number, part, start) for k in passed.kinds])
+            before = counts[:, -1:]
             yield counts
 
-    return follow_passed(parts(), passed.number, looks, looks, len(y), level)
+    return follow_passed(parts(), number, looks, looks, len(y.ms), level)
 
 
 def follow_passed(
-    parts: Iterable[Floats], number: int, looks: Integers, came: Integers, rows: int, level: float
+    parts: Iterable[Integers], number: int, looks: Integers, came: Integers, rows: int, level: float
 ) -> Trace:
-    """The same from counts (3 x number x some looks) in turn; `came` are the pairs at each look."""
+    """The same from counts (3 x some looks x number) in turn; `came` are the pairs at each look."""
     threshold = log(1 / level)
     above = np.zeros(len(looks), dtype=np.bool_)
     shown = np.unique(np.linspace(0, len(looks) - 1, min(MOST_SHOWN, len(looks))).astype(np.int64))
-    kept: list[Floats] = []
-    last, begin = np.zeros(3 * number), 0
+    kept: list[Integers] = []
+    last, begin = np.zeros(3 * number, dtype=np.int64), 0
     for counts in parts:
-        end = begin + counts.shape[2]
+        end = begin + counts.shape[1]
         above[begin:end] = _proven(_over(counts), came[begin:end], threshold)
         inside = shown[(shown >= begin) & (shown < end)] - begin
-        kept.append(counts[:, :, inside].reshape(3 * number, -1))
-        last, begin = counts[:, :, -1].reshape(-1), end
-    told = np.concatenate(kept, axis=1) if kept else np.zeros((3 * number, 0))
+        kept.append(counts[:, inside].transpose(0, 2, 1).reshape(3 * number, -1))
+        last, begin = counts[:, -1].reshape(-1), end
+    told = np.concatenate(kept, axis=1, dtype=np.float64) if kept else np.zeros((3 * number, 0))
     path = QuantileBets().path(told)
     drawn = Drawn(looks[shown] - 1, told, path)
     log_e = float(path[-1]) if len(path) else 0.0
@@ -111,44 +113,51 @@ def follow_passed(
 
 
 def _range(y: Binned, x: Binned) -> tuple[int, int]:
-    """The lowest and the highest bin that was ever entered and one on either side."""
-    real = [side.place[np.isfinite(side.ms) & (side.ms > 0)] for side in (y, x)]
-    known = np.concatenate(real)
-    return (int(known.min()) - 1, int(known.max()) + 2) if len(known) else (0, 1)
+    """The lowest and the highest bin that was ever entered and one on either side.
+
+    Without the two that stand for 0 and infinity.
+    """
+    entered = np.zeros(BINS, dtype=np.bool_)
+    for side in (y, x):
+        entered[side.place] = True
+    entered[ENDS] = False
+    known = np.flatnonzero(entered)
+    return (int(known[0]) - 1, int(known[-1]) + 2) if len(known) else (0, 1)
 
 
 def passed_of(y: Binned, x: Binned, least: int, most: int) -> Passed:
     """From the lowest to the highest bin told apart, which must not depend on later pairs."""
-    high, low = (np.clip(side.place - least, 0, most - least) for side in (y, x))
+    high, low = (np.clip(side.place, least, most) - np.int16(least) for side in (y, x))
     return Passed((high, low + 1, np.minimum(high, low + 1)), most - least + 2)
 
 
-def _over(passed: Floats) -> Floats:
-    """Pairs that passed each bin, from how many passed so many bins."""
-    return passed[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+def _over(passed: Floats | Integers) -> Floats | Integers:
+    """Pairs that passed each bin, from how many passed so many bins, which come last."""
+    ended = passed.cumsum(axis=-1)
+    return np.asarray(ended[..., -1:] - ended[..., :-1])
 
 
-def _proven(over: Floats, looks: Integers, threshold: float) -> Flags:
+def _proven(over: Floats | Integers, looks: Integers, threshold: float) -> Flags:
     """At which looks the evidence suffices: first around the p95s, in full where it does there."""
-    n = looks.astype(np.float64)
-    own, other = (over[:2] > Q * n).sum(axis=1)
-    way = own + np.linspace(0, 1, CENTRAL)[:, None] * (other - own)
-    central = np.clip(way.round().astype(np.int64), 0, over.shape[1] - 1)
-    near = np.take_along_axis(over, central[None], axis=1)
-    proven: Flags = _mixture(_wealth(near, n)).min(axis=0) >= threshold
-    proven[proven] = _all_proven(over[:, :, proven], n[proven], threshold)
+    n = looks.astype(np.float64)[:, None]
+    own, other = np.count_nonzero(over[:2] > Q * n, axis=-1)[..., None]
+    way = own + np.linspace(0, 1, CENTRAL) * (other - own)
+    central = np.clip(way.round().astype(np.int64), 0, over.shape[-1] - 1)
+    near = np.take_along_axis(over, central[None], axis=-1)
+    proven: Flags = _mixture(_wealth(near.astype(np.float64), n)).min(axis=-1) >= threshold
+    proven[proven] = _all_proven(over[:, proven], n[proven], threshold)
     return proven
 
 
-def _all_proven(over: Floats, n: Floats, threshold: float) -> Flags:
+def _all_proven(over: Floats | Integers, n: Floats, threshold: float) -> Flags:
     """Where no bin is below the threshold; a single bet settles most of them."""
     below = _probed(over, n) < threshold
     columns = np.broadcast_to(n, below.shape)[below]
     below[below] = _mixture(_wealth(over[:, below], columns)) < threshold
-    return np.asarray(~below.any(axis=0))
+    return np.asarray(~below.any(axis=-1))
 
 
-def _probed(over: Floats, n: Floats) -> Floats:
+def _probed(over: Floats | Integers, n: Floats | np.float64) -> Floats:
     """Log wealth of the best of three bets with its weight, which the mixture's never is below."""
     own, other, both = over
     best = np.full(own.shape, -np.inf)
@@ -160,17 +169,15 @@ def _probed(over: Floats, n: Floats) -> Floats:
     return best
 
 
-def _least(over: Floats, n: float) -> float:
-    return float(_mixture(_wealth(_distinct(over), np.float64(n))).min())
+def _least(over: Floats | Integers, n: np.float64) -> float:
+    """Only of bins that a single bet does not lift above what the mixture is at one of them."""
+    lifted = _probed(over, n)
+    found = float(_mixture(_wealth(over[:, lifted.argmin()], n)))
+    rest = over[:, lifted <= found + ROUNDING]
+    return float(_mixture(_wealth(rest, n)).min(initial=found))
 
 
-def _distinct(over: Floats) -> Floats:
-    """Neighbouring bins with the same counts once."""
-    changed = (np.diff(over, axis=1) != 0).any(axis=0)
-    return over[:, np.concatenate([np.ones(1, dtype=np.bool_), changed])]
-
-
-def _wealth(over: Floats, n: Floats | np.float64) -> Floats:
+def _wealth(over: Floats | Integers, n: Floats | np.float64) -> Floats:
     """Log wealth of each bet, last, from pairs over each bin: of y, of x, of both."""
     own, other, both = over
     cells = np.stack([both, own - both, other - both, n - own - other + both], axis=-1)

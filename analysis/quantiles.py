@@ -5,7 +5,7 @@ from math import ceil, log
 
 import numpy as np
 
-from analysis.bets import Floats, Integers
+from analysis.bets import Floats, Integers, Kinds
 from analysis.rates import log_beta
 
 P95 = 0.95
@@ -31,17 +31,17 @@ def order_statistic(values: Floats, share: float) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def quantile(values: Floats, share: float, level: float) -> Quantile | None:
+def quantile(ascending: Floats, share: float, level: float) -> Quantile | None:
     """A quantile and the observations between which it lies at all times, but for `level`.
 
     An end is open where the observations do not reach so far.
     """
-    n = len(values)
+    n = len(ascending)
     if n == 0:
         return None
     low, high = _ranks(n, share, level)
     ranks = [max(ceil(share * n) - 1, 0), max(low - 1, 0), min(high, n - 1)]
-    value, least, most = np.partition(values, sorted(set(ranks)))[ranks]
+    value, least, most = ascending[ranks]
     return Quantile(
         float(value), float(least) if low > 0 else 0.0, float(most) if high < n else float("inf")
     )
@@ -60,14 +60,14 @@ def binned_quantile(counts: Integers, share: float, level: float) -> Quantile | 
     )
 
 
-def bins(ms: Floats) -> Integers:
+def bins(ms: Floats) -> Kinds:
     """The bin of each latency, 1/128 of an octave wide; 0 is the lowest, infinity the highest.
 
     Taken from the bits of a float, so that it is the same on every machine.
     """
     with np.errstate(over="ignore"):
         bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
-    return np.asarray(bits, dtype=np.int64)
+    return bits.astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Binned:
     """Milliseconds, and the bin of each: made once for all that ask for it."""
 
     ms: Floats
-    place: Integers
+    place: Kinds
 
 
 def binned(ms: Floats) -> Binned:

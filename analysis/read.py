@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
+from analysis.blocks import MANY
 from analysis.columns import IN_FILE, IN_FRAME, Strictness
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "Pairs | Requests | pl.DataFrame | pd.DataFrame | Path | str"
 
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 KINDS = "pairs are a Parquet file, a .jsonl file or a folder of Parquet files"
 
 
@@ -59,6 +61,27 @@ def read_record(source: Source, metadata: Mapping[str, object] | None = None) ->
     )
 
 
+def in_blocks(path: Path) -> bool:
+    """Whether a file or folder holds more pairs than are judged one by one, as its footers say.
+
+    Requests of split traffic never are.
+    """
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files or files[0].suffix != ".parquet" or not files[0].exists():
+        return False
+    try:
+        split = is_split(pl.read_parquet_schema(files[0]))
+        rows = [pl.scan_parquet(file).select(pl.len()).collect().item() for file in files]
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+    return not split and sum(rows) > MANY
+
+
+def unreadable(path: Path, error: BaseException) -> BadInput:
+    """No Parquet file, though its name says so."""
+    return BadInput(f"{path} cannot be read as Parquet: {first_line(error)}", KINDS)
+
+
 def _record(
     frame: pl.DataFrame, metadata: Mapping[str, object], strictness: Strictness
 ) -> Pairs | Requests:
@@ -82,11 +105,8 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         names = pl.read_parquet_schema(path)
         known = REQUEST_SCHEMA if is_split(names) else PAIR_SCHEMA
         frame = pl.read_parquet(path, columns=[name for name in known if name in names])
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise BadInput(
-            f"{path} cannot be read as Parquet: {first_line(error)}",
-            KINDS,
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
     return frame, found
 
 

@@ -22,17 +22,12 @@ def record_courses(record: Record) -> list[Course]:
     ]
 
 
-def answered_share(rows: Rows, n: int) -> float | None:
-    """Share of the copies that were answered."""
-    return int(rows.answered[-1]) / n if n else None
-
-
 def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
     n, seen = record.sample.n, record.arrival.arrived
     least, most = gate.limits["min_answered"], gate.limits["max_not_sent"]
     answered, unsent = rows.answered, rows.unsent
     standing = (answered >= least * seen) & (unsent <= most * seen)
-    total = answered_share(rows, n)
+    total = int(answered[-1]) / n if n else None
     brief = f"{percent(total or 0.0)} of copies answered"
     never = int(unsent[-1]) if n else 0
     words = Words(

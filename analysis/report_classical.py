@@ -1,28 +1,29 @@
 """Classical two-sample tests as a description of the whole record; none of them decides.
 
 Looked at again and again they would find a difference that is not there; here each is computed
-once, at the end. Their distributions are those of scipy.special: importing scipy.stats alone takes
-longer than judging 100,000 pairs.
+once, at the end. Their distributions are closed forms, held to scipy's by the tests: importing
+scipy.special takes as long as a tenth of a page of a million pairs.
 """
 
-import numpy as np
-from scipy.special import bdtr, gammaln, kolmogorov, ndtr
+from math import erfc, exp, isqrt, lgamma, log, sqrt
 
-from analysis.bets import Flags, Floats
-from analysis.pairs import NOT_SENT, Pairs
-from analysis.policy import JudgePolicy
-from analysis.sides import error_sides, wrong_sides
+import numpy as np
+
+from analysis.bets import Flags, Floats, Integers
+from analysis.pair_sample import PairSample
+from analysis.pairs import NOT_SENT
 from analysis.words import count
 
 MOST = 100_000
 LEAST = 2
+CERTAIN, TERMS = 0.1, 60
+"""Below it Kolmogorov's p-value is 1 to the last digit; terms that it needs from there on."""
 
 
-def classical_rows(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[tuple[str, ...]]:
+def classical_rows(sample: PairSample) -> list[tuple[str, ...]]:
     """Question, test, n, statistic, p-value: two-sided."""
-    errors = error_sides(pairs, policy.timeout)
-    wrong = wrong_sides(pairs, in_time, policy.accuracy)
-    known = in_time & (pairs.outcome != NOT_SENT)
+    pairs, errors, wrong = sample.pairs, sample.errors(), sample.wrong
+    known = sample.in_time & (pairs.outcome != NOT_SENT)
     rows = [
         _mcnemar("errors", errors.candidate_harm, errors.baseline_safety),
         _fisher("errors", errors.candidate_harm, errors.baseline_safety),
@@ -54,7 +55,10 @@ def _mcnemar(what: str, candidate: Flags, baseline: Flags) -> tuple[str, ...]:
 
 def sign_test(b: int, c: int) -> float:
     """The two-sided p-value of b against c where either is as likely: the exact McNemar test."""
-    return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5)))
+    most = min(b, c)
+    seen = np.arange(max(0, most - _reach(b + c)), most + 1)
+    share = _log_choose(b + c, seen) - (b + c) * log(2)
+    return min(1.0, 2 * float(np.exp(share).sum()))
 
 
 def _fisher(what: str, candidate: Flags, baseline: Flags) -> tuple[str, ...]:
@@ -70,15 +74,25 @@ def fisher_exact(bad: int, other_bad: int, n: int) -> float:
     Up to 1 part in 10 million two tables count as equally likely, for rounding.
     """
     whole = bad + other_bad
-    own = np.arange(max(0, whole - n), min(whole, n) + 1, dtype=np.float64)
+    least, most = sorted((bad, other_bad))
+    reach = _reach(whole)
+    own = np.arange(
+        max(0, whole - n, min(whole // 2 - reach, least)),
+        min(whole, n, max(whole // 2 + reach, most)) + 1,
+    )
     weight = _log_choose(n, own) + _log_choose(n, whole - own)
     share = np.exp(weight - weight.max())
     seen = share[bad - int(own[0])]
     return min(1.0, float(share[share <= seen * (1 + 1e-7)].sum() / share.sum()))
 
 
-def _log_choose(n: int, k: Floats) -> Floats:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+def _reach(n: int) -> int:
+    """How far from half of n so many fair coins never come: beyond 20 standard deviations."""
+    return 10 * isqrt(n) + 50
+
+
+def _log_choose(n: int, k: Integers) -> Floats:
+    return lgamma(n + 1) - np.array([lgamma(i + 1) + lgamma(n - i + 1) for i in k.tolist()])
 
 
 def _of_latency(candidate: Floats, baseline: Floats) -> list[tuple[str, ...]]:
@@ -107,15 +121,21 @@ def mann_whitney(x: Floats, y: Floats) -> tuple[float, float]:
     if spread == 0:
         return 0.5, 1.0
     z = (abs(larger - m * n / 2) - 0.5) / spread
-    return float(larger / (m * n)), min(1.0, 2 * float(ndtr(-z)))
+    return float(larger / (m * n)), min(1.0, erfc(float(z) / sqrt(2)))
 
 
 def kolmogorov_smirnov(x: Floats, y: Floats) -> tuple[float, float]:
-    """The largest distance between two distribution functions; its p-value, asymptotic."""
+    """The largest distance between two distribution functions; its p-value, asymptotic.
+
+    The latter by Kolmogorov's series (1933), which needs no term where it is 1 anyway.
+    """
     every = np.sort(np.concatenate([x, y]))
     own, other = (np.searchsorted(np.sort(v), every, side="right") / len(v) for v in (x, y))
     apart = float(np.abs(own - other).max())
-    return apart, float(kolmogorov(apart * np.sqrt(len(x) * len(y) / (len(x) + len(y)))))
+    far = apart * sqrt(len(x) * len(y) / (len(x) + len(y)))
+    if far < CERTAIN:
+        return apart, 1.0
+    return apart, 2 * sum((-1) ** (k - 1) * exp(-2 * (k * far) ** 2) for k in range(1, TERMS))
 
 
 def _p_value(value: float) -> str:

@@ -7,12 +7,11 @@ import numpy as np
 
 from analysis import paired, rates
 from analysis.bets import Floats, Integers, Trace
-from analysis.clock import Clock, arrival_clock, label_clock
 from analysis.course import INTERVAL_LEVEL
 from analysis.findings import Finding, Outcome
 from analysis.late import blocks_of
-from analysis.pairs import Pairs
-from analysis.policy import FROZEN, LATE, SPLIT, JudgePolicy
+from analysis.pair_sample import PairSample
+from analysis.policy import FROZEN, LATE, SPLIT
 from analysis.report_html import Html, figure
 from analysis.report_plot import (
     Mark,
@@ -57,8 +56,9 @@ class Times:
         return looks[trace.drawn.looks]
 
 
-def times_of(pairs: Pairs, policy: JudgePolicy) -> Times:
+def times_of(sample: PairSample) -> Times:
     """The clocks by which the record was judged."""
+    pairs, policy = sample.pairs, sample.policy
     begin = int(pairs.arrived_us[0]) if len(pairs) else 0
 
     def since(at_us: Integers) -> Floats:
@@ -69,8 +69,8 @@ def times_of(pairs: Pairs, policy: JudgePolicy) -> Times:
         return since(blocks_of(rows, pairs.watermark_us, policy.horizon).end_us)
 
     start = 0 if policy.baseline_p95_ms is not None else policy.reference_pairs
-    labels: Clock = label_clock(pairs, policy.label_window)[0]
-    return Times(since(arrival_clock(pairs).at_us), since(labels.at_us), blocks(0), blocks(start))
+    arrival, labels = since(sample.arrival.at_us), since(sample.labels.at_us)
+    return Times(arrival, labels, blocks(0), blocks(start))
 
 
 def counted(findings: Sequence[Finding]) -> Times:

@@ -1,15 +1,12 @@
 """Latency of both sides: distributions on a log axis, and quantiles beside each other."""
 
-from dataclasses import dataclass
 from math import log
 
 import numpy as np
 
-from analysis.bets import Floats
 from analysis.course import INTERVAL_LEVEL
 from analysis.drift import SHORTEST_MS
-from analysis.pairs import ANSWERED, TIMEOUT, Pairs
-from analysis.policy import JudgePolicy
+from analysis.latency_arms import Arms
 from analysis.quantiles import Quantile, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
 from analysis.report_plot import Panel, drawing, hline, label, line, markers, outline
@@ -22,28 +19,8 @@ FINE = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 COARSE = (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """Latencies in milliseconds, ascending; a timed-out copy took as long as the timeout."""
-
-    baseline: Floats
-    candidate: Floats
-
-
-def latencies(pairs: Pairs, policy: JudgePolicy) -> Sides:
-    """What both sides took, without those that were never asked."""
-    slowest = policy.timeout * 1000
-    candidate = np.where(pairs.outcome == TIMEOUT, slowest, pairs.candidate_latency_ms)
-    candidate = candidate[(pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)]
-    return Sides(_known(pairs.baseline_latency_ms), _known(candidate))
-
-
-def _known(values: Floats) -> Floats:
-    return np.sort(values[~np.isnan(values)])
-
-
-def latency_parts(sides: Sides, names: tuple[str, str], limit_ms: float) -> list[Html]:
-    """Plots and the table; a sentence where a side has no latency."""
+def latency_parts(sides: Arms, names: tuple[str, str], limit_ms: float) -> list[Html]:
+    """Plots and the table, of sides in ascending order; a sentence where one has no latency."""
     if not len(sides.baseline) or not len(sides.candidate):
         return [paragraph("No latency to compare: one side has none.")]
     both = [(share, *_both(sides, share)) for share in SHARES]
@@ -51,7 +28,7 @@ def latency_parts(sides: Sides, names: tuple[str, str], limit_ms: float) -> list
     return [plots, _table(both, names)]
 
 
-def _both(sides: Sides, share: float) -> tuple[Quantile, Quantile]:
+def _both(sides: Arms, share: float) -> tuple[Quantile, Quantile]:
     """Each side at half the level, so that their difference holds at the whole."""
     baseline = quantile(sides.baseline, share, INTERVAL_LEVEL / 2)
     candidate = quantile(sides.candidate, share, INTERVAL_LEVEL / 2)
@@ -60,7 +37,7 @@ def _both(sides: Sides, share: float) -> tuple[Quantile, Quantile]:
     return baseline, candidate
 
 
-def _densities(sides: Sides, names: tuple[str, str], limit_ms: float) -> Html:
+def _densities(sides: Arms, names: tuple[str, str], limit_ms: float) -> Html:
     """Share of requests per bin of equal ratio."""
     least = max(min(sides.baseline[0], sides.candidate[0]), SHORTEST_MS)
     most = max(sides.baseline[-1], sides.candidate[-1], least * 1.5)

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 import scipy
 
-from analysis.clock import iso, label_clock
+from analysis.clock import iso
 from analysis.findings import Finding, Outcome
+from analysis.pair_sample import PairSample, pair_sample
 from analysis.pairs import Pairs
 from analysis.policy import LATE, RATIOS, Gate, JudgePolicy
 from analysis.policy_file import GATES
@@ -31,7 +32,7 @@ from analysis.report_html import (
     table,
     tag,
 )
-from analysis.report_latency import latencies, latency_parts
+from analysis.report_latency import latency_parts
 from analysis.report_limits import not_certified, would_have_changed
 from analysis.report_predictions import prediction_parts
 from analysis.report_record import record_parts
@@ -54,8 +55,8 @@ def whole_page(
 ) -> str:
     """The file; the same input gives the same bytes under the same libraries."""
     names = names_of(verdict.revisions)
-    in_time = label_clock(pairs, policy.label_window)[1]
-    times = times_of(pairs, policy)
+    sample = pair_sample(pairs, policy)
+    times = times_of(sample)
     limit = policy.gates["p95-limit"].limits["limit_ms"]
     told = [f for f in verdict.pooled if f.name not in LATE]
     late = [f for f in verdict.pooled if f.name in LATE]
@@ -75,13 +76,13 @@ def whole_page(
                 *_late_harm(courses(late, times, "time")),
             ],
         ),
-        section("Latency", latency_parts(latencies(pairs, policy), names, limit)),
-        section("Predictions", prediction_parts(pairs, policy.accuracy, in_time)),
+        section("Latency", latency_parts(sample.latencies, names, limit)),
+        section("Predictions", prediction_parts(sample)),
         section("Segments, gate by gate", segment_parts(verdict)),
-        section("Record", record_parts(pairs, policy, in_time)),
+        section("Record", record_parts(sample)),
         section("What was not certified", [bullets(not_certified(verdict, pairs, policy))]),
         section("What would have changed it", [bullets(would_have_changed(verdict, pairs))]),
-        _classical(pairs, policy, in_time),
+        _classical(sample),
         _checking(verdict, policy, policy_text, about),
     ]
     return document(f"{verdict.verdict}: {names[1]} against {names[0]}", joined(sections))
@@ -244,13 +245,13 @@ def _loss(value: float) -> str:
     return f"{value:+.3g}"
 
 
-def _classical(pairs: Pairs, policy: JudgePolicy, in_time: np.ndarray) -> Html:
+def _classical(sample: PairSample) -> Html:
     head = ("what", "test", "n", "seen", "p-value")
     note = (
         "Computed once over the whole record (latency: at most 100,000 evenly spaced pairs). "
         "They describe; none of them decided, and none would hold if looked at repeatedly."
     )
-    rows = classical_rows(pairs, policy, in_time)
+    rows = classical_rows(sample)
     return section("Classical tests", [table(head, rows), paragraph(note, "faint")])
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from analysis.bets import Flags, Floats
 from analysis.columns import NO_TIME
+from analysis.pair_sample import PairSample
 from analysis.pairs import NOT_SENT, Pairs
 from analysis.policy import Accuracy
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
@@ -22,6 +22,7 @@ from analysis.report_plot import (
     vline,
 )
 from analysis.report_ticks import Axis, ends, log_axis, plain_axis, steps, tick_texts
+from analysis.segments import Coded
 from analysis.sides import is_right
 from analysis.words import count, percent, share
 
@@ -55,8 +56,9 @@ def apart(pairs: Pairs, rule: Accuracy) -> Flags:
     return both & ~near
 
 
-def prediction_parts(pairs: Pairs, rule: Accuracy, in_time: Flags) -> list[Html]:
+def prediction_parts(sample: PairSample) -> list[Html]:
     """Disagreement, then accuracy against persistence and a constant."""
+    pairs, rule = sample.pairs, sample.policy.accuracy
     found = answers(pairs)
     n = len(found.baseline)
     if not n:
@@ -75,7 +77,7 @@ def prediction_parts(pairs: Pairs, rule: Accuracy, in_time: Flags) -> list[Html]
         parts.append(grid([_by_size(drawn), _by_level(drawn)]))
     elif not pairs.numbers:
         parts.append(paragraph("Predictions are texts: there is no distance to draw.", "faint"))
-    return [*parts, Html("<h3>Accuracy beside cheap references</h3>"), _skill(pairs, rule, in_time)]
+    return [*parts, Html("<h3>Accuracy beside cheap references</h3>"), _skill(sample)]
 
 
 def rule_words(rule: Accuracy, numbers: bool) -> str:
@@ -154,10 +156,11 @@ def _difference_axis(low: float, high: float, name: str, *, ratio: bool) -> Axis
     return Axis(low, high, np.log(shown).tolist(), texts, name)
 
 
-def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:
+def _skill(sample: PairSample) -> Html:
     """Accuracy of both sides and of two answers that cost nothing, on the same labels."""
+    pairs, rule = sample.pairs, sample.policy.accuracy
     sent = pairs.outcome != NOT_SENT
-    rows = in_time & sent & ~np.isnan(pairs.baseline_prediction)
+    rows = sample.in_time & sent & ~np.isnan(pairs.baseline_prediction)
     n = int(rows.sum())
     if not n:
         return paragraph("No label came in time: no accuracy is known.")
@@ -172,7 +175,7 @@ def _skill(pairs: Pairs, rule: Accuracy, in_time: Flags) -> Html:
         ("best constant", best_constant(pairs.label[rows], rule, pairs.numbers), n,
          "chosen with the labels at hand, so a bound on every constant"),
     ]  # fmt: skip
-    last, known = last_label(pairs)
+    last, known = last_label(pairs, sample.segments)
     if 2 * int((known & rows).sum()) >= n:
         told.append(("persistence", accuracy(last, known & rows), int((known & rows).sum()),
                      "the last label of the same segment known when the request came"))  # fmt: skip
@@ -218,9 +221,9 @@ def _right_for(label: Floats, rule: Accuracy) -> tuple[Floats, Floats]:
     return low, np.where(positive, label * rule.tolerance, label)
 
 
-def last_label(pairs: Pairs) -> tuple[Floats, Flags]:
+def last_label(pairs: Pairs, record: Coded) -> tuple[Floats, Flags]:
     """The last label of the same segment that was known before each request, and where it was."""
-    named = pairs.segment.is_not_null().to_numpy()
+    named = record.code < len(record.names)
     told = pairs.labelled & (pairs.labelled_us != NO_TIME) & named
     if not told.any():
         return np.full(len(pairs), np.nan), np.zeros(len(pairs), dtype=np.bool_)
@@ -228,15 +231,16 @@ def last_label(pairs: Pairs) -> tuple[Floats, Flags]:
     span = max(end, int(pairs.arrived_us[-1])) - begin + 1
     # One key for segment and time, so that one search finds both; by segment both ends are nearly
     # in order, which makes sorting and searching several times as fast.
-    codes = pairs.segment.cast(pl.Categorical).to_physical().fill_null(0).to_numpy()
-    order = np.argsort(codes.astype(np.min_scalar_type(codes.max())), kind="stable")
+    codes = record.code
+    order = np.argsort(codes, kind="stable")
     first = codes.astype(np.int64) * span - begin
     rows = order[told[order]]
     keys = first[rows] + pairs.labelled_us[rows]
-    rows = rows[np.argsort(keys, kind="stable")]
+    known_at = np.argsort(keys, kind="stable")
+    rows, keys = rows[known_at], keys[known_at]
     place = np.empty(len(pairs), dtype=np.int64)
     asked = (first + pairs.arrived_us)[order]
-    place[order] = np.searchsorted(np.sort(keys, kind="stable"), asked, side="left") - 1
+    place[order] = np.searchsorted(keys, asked, side="left") - 1
     row = rows[np.maximum(place, 0)]
     known = named & (place >= 0) & (first[row] == first)
     return np.where(known, pairs.label[row], np.nan), known

@@ -3,32 +3,31 @@
 from collections.abc import Callable
 
 import numpy as np
-import polars as pl
 
 from analysis.answer_time import autocorrelation_time
-from analysis.bets import Flags, Floats
+from analysis.bets import Flags, Floats, Integers
 from analysis.columns import NO_TIME
 from analysis.dependence import FEWEST
 from analysis.drift import SHORTEST_MS
+from analysis.pair_sample import PairSample
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
-from analysis.policy import JudgePolicy
 from analysis.quantiles import P95
 from analysis.report_html import Html, html, paragraph, table
 from analysis.report_predictions import apart
-from analysis.sides import Sides, error_sides, wrong_sides
+from analysis.sides import Sides
 from analysis.words import count, milliseconds, percent, points, seconds_words
 
 MOST_SEGMENTS = 20
 
 
-def record_parts(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
+def record_parts(sample: PairSample) -> list[Html]:
     """The facts, the segments and what dependence leaves of the sample."""
     return [
-        table(("what", "how much"), _facts(pairs, in_time), "facts"),
+        table(("what", "how much"), _facts(sample.pairs, sample.in_time), "facts"),
         Html("<h3>Segments</h3>"),
-        *_segments(pairs, policy, in_time),
+        *_segments(sample),
         Html("<h3>Dependence</h3>"),
-        *_dependence(pairs, policy, in_time),
+        *_dependence(sample),
     ]
 
 
@@ -83,55 +82,47 @@ def _labels(pairs: Pairs, in_time: Flags) -> str:
     return f"{count(got)}, {share}; median delay {seconds_words(middle)}, p95 {seconds_words(late)}"
 
 
-def _segments(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
+def _segments(sample: PairSample) -> list[Html]:
     """A row for each of the largest segments."""
-    frame = _by_row(pairs, policy, in_time)
-    found = frame.group_by("segment").agg(
-        pl.len().alias("n"),
-        pl.col("far").mean(),
-        (pl.col("candidate_error").mean() - pl.col("baseline_error").mean()).alias("errors"),
-        pl.col("candidate_right").drop_nans().mean(),
-        pl.col("baseline_right").drop_nans().mean(),
-        pl.col("candidate_ms").drop_nans().quantile(P95, "higher"),
-        pl.col("baseline_ms").drop_nans().quantile(P95, "higher"),
-    )
-    found = found.sort(["n", "segment"], descending=[True, False])
-    if found.height < 2:
+    names, sizes = (*sample.segments.names, "(none)"), np.bincount(sample.segments.code)
+    found = sorted(np.flatnonzero(sizes), key=lambda place: (-sizes[place], names[place]))
+    if len(found) < 2:
         return [paragraph("The record has no segments to tell apart.")]
+    far = apart(sample.pairs, sample.policy.accuracy)
     rows = [
-        (
-            str(row["segment"] if row["segment"] is not None else "(none)"),
-            count(row["n"]),
-            percent(row["far"]),
-            points(row["errors"]),
-            _two(row["candidate_right"], row["baseline_right"], percent),
-            _two(row["candidate_ms"], row["baseline_ms"], milliseconds),
-        )
-        for row in found.head(MOST_SEGMENTS).iter_rows(named=True)
+        (names[place], *_segment(sample, far, np.flatnonzero(sample.segments.code == place)))
+        for place in found[:MOST_SEGMENTS]
     ]
     head = ("segment", "pairs", "apart", "errors, points", "right, against", "p95, against")
-    rest = found.height - MOST_SEGMENTS
+    rest = len(found) - MOST_SEGMENTS
     note = "Estimates without intervals, candidate first."
     more = f" {count(rest)} smaller segments are not shown." if rest > 0 else ""
     return [table(head, rows), paragraph(note + more, "faint")]
 
 
-def _by_row(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> pl.DataFrame:
-    errors = error_sides(pairs, policy.timeout)
-    wrong = wrong_sides(pairs, in_time, policy.accuracy)
-    labelled = in_time & (pairs.outcome != NOT_SENT)
-    return pl.DataFrame(
-        {
-            "segment": pairs.segment,
-            "far": apart(pairs, policy.accuracy),
-            "candidate_error": errors.candidate_harm,
-            "baseline_error": errors.baseline_safety,
-            "candidate_right": np.where(labelled, ~wrong.candidate_harm, np.nan),
-            "baseline_right": np.where(labelled, ~wrong.baseline_safety, np.nan),
-            "candidate_ms": pairs.candidate_latency_ms,
-            "baseline_ms": pairs.baseline_latency_ms,
-        }
+def _segment(sample: PairSample, far: Flags, own: Integers) -> tuple[str, ...]:
+    """Estimates from some rows."""
+    pairs, errors, wrong = sample.pairs, sample.errors(), sample.wrong
+    labelled = own[sample.in_time[own] & (pairs.outcome[own] != NOT_SENT)]
+    more = errors.candidate_harm[own].mean() - errors.baseline_safety[own].mean()
+    right = (_right(wrong.candidate_harm[labelled]), _right(wrong.baseline_safety[labelled]))
+    slow = (_p95(pairs.candidate_latency_ms[own]), _p95(pairs.baseline_latency_ms[own]))
+    return (
+        count(len(own)),
+        percent(far[own].mean()),
+        points(more),
+        _two(*right, percent),
+        _two(*slow, milliseconds),
     )
+
+
+def _right(wrong: Flags) -> float | None:
+    return 1 - float(wrong.mean()) if len(wrong) else None
+
+
+def _p95(ms: Floats) -> float | None:
+    known = ms[~np.isnan(ms)]
+    return float(np.quantile(known, P95, method="higher")) if len(known) else None
 
 
 def _two(candidate: float | None, baseline: float | None, words: Callable[[float], str]) -> str:
@@ -139,13 +130,12 @@ def _two(candidate: float | None, baseline: float | None, words: Callable[[float
     return f"{told[0]}, {told[1]}"
 
 
-def _dependence(pairs: Pairs, policy: JudgePolicy, in_time: Flags) -> list[Html]:
+def _dependence(sample: PairSample) -> list[Html]:
     """How many independent pairs the record is worth, by each difference that is judged."""
-    errors = error_sides(pairs, policy.timeout)
-    wrong = wrong_sides(pairs, in_time, policy.accuracy)
+    in_time, wrong = sample.in_time, sample.wrong
     series = {
-        "errors": _difference(errors),
-        "log latency ratio": _log_ratio(pairs),
+        "errors": _difference(sample.errors()),
+        "log latency ratio": _log_ratio(sample.pairs),
         "right answers": _difference(wrong)[in_time],
         "the baseline's own wrong answers": wrong.baseline_safety[in_time].astype(np.float64),
     }

@@ -8,9 +8,10 @@ knows how many there will be: 2 share a half, 4 more a sixth, 8 more a twelfth, 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from analysis.bets import Integers, Trace
+from analysis.bets import Integers, Kinds, Trace
 from analysis.pairs import Pairs
 
 MOST = 64
@@ -23,23 +24,41 @@ class Segments:
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
-    place: Integers
+    place: Kinds
     more: int
 
 
-def segments_of(pairs: Pairs, asked: bool | tuple[str, ...]) -> Segments:
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Names in the order in which they first came, and the place of each row's name among them.
+
+    A row without a segment has the place after the last.
+    """
+
+    names: tuple[str, ...]
+    code: Kinds
+
+
+def coded(pairs: Pairs) -> Coded:
+    """The segments of a record."""
+    came = pairs.segment.drop_nulls().unique(maintain_order=True)
+    code = pairs.segment.cast(pl.Enum(came)).to_physical().fill_null(len(came)).to_numpy()
+    return Coded(tuple(came), code.astype(np.min_scalar_type(len(came)), copy=False))
+
+
+def segments_of(record: Coded, asked: bool | tuple[str, ...]) -> Segments:
     """Those that a policy names, else each as it comes up."""
-    came = pairs.segment.drop_nulls().unique(maintain_order=True).to_list()
-    names = tuple(asked) if isinstance(asked, tuple) else tuple(came[:MOST])
+    came = record.names
+    names = asked if isinstance(asked, tuple) else came[:MOST]
     known = {name: place for place, name in enumerate(names)}
-    code = pairs.segment.replace_strict(known, default=-1, return_dtype=pl.Int64)
+    place = np.array([known.get(name, -1) for name in came] + [-1], dtype=np.int16)
     weights = (
         [1 / len(names)] * len(names)
         if isinstance(asked, tuple)
         else [weight_of(place) for place in range(len(names))]
     )
     more = len(set(came) - set(names))
-    return Segments(names, tuple(weights), code.fill_null(-1).to_numpy(), more)
+    return Segments(names, tuple(weights), place[record.code], more)
 
 
 def weight_of(place: int) -> float:

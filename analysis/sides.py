@@ -127,7 +127,7 @@ class Sides:
             return self
         return replace(self, candidate_safety=self.candidate_safety | ~self.sure)
 
-    def rows(self, own: Integers) -> "Sides":
+    def rows(self, own: Integers | slice) -> "Sides":
         """Some rows of it."""
         return Sides(
             self.candidate_harm[own],

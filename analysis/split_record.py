@@ -6,6 +6,7 @@ its own goes wrong on the candidate in just that share of the cases, however tra
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 
 import numpy as np
@@ -14,7 +15,7 @@ from analysis import paired, rates
 from analysis.bets import Bets, Flags, Floats, Integers, follow
 from analysis.clock import Clock
 from analysis.course import INTERVAL_LEVEL, Judged
-from analysis.drift import Guard
+from analysis.drift import Guard, Guarded, guarded_by
 from analysis.findings import Estimate
 from analysis.minutes import Shifts
 from analysis.paired import Payoff, split_payoff
@@ -24,7 +25,7 @@ from analysis.sides import Sides
 from analysis.words import percent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SplitRecord:
     """Everything these gates read; `trusted` says after which requests the share still held.
 
@@ -39,6 +40,11 @@ class SplitRecord:
     labels: Clock
     baseline: str = "baseline"
     shifts: Shifts | None = None
+
+    @cached_property
+    def guarded(self) -> Guarded:
+        """The looks of the gates that speak only while the guard is open."""
+        return guarded_by(self.guard, self.arrival)
 
     @property
     def n(self) -> int:

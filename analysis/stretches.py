@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bets import Floats, Integers
+from analysis.bets import Floats, Integers, Kinds
 
 FEW = 8
 """Stretches up to which counting each by itself takes less time than numbering their kinds."""
@@ -25,7 +25,7 @@ class Stretches:
         first = _changes(ids)
         return Stretches(ids[first], self.first[first], np.add.reduceat(self.size, first))
 
-    def of(self, kinds: Integers, number: int) -> Integers:
+    def of(self, kinds: Kinds, number: int) -> Integers:
         """Pairs of each kind in each stretch."""
         if len(self.ids) <= FEW:
             ends = self.first + self.size
@@ -38,7 +38,7 @@ class Stretches:
         flat += kinds
         return np.bincount(flat, minlength=len(self.ids) * number).reshape(-1, number)
 
-    def all_of(self, kinds: Sequence[Integers], number: int) -> Integers:
+    def all_of(self, kinds: Sequence[Kinds], number: int) -> Integers:
         """The same for several ways to tell the kind, side by side."""
         return np.concatenate([self.of(kind, number) for kind in kinds], axis=1)
 
@@ -63,6 +63,6 @@ def from_block(counts: Integers, blocks: Stretches, begin: int) -> Integers:
     return np.where((blocks.ids >= begin)[:, None], counts, 0)
 
 
-def told_by(counts: Integers, kinds: Integers, number: int) -> Integers:
+def told_by(counts: Integers, kinds: Kinds, number: int) -> Integers:
     """Counts of so many kinds, from counts of groups and the kind of each group."""
     return counts @ np.eye(number, dtype=np.int64)[kinds]

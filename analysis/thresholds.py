@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bets import Floats, Integers
+from analysis.bets import Floats, Kinds
 from analysis.paired import PAIRED, Payoff
 from analysis.quantiles import BINS, Binned, bins
 
@@ -47,13 +47,13 @@ class ThresholdBets:
         return np.asarray(peak + np.log(np.exp(wealth - peak).mean(axis=0)))
 
 
-def passed_both(own: Binned, other: Binned, thresholds: Floats) -> tuple[Integers, ...]:
+def passed_both(own: Binned, other: Binned, thresholds: Floats) -> tuple[Kinds, ...]:
     """How many thresholds each value of the candidate, the baseline, and both of them passed."""
     candidate, baseline = (passed(values, thresholds) for values in (own, other))
     return candidate, baseline, np.minimum(candidate, baseline)
 
 
-def passed(values: Binned, thresholds: Floats) -> Integers:
+def passed(values: Binned, thresholds: Floats) -> Kinds:
     """How many of the ascending thresholds each value is over.
 
     By its bin where no two thresholds share one, which takes a fraction of the time of a search.
@@ -61,10 +61,14 @@ def passed(values: Binned, thresholds: Floats) -> Integers:
     places = bins(thresholds)
     if not len(thresholds) or thresholds[0] <= LEAST or (np.diff(places) == 0).any():
         return np.searchsorted(thresholds, values.ms, side="left")
-    inside, ends = np.full(BINS, np.inf), np.zeros(BINS, dtype=np.int64)
-    inside[places], ends[places] = thresholds, 1
-    before = ends.cumsum() - ends
-    return np.asarray(before[values.place] + (values.ms > inside[values.place]))
+    ends = np.zeros(BINS, dtype=np.int16)
+    ends[places] = 1
+    # The thresholds below a bin, and as the last bit whether one lies in it.
+    told = (2 * (ends.cumsum(dtype=np.int16) - ends) + ends)[values.place]
+    found = told >> 1
+    within = np.flatnonzero(told & 1)
+    found[within] += values.ms[within] > thresholds[found[within]]
+    return found
 
 
 def over_one(passed: Floats) -> Floats:

@@ -71,7 +71,7 @@ def by_mean(arms: Arms, every: int, level: float) -> Trace:
 def by_ratio(arms: Arms, every: int, level: float) -> Trace:
     """The gate `p95-ratio` without its allowance."""
     looks = _looks(len(arms.candidate), every)
-    return follow_quantiles(arms.candidate, arms.baseline, looks, level)
+    return follow_quantiles(binned(arms.candidate), binned(arms.baseline), looks, level)
 
 
 JUDGES: dict[str, Judge] = {

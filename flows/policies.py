@@ -1,14 +1,17 @@
 """Which policy holds: the one that was named, the site's own, or the packaged one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis import BadInput
 from flows.refusal import bad_input
-from flows.site import Site
 from rollout.policy import default_policy_text, parse
 
+if TYPE_CHECKING:
+    from flows.site import Site
 
-def policy_text(here: Site, given: str | None) -> str:
+
+def policy_text(here: "Site", given: str | None) -> str:
     """The policy named on the command line, else the site's own, else the packaged one."""
     path = here.settings / "policy.toml" if given is None else Path(given)
     if given is None and not path.exists():

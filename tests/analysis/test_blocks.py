@@ -31,6 +31,7 @@ from analysis.block_sample import block_sample
 from analysis.latency_arms import safety_arms
 from analysis.pair_sample import pair_sample
 from analysis.quantile_bets import follow_quantiles
+from analysis.quantiles import binned
 
 SEGMENTS = "[gates.p95-limit]\nsegments = true\n[gates.errors-absolute]\nsegments = true\n"
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
@@ -314,5 +315,6 @@ def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:
         assert theirs is not None
         assert mine.value == pytest.approx(theirs.value, rel=0.008)
     arms, whole = safety_arms(table, ratio), np.array([len(table)])
-    expected = follow_quantiles(arms.baseline, arms.candidate, whole, 0.05).log_e
+    y, x = binned(arms.baseline), binned(arms.candidate)
+    expected = follow_quantiles(y, x, whole, 0.05).log_e
     assert blocks.beyond(ratio, "safety", 0.05).log_e == pytest.approx(expected)

@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 from pair_tables import ONE_MACHINE, START_US, TIMESTAMP, pairs, policy
+from scipy import stats
 
 from analysis import BadInput, calibrate_answers, judge, page, read_pairs
 from analysis.answer_blocks import dispersion_of
-from analysis.answer_time import autocorrelation_time
-from analysis.dependence import Dependence
+from analysis.answer_time import LEVEL, autocorrelation_time, most_by_chance
+from analysis.dependence import FEWEST, Dependence
 from analysis.findings import Outcome
 from benchmarks.market_order import NULLS, TRUE, Replay, known, proven, wrong
 from flows.calibrating import dependence_table
@@ -224,3 +225,10 @@ def test_a_block_needs_pairs_and_independence_none() -> None:
     assert Dependence("calibrated", tau=3.0).block == 100
     assert Dependence("calibrated", tau=1.0).block is None
     assert Dependence("guard").block is None
+
+
+@pytest.mark.parametrize("degrees", [FEWEST - 1, 50, 1_000, 500_000])
+def test_chance_alone_goes_no_further_than_chi_square(degrees: int) -> None:
+    """The closed form beside scipy's quantile, from the fewest blocks that are asked."""
+    exact = float(stats.chi2.ppf(LEVEL, degrees)) / degrees
+    assert most_by_chance(degrees) == pytest.approx(exact, rel=0.003)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from pair_tables import pairs, policy
 
 from analysis import Outcome, judge
+from analysis.bets import Trace
 from analysis.blocks import EVERY, looks_of
 from analysis.quantile_bets import GAINS, LOG_WEIGHTS, Q, _all_proven, follow_quantiles
-from analysis.quantiles import bins
+from analysis.quantiles import binned, bins
 from benchmarks.latencies import P95_MS, by_ratio, drawn, reference, spoken
 
 BARE = "[gates.p95-ratio]\nfloor = 0\nfloor_ms = 0\n"
@@ -47,6 +48,11 @@ def test_no_bet_gains_where_the_p95_is_no_larger(
     assert np.exp(LOG_WEIGHTS).sum() == pytest.approx(1.0)
 
 
+def followed(y: np.ndarray, x: np.ndarray, looks: np.ndarray) -> Trace:
+    """At a level of 5 %."""
+    return follow_quantiles(binned(y), binned(x), looks, 0.05)
+
+
 def by_hand(y: np.ndarray, x: np.ndarray) -> float:
     """The least over every bin there is, each with its own count of the four cells."""
     own, other = bins(y), bins(x)
@@ -64,7 +70,7 @@ def test_the_evidence_is_the_least_over_all_bins(change: str) -> None:
     arms = drawn(1_500, change, np.random.default_rng(65))
     looks = np.arange(100, 1_501, 100)
 
-    trace = follow_quantiles(arms.candidate, arms.baseline, looks, 0.05)
+    trace = followed(arms.candidate, arms.baseline, looks)
 
     told = [by_hand(arms.candidate[:n], arms.baseline[:n]) for n in looks]
     assert trace.drawn.log_e == pytest.approx(told)
@@ -80,14 +86,14 @@ def test_the_full_scan_asks_every_bin() -> None:
     width = max(own.max(), other.max()) - least + 2
     edges = np.arange(least, least + width)[:, None]
     u, v = own > edges, other >= edges
-    over = np.stack([u.sum(axis=1), v.sum(axis=1), (u & v).sum(axis=1)]).astype(float)[:, :, None]
-    cells = np.stack([over[2], over[0] - over[2], over[1] - over[2]], axis=-1)[:, 0]
+    over = np.stack([u.sum(axis=1), v.sum(axis=1), (u & v).sum(axis=1)])[:, None]
+    cells = np.stack([over[2], over[0] - over[2], over[1] - over[2]], axis=-1)[0]
     whole = np.concatenate([cells, 1_500 - cells.sum(axis=1, keepdims=True)], axis=1) @ GAINS
     evidence = np.logaddexp.reduce(LOG_WEIGHTS + whole, axis=1)
 
     for level in np.quantile(evidence, [0.0, 0.001, 0.01, 0.1, 0.5]):
         for threshold in (level - 1e-6, level + 1e-6):
-            found = _all_proven(over, np.array([1_500.0]), threshold)[0]
+            found = _all_proven(over, np.array([[1_500.0]]), threshold)[0]
             assert found == (evidence.min() >= threshold)
 
 
@@ -98,9 +104,9 @@ def test_units_do_not_matter_and_both_sides_cannot_win(seed: int, factor: float)
     arms = drawn(600, "x1.1", np.random.default_rng(seed))
     looks = np.array([300, 600])
 
-    bare = follow_quantiles(arms.candidate, arms.baseline, looks, 0.05)
-    scaled = follow_quantiles(arms.candidate * factor, arms.baseline * factor, looks, 0.05)
-    swapped = follow_quantiles(arms.baseline, arms.candidate, looks, 0.05)
+    bare = followed(arms.candidate, arms.baseline, looks)
+    scaled = followed(arms.candidate * factor, arms.baseline * factor, looks)
+    swapped = followed(arms.baseline, arms.candidate, looks)
 
     assert scaled.log_e == pytest.approx(bare.log_e)
     assert not (bare.above & swapped.above).any()
@@ -150,10 +156,8 @@ def test_before_the_first_look_there_is_no_evidence(n: int) -> None:
     """A short, a constant and an empty record prove nothing."""
     same = np.full(n, P95_MS)
 
-    trace = follow_quantiles(same, same, looks_of(n), 0.05)
+    trace = followed(same, same, looks_of(n))
 
     assert trace.log_e == 0.0
     assert trace.first() is None
-    assert (
-        follow_quantiles(np.full(5_000, 7.0), np.full(5_000, 7.0), looks_of(5_000), 0.05).log_e < 0
-    )
+    assert followed(np.full(5_000, 7.0), np.full(5_000, 7.0), looks_of(5_000)).log_e < 0

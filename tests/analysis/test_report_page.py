@@ -17,6 +17,7 @@ from analysis.report_plot import Panel, drawing, hline
 from analysis.report_predictions import best_constant, last_label
 from analysis.report_record import record_parts
 from analysis.report_ticks import Axis
+from analysis.segments import coded
 
 VOID = {"meta", "br", "path", "use", "rect"}
 HEALTHY = pairs(6_000)
@@ -274,7 +275,7 @@ def test_persistence_knows_only_labels_that_had_come() -> None:
     """The last label of the same segment counts from the moment after it was told."""
     table = pairs(400, rate=100.0, label_delay=0.5)
     read = read_pairs(table)
-    found, known = last_label(read)
+    found, known = last_label(read, coded(read))
     rows = list(zip(read.arrived_us, read.labelled_us, read.segment, read.label, strict=True))
     for index in (0, 50, 200, 399):
         at, _, segment, _ = rows[index]
@@ -316,8 +317,7 @@ def test_the_page_sees_weak_dependence_that_lasts() -> None:
     )
     rules = policy()
     read = read_pairs(frame)
-    sides = pair_sample(read, rules)
-    told = " ".join(record_parts(read, rules, sides.in_time))
+    told = " ".join(record_parts(pair_sample(read, rules)))
     (row,) = re.findall(r"own wrong answers</td>(.*?)</tr>", told)
     requests = re.search(r">([0-9.]+) requests", row)
     assert requests is not None
@@ -330,5 +330,5 @@ def test_the_page_sees_weak_dependence_that_lasts() -> None:
 def test_a_short_record_says_nothing_about_dependence() -> None:
     """Fewer than twice the blocks that are needed."""
     read = read_pairs(pairs(30))
-    told = " ".join(record_parts(read, policy(), pair_sample(read, policy()).in_time))
+    told = " ".join(record_parts(pair_sample(read, policy())))
     assert told.count("too few to say") == 4

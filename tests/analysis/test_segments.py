@@ -8,7 +8,7 @@ from pair_tables import pairs, policy
 from analysis import BadInput, Outcome, Verdict, judge, paired, parse_policy, read_pairs
 from analysis.bets import follow
 from analysis.report_limits import not_certified
-from analysis.segments import MOST, segments_of, step_down, weight_of
+from analysis.segments import MOST, coded, segments_of, step_down, weight_of
 
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\n"
 NAMES = [f"s{index}" for index in range(20)]
@@ -139,7 +139,7 @@ def test_weights_of_segments_never_add_up_to_more_than_one() -> None:
 def test_the_place_of_a_segment_is_known_when_it_comes() -> None:
     """A longer record does not change who came before whom, and the rest is counted."""
     frame = split(pairs(2_000), [f"n{index}" for index in range(100)])
-    short, long = (segments_of(read_pairs(frame.head(n)), True) for n in (40, 2_000))
+    short, long = (segments_of(coded(read_pairs(frame.head(n))), True) for n in (40, 2_000))
 
     assert long.names[: len(short.names)] == short.names[: len(long.names)]
     assert len(long.names) == MOST
