@@ -86,12 +86,16 @@ def seconds_of(clock: Clock, events: Events, watermark_us: int) -> Seconds:
 
 def seen_at(seconds: Seconds, proven: Flags, at_us: Integers) -> Flags:
     """What the last second that had ended at these times says."""
+    if not proven.any():
+        return np.zeros(len(at_us), dtype=np.bool_)
     ended = np.searchsorted(seconds.end_us, at_us, side="right")
     return np.concatenate([np.zeros(1, dtype=np.bool_), proven])[ended]
 
 
 def first_look(clock: Clock, harm: Trace, seconds: Seconds, proven: Flags) -> Look | None:
     """The first look, the ends of seconds among them, at which both ways of counting prove it."""
+    if not harm.above.any() or not proven.any():
+        return None
     looks, rows = clock.with_looks_at(seconds.end_us)
     one_by_one = np.concatenate([np.zeros(1, dtype=np.bool_), harm.above])[rows]
     both = one_by_one & seen_at(seconds, proven, looks.at_us)

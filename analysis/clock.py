@@ -45,10 +45,10 @@ class Clock:
         """The look after the pair with this index was admitted."""
         return Look(int(self.arrived[index]), int(self.at_us[index]))
 
-    def with_looks_at(self, ends: Integers) -> "tuple[Clock, Integers]":
+    def with_looks_at(self, ends: Integers) -> "tuple[Clock, Integers | slice]":
         """The same with looks at these times among its own; how many of its own each has seen."""
         if not len(ends):
-            return self, np.arange(1, len(self.at_us) + 1)
+            return self, slice(1, None)
         before = np.searchsorted(self.at_us, ends, side="left")
         came = np.concatenate([np.zeros(1, dtype=np.int64), self.arrived])
         rows = np.insert(np.arange(1, len(came)), before, before)

@@ -65,7 +65,7 @@ class Guarded:
     """
 
     looks: Clock
-    rows: Integers
+    rows: Integers | slice
     allowed: Flags
 
 

@@ -7,13 +7,14 @@ it cover the average over all that was seen (P(some look: average >= margin and 
 """
 
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from analysis.accuracy_gates import accuracy_courses
 from analysis.answer_blocks import answer_guard, while_words
 from analysis.answer_gates import answer_courses
-from analysis.bets import Flags
+from analysis.bets import CHUNK, Flags, Integers
 from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable, union
@@ -46,6 +47,7 @@ from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
+Side: TypeAlias = Literal["left", "right"]
 ALIKE = f"ids that occur twice were looked for within {BATCH:,} rows"
 SPLIT_LOOKS = "after every request and second of arrival; thresholds after every 1,024 requests"
 LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
@@ -241,20 +243,27 @@ def _promotion(record: Recorded, courses: list[Course]) -> tuple[Look | None, bo
     assert all(clock is arrival or clock is labels for clock in by), "a gate that holds nothing"
     by_pairs, by_labels = _all_of(courses, arrival), _all_of(courses, labels)
     came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
-    watermark = np.array([record.watermark_us])
-    events = (
-        (arrival.at_us, np.arange(1, len(arrival.at_us) + 1), labels.admitted(arrival.at_us)),
-        (labels.at_us, arrival.admitted(labels.at_us), np.arange(1, len(labels.at_us) + 1)),
-        (guard.end_us, np.searchsorted(arrival.at_us, guard.end_us), labels.admitted(guard.end_us)),
-        (watermark, arrival.admitted(watermark), labels.admitted(watermark)),
+
+    def first(at_us: Integers, own: Clock | None = None, side: Side = "right") -> Look | None:
+        """Part by part: looking up so many times among others takes longer than all the rest."""
+        for begin in range(0, len(at_us), CHUNK):
+            part = at_us[begin : begin + CHUNK]
+            after = np.arange(begin + 1, begin + 1 + len(part))
+            looks = after if own is arrival else np.searchsorted(arrival.at_us, part, side)
+            admitted = after if own is labels else labels.admitted(part)
+            standing = by_pairs[looks] & by_labels[admitted] & guard.open_at(part)
+            standing &= came[looks] >= record.policy.min_pairs
+            if standing.any():
+                at = int(standing.argmax())
+                return Look(int(came[looks[at]]), int(part[at]))
+        return None
+
+    # A block of the guard decides about what follows it, not about what came as it ended.
+    stood = (
+        first(arrival.at_us, arrival),
+        first(labels.at_us, labels),
+        first(guard.end_us, side="left"),
     )
-    first: list[Look] = []
-    stands = False
-    for at_us, looks, admitted in events:
-        standing = by_pairs[looks] & by_labels[admitted] & guard.open_at(at_us)
-        standing &= came[looks] >= record.policy.min_pairs
-        if standing.any():
-            index = int(standing.argmax())
-            first.append(Look(int(came[looks[index]]), int(at_us[index])))
-        stands = bool(len(standing) and standing[-1])
-    return min(first, key=lambda look: look.at_us, default=None), stands
+    last = first(np.array([record.watermark_us]))
+    looks = [look for look in (*stood, last) if look]
+    return min(looks, key=lambda look: look.at_us, default=None), last is not None

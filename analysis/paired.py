@@ -86,9 +86,18 @@ def _mirrored(gains: Floats) -> Floats:
 
 def interval(b: int, c: int, n: int, level: float, payoff: Payoff = PAIRED) -> tuple[float, float]:
     """Confidence sequence for the mean difference: one-sided bets inverted at half the level."""
-    counts = np.array([[b], [c], [n - b - c]], dtype=np.float64)
-    low = float(lows(counts, level / 2, payoff)[0])
-    return low, float(highs(counts, level / 2, payoff)[0])
+    return interval_between((b, c), (b, c), n, level, payoff)
+
+
+def interval_between(
+    least: tuple[int, int], most: tuple[int, int], n: int, level: float, payoff: Payoff = PAIRED
+) -> tuple[float, float]:
+    """The same where b and c are only known to lie between two ends, by their difference."""
+    ends = (np.array([[b], [c], [n - b - c]], dtype=np.float64) for b, c in (least, most))
+    low, high = (
+        side(counts, level / 2, payoff)[0] for side, counts in zip((lows, highs), ends, strict=True)
+    )
+    return float(low), float(high)
 
 
 def highs(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:

@@ -14,7 +14,6 @@ from analysis.bets import Bets, Evidence, Flags, Floats, even
 ODDS_RATIOS = np.array([1.05, 1.1, 1.2, 1.35, 1.6, 2.0, 3.0, 6.0])
 RARE_RATIOS = np.array([1.15, 1.35, 1.7, 2.5, 5.0, 20.0, 100.0])
 RARE = 0.005
-NEAR = 1e-12
 
 
 def harm_bets(limit: float) -> Bets:
@@ -81,9 +80,11 @@ def last_true(holds: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def lasts_true(holds: Callable[[Floats], Flags], low: Floats, high: Floats) -> Floats:
-    """`last_true` of many conditions at once, each between its own ends: at most `NEAR` too low."""
-    while (high - low > NEAR).any():
+    """`last_true` of many conditions at once, each between its own ends."""
+    for _ in range(200):
         middle = (low + high) / 2
+        if ((middle == low) | (middle == high)).all():
+            break
         held = holds(middle)
         low, high = np.where(held, middle, low), np.where(held, high, middle)
     return low

@@ -108,8 +108,8 @@ def estimate_of(record: SplitRecord, sides: Sides, start: int) -> Estimate:
     (b, least_c), (most_b, c) = (
         [int(flags[start:].sum()) for flags in kinds] for kinds in (sides.harm(), sides.safety())
     )
-    low = paired.interval(b, least_c, n, INTERVAL_LEVEL, record.payoff)[0]
-    high = paired.interval(most_b, c, n, INTERVAL_LEVEL, record.payoff)[1]
+    least, most = (b, least_c), (most_b, c)
+    low, high = paired.interval_between(least, most, n, INTERVAL_LEVEL, record.payoff)
     return Estimate(b / asked - c / (n - asked), low, high, n)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cluster.errors import NotFound
 from cluster.files import read_object
 from cluster.local.home import Home
-from flows.in_cluster import KUBECONFIG
+from flows.in_cluster import kubeconfig_of
 from flows.refusal import bad_input
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def asked(options: argparse.Namespace) -> tuple[Way, str]:
     """The way that the options of a verb name, and the address of the API server."""
     from cluster.kubernetes.kubeconfig import read_access
 
-    given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    # Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
-    path = Path(given).expanduser().absolute()
+    path = kubeconfig_of(options)
     access = read_access(path, options.context, options.namespace)
     return Way(str(path), access.context, access.namespace, None, None), access.server
 

@@ -17,7 +17,7 @@ from flows.platform import applications, models
 from flows.policies import policy_text
 from flows.progress_file import live_folder
 from flows.refusal import Exit, Refused, bad_input
-from flows.site import Site, site
+from flows.site import Site
 from flows.watched import after_control, after_watch, make_room
 from rollout import approval_text, release_text
 from rollout.state import Rollout, copy_of
@@ -31,7 +31,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 def deploy_model(options: argparse.Namespace) -> Answer:
     """Check what can be checked at once, then start the shadow and follow it to its verdict."""
-    here = _deploying(options)
+    here = chosen(options, "serving", ["gateway"])
     if options.control == (options.version is not None) or (options.control and options.first):
         raise bad_input(
             "deploy-model takes a version, or --control alone: a copy of the champion",
@@ -122,16 +122,6 @@ def _resume_services(here: Site, options: argparse.Namespace) -> Answer:
     if here.lock.holder(options.name, here.region) is not None:
         return follow_only(here, options)
     return start(here, options, ["resume", here.name, options.name])
-
-
-def _deploying(options: argparse.Namespace) -> Site:
-    if not is_meant(options):
-        if options.gateway is not None:
-            raise bad_input("--gateway is for a cluster", "--namespace NAME --gateway ...")
-        return site(options.site)
-    from flows.cluster_site import serving_site
-
-    return serving_site(options)
 
 
 def follow_only(here: Site, options: argparse.Namespace) -> Answer:

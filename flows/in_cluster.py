@@ -2,9 +2,11 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from flows.refusal import bad_input
 from flows.site import Site, site
 
 if TYPE_CHECKING:
@@ -18,8 +20,16 @@ def api_of(options: argparse.Namespace) -> "Api":
     from cluster.kubernetes.api import Api
     from cluster.kubernetes.kubeconfig import read_access
 
+    return Api(read_access(kubeconfig_of(options), options.context, options.namespace))
+
+
+def kubeconfig_of(options: argparse.Namespace) -> Path:
+    """The file that was named, or is meant.
+
+    Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
+    """
     given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    return Api(read_access(Path(given).expanduser(), options.context, options.namespace))
+    return Path(given).expanduser().absolute()
 
 
 def is_meant(options: argparse.Namespace) -> bool:
@@ -27,10 +37,26 @@ def is_meant(options: argparse.Namespace) -> bool:
     return bool(options.kubeconfig or options.context or options.namespace)
 
 
-def chosen(options: argparse.Namespace) -> Site:
-    """The local site, or a namespace where an option names one."""
-    if not is_meant(options):
-        return site(options.site)
-    from flows.cluster_site import cluster_site
+def chosen(
+    options: argparse.Namespace,
+    why: Literal["looking", "registering", "serving", "deploying"] = "looking",
+    cluster_only: Sequence[str] = (),
+) -> Site:
+    """The local site, or a namespace where an option names one, found or made for what is asked.
 
-    return cluster_site(options)
+    Options that are for a cluster alone are bad input on the local site.
+    """
+    if is_meant(options):
+        from flows import cluster_site
+
+        made = {
+            "looking": cluster_site.cluster_site,
+            "registering": cluster_site.registering_site,
+            "serving": cluster_site.serving_site,
+            "deploying": cluster_site.deploying_site,
+        }
+        return made[why](options)
+    for option in cluster_only:
+        if getattr(options, option) is not None:
+            raise bad_input(f"--{option} is for a cluster", f"--namespace NAME --{option} ...")
+    return site(options.site)

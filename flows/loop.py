@@ -13,7 +13,6 @@ from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
 from cluster.errors import (
-    ClusterError,
     Forbidden,
     Invalid,
     NotFound,
@@ -34,6 +33,7 @@ from flows.refusal import Refused
 from flows.room import with_reserve
 from flows.sight import Sight
 from flows.site import Site
+from flows.waiting import wait_for
 from models.errors import Damaged
 from models.shadow_log import append_shadow_line
 from rollout.decide import decide
@@ -204,7 +204,10 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
     except (Unavailable, NotAllowed, NotFound, Owned) as error:
         if not isinstance(error, Unavailable) and _of_candidate(action, facts):
             return _failed(sight, action, str(error))
-        return _wait_out(sight, facts, error)
+        # A watch goes on all the same: whoever ends it ends the undo, too.
+        wait_for(sight, error, endless=facts.rollout.phase is Phase.WATCHING)
+        sleep(max(AGAIN, sight.site.pace))
+        return str(error)
     except NotReady as error:
         if not isinstance(action, BringUp):
             raise
@@ -214,7 +217,7 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
         if not _of_candidate(action, facts):
             raise
         return _failed(sight, action, str(error))
-    sight.lost_at = None
+    sight.lost_at, sight.said = None, ""
     return said
 
 
@@ -222,20 +225,6 @@ def _of_candidate(action: Effect, facts: Facts) -> bool:
     """Whether the candidate is being started, without which everything stays as it is."""
     starts = isinstance(action, BringUp) and action.revision == facts.rollout.candidate
     return starts and not facts.rollout.verb.undoes
-
-
-def _wait_out(sight: Sight, facts: Facts, error: ClusterError) -> str:
-    """A moment later it may be possible; raised again once that took longer than it may.
-
-    A watch goes on all the same: whoever ends it ends the undo, too.
-    """
-    now = monotonic()
-    sight.lost_at = now if sight.lost_at is None else sight.lost_at
-    if now - sight.lost_at > sight.site.patience and facts.rollout.phase is not Phase.WATCHING:
-        raise error
-    print(error, file=sys.stderr, flush=True)  # noqa: T201
-    sleep(max(AGAIN, sight.site.pace))
-    return str(error)
 
 
 def _failed(sight: Sight, action: Effect, said: str) -> str:

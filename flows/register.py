@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.files import writing
-from flows.in_cluster import chosen, is_meant
+from flows.in_cluster import chosen
 from flows.openers import actor
 from flows.refusal import Exit, bad_input
-from flows.site import Site, site
 from models.labels import append_labels, read_labels
 from models.manifest import MODEL_FILE
 from rollout.words import count
@@ -18,7 +17,7 @@ Answer = tuple[int, dict[str, Any], str]
 
 def register_model(options: argparse.Namespace) -> Answer:
     """Record a version with its SHA-256 manifest; again with the same files it changes nothing."""
-    here = _registering(options)
+    here = chosen(options, "registering")
     source: Path | str = options.source
     if not options.source.startswith(("runs:/", "models:/")):
         source = Path(options.source).resolve()
@@ -46,14 +45,6 @@ def register_model(options: argparse.Namespace) -> Answer:
         f"next: pincex deploy-model {made.name} {made.release}{first}{here.told}"
     )
     return Exit.DONE, report, text
-
-
-def _registering(options: argparse.Namespace) -> Site:
-    if not is_meant(options):
-        return site(options.site)
-    from flows.cluster_site import registering_site
-
-    return registering_site(options)
 
 
 def labels(options: argparse.Namespace) -> Answer:

@@ -1,6 +1,5 @@
 """`deploy` and `rollback`: the services of an application, component by component, or back."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from flows.release_sight import ReleaseSight, release_sight
 from flows.report import exit_code, report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
+from flows.waiting import tell, wait_for
 from rollout.application import Application
 from rollout.deploying import End, Fault, ReleaseAction, ReleaseFacts, Start, Weigh, decide_release
 from rollout.history import OPENED, History, as_data
@@ -90,7 +90,8 @@ def look(sight: ReleaseSight, lease: Lease) -> ReleaseFacts:
             lease.check()
             return sight.look()
         except Unavailable as error:
-            wait_out(sight, error)
+            wait_for(sight, error)
+            sleep(AGAIN)
 
 
 def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease) -> None:
@@ -104,7 +105,8 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
     except (Unavailable, NotReady, NotFound, Owned, NotAllowed, Invalid) as error:
         fault = None if undoing else fault_of(action, error)
         if fault is None:
-            wait_out(sight, error)
+            wait_for(sight, error)
+            sleep(AGAIN)
             return
         sight.failure, said = fault, fault.reason
     tell(sight, said)
@@ -121,23 +123,6 @@ def fault_of(action: ReleaseAction, error: ClusterError) -> Fault | None:
     if isinstance(action, Start) and not lasting:
         return Fault(f"{action.revision.version} cannot be started: {error}", of_version=False)
     return Fault(str(error), of_version=lasting)
-
-
-def wait_out(sight: ReleaseSight, error: ClusterError) -> None:
-    """A moment later it may be possible; raised again once that took longer than it may."""
-    now = monotonic()
-    sight.lost_at = now if sight.lost_at is None else sight.lost_at
-    if now - sight.lost_at > sight.site.patience:
-        raise error
-    tell(sight, str(error))
-    sleep(AGAIN)
-
-
-def tell(sight: ReleaseSight, said: str) -> None:
-    """A line for the log, unless it was the last one."""
-    if said != sight.said:
-        print(said, file=sys.stderr, flush=True)  # noqa: T201
-    sight.said = said
 
 
 def check_release(site: Site, request: ReleaseRequest, described: Application) -> Rollout | None:

@@ -10,7 +10,7 @@ from typing import Any
 from cluster.lock import kept
 from flows.applications import application, read, runnable
 from flows.command import start
-from flows.in_cluster import chosen, is_meant
+from flows.in_cluster import chosen
 from flows.keeping import keeping
 from flows.platform import applications
 from flows.policies import policy_text
@@ -18,7 +18,7 @@ from flows.refusal import Exit, Refused, bad_input
 from flows.release import ReleaseRequest, check_release, open_release, parts_of, release_open, run
 from flows.release_sight import release_sight
 from flows.room import with_reserve
-from flows.site import LEASE_SECONDS, Site, site
+from flows.site import LEASE_SECONDS, Site
 from rollout import release_text
 from rollout.application import Application
 from rollout.history import History
@@ -47,7 +47,7 @@ def deploy(options: argparse.Namespace) -> Answer:
 
 def asked(options: argparse.Namespace) -> tuple[Site, ReleaseRequest]:
     """The site that is meant, and what to deploy there; bad input names what does not fit."""
-    here = _deploying(options)
+    here = chosen(options, "deploying", ["gateway", "metrics"])
     described = runnable(here.services, application(here, options.application))
     if options.rate is not None and not options.rate > 0:
         raise bad_input(f"--rate {options.rate:g} is no rate", "--rate 100, requests a second")
@@ -97,17 +97,6 @@ def rollback(options: argparse.Namespace) -> Answer:
     told = [f"{name}: rolled back after {duration(seconds)}"]
     told += [f"  {part}: {version} takes all requests" for part, version in back.items()]
     return Exit.DONE, report, "\n".join(told)
-
-
-def _deploying(options: argparse.Namespace) -> Site:
-    if not is_meant(options):
-        for option in ("gateway", "metrics"):
-            if getattr(options, option) is not None:
-                raise bad_input(f"--{option} is for a cluster", f"--namespace NAME --{option} ...")
-        return site(options.site)
-    from flows.cluster_site import deploying_site
-
-    return deploying_site(options)
 
 
 def _known(here: Site) -> str:

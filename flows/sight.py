@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sight:
-    """The eye on one rollout; what it keeps between looks is a cache of files, nothing more."""
+    """The eye on one rollout; what it keeps between looks is a cache of files, nothing more.
+
+    `lost_at` is since when the platform has not answered, by the monotonic clock.
+    """
 
     site: Site
     rollout_id: str
@@ -39,6 +42,7 @@ class Sight:
     failure: str | None = None
     watcher: "Watcher | None" = None
     control: "LiveControl | None" = None
+    said: str = ""
     lost_at: float | None = None
     _ready_at: float = field(default_factory=monotonic)
 

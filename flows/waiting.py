@@ -1,0 +1,34 @@
+"""What the platform does not take now: waited for, and told once."""
+
+import sys
+from time import monotonic
+from typing import Protocol
+
+from cluster.errors import ClusterError
+from flows.site import Site
+
+
+class Waiting(Protocol):
+    """What a loop over a rollout remembers of it: since when, and the last line for the log."""
+
+    lost_at: float | None
+    said: str
+
+    @property
+    def site(self) -> Site: ...
+
+
+def wait_for(loop: Waiting, error: ClusterError, *, endless: bool = False) -> None:
+    """A moment later it may be possible; raised again once that took longer than it may."""
+    now = monotonic()
+    loop.lost_at = now if loop.lost_at is None else loop.lost_at
+    if now - loop.lost_at > loop.site.patience and not endless:
+        raise error
+    tell(loop, str(error))
+
+
+def tell(loop: Waiting, said: str) -> None:
+    """A line for the log, unless it was the last one."""
+    if said != loop.said:
+        print(said, file=sys.stderr, flush=True)  # noqa: T201
+    loop.said = said
