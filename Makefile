@@ -39,7 +39,7 @@ cluster-down: setup
 # What cannot be built here is said again, and skipped, by each test that needs it.
 test-cluster: setup
 	-@$(PY) tests/kubernetes/kube_command.py build
-	@$(PY) -m pytest -n 0 -m kubernetes --timeout 900 --durations=15
+	@$(PY) -m pytest -n 2 -m kubernetes --timeout 900 --durations=15
 
 # Envoy Gateway is built the first time, for minutes, and its tests need a real node.
 test-gateway: setup

@@ -10,15 +10,20 @@ if TYPE_CHECKING:
     from kube_cluster import Cluster
 
 SITES = "tests/end_to_end/"
+NODE = "tests/kubernetes/ on the real node"
+ON_NODE = tuple(f"tests/kubernetes/test_{name}" for name in ("real_", "diagnose"))
+"""Files that start a node with real pods: a machine has room for one."""
 OWN_SITE = tuple(f"{SITES}test_{name}.py" for name in ("approval", "secrets", "watch"))
 """Files of the long run with a site of their own."""
 
 
 class ByFile(LoadScopeScheduling):
-    """A file goes to one worker, and so do all that live on the one site of `make test`."""
+    """A file goes to one worker; so do all on the site of `make test`, and all on a real node."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
+        if file.startswith(ON_NODE):
+            return NODE
         shared = file.startswith(SITES) and file not in OWN_SITE
         return SITES if shared else file
 

@@ -15,6 +15,7 @@ from pair_tables import TIMESTAMP, pairs, policy, write
 from analysis import (
     BadInput,
     BlockTable,
+    Outcome,
     Plan,
     Verdict,
     in_parts,
@@ -318,3 +319,17 @@ def test_blocks_hold_the_counts_that_pairs_add_up_to(tmp_path: Path) -> None:
     y, x = binned(arms.baseline), binned(arms.candidate)
     expected = follow_quantiles(y, x, whole, 0.05).log_e
     assert blocks.beyond(ratio, "safety", 0.05).log_e == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e30, 1e300])
+def test_latencies_of_any_size_are_counted(tmp_path: Path, scale: float) -> None:
+    """Bins are numbered in two bytes: neither the least nor the most latency leaves them."""
+    sides = [pl.col(f"{side}_latency_ms") * scale for side in ("baseline", "candidate")]
+    file = tmp_path / "pairs.parquet"
+    pairs(3_000).with_columns(sides).write_parquet(file)
+
+    blocks, single = judge(file, policy(), blocks=True), judge(file, policy())
+
+    for verdict in (blocks, single):
+        assert verdict.finding("p95-ratio").outcome is not Outcome.FAIL
+    assert blocks.verdict == single.verdict
