@@ -24,12 +24,9 @@ def api_of(options: argparse.Namespace) -> "Api":
 
 
 def kubeconfig_of(options: argparse.Namespace) -> Path:
-    """The file that was named, or is meant.
-
-    Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
-    """
+    """The file that was named, or is meant."""
     given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    return Path(given).expanduser().absolute()
+    return Path(given).expanduser()
 
 
 def is_meant(options: argparse.Namespace) -> bool:
