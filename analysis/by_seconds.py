@@ -94,7 +94,7 @@ def seen_at(seconds: Seconds, proven: Flags, at_us: Integers) -> Flags:
 
 def first_look(clock: Clock, harm: Trace, seconds: Seconds, proven: Flags) -> Look | None:
     """The first look, the ends of seconds among them, at which both ways of counting prove it."""
-    if not harm.above.any() or not proven.any():
+    if not harm.above.any():
         return None
     looks, rows = clock.with_looks_at(seconds.end_us)
     one_by_one = np.concatenate([np.zeros(1, dtype=np.bool_), harm.above])[rows]

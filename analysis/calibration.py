@@ -15,7 +15,6 @@ from analysis.block_table import union
 from analysis.drift import SCALE, Scores, moments, scores_of
 from analysis.envelope import MINUTE, Calibration
 from analysis.late import SECOND_US
-from analysis.parts import in_parts, plan_for, table_of
 from analysis.policy_file import default_policy
 from analysis.read import Source, in_blocks, read_pairs
 
@@ -31,6 +30,9 @@ MOST_RHO = 0.995
 def calibrate(source: Source) -> Calibration | None:
     """From the pairs of a champion and a copy of it; None without two minutes of latencies."""
     if isinstance(source, (str, Path)) and in_blocks(Path(source)):
+        # They alone need pyarrow.
+        from analysis.parts import in_parts, plan_for, table_of
+
         plan = plan_for(Path(source), default_policy())
         table = union([table_of(part, plan) for part in in_parts(Path(source))])
         return calibrated(scores_in(table), int(table.seconds.ids[-1] + 1) * SECOND_US)

@@ -179,7 +179,7 @@ def paired_estimate(totals: Totals) -> Estimate:
     b_harm, c_harm = totals.of(OWN_HARM & ~OTHER_HARM), totals.of(OTHER_HARM & ~OWN_HARM)
     b_safety = totals.of(OWN_SAFETY & ~OTHER_SAFETY)
     c_safety = totals.of(OTHER_SAFETY & ~OWN_SAFETY)
-    low, high = paired.interval_between((b_harm, c_harm), (b_safety, c_safety), n, INTERVAL_LEVEL)
+    low, high = paired.interval((b_harm, c_harm), (b_safety, c_safety), n, INTERVAL_LEVEL)
     return Estimate((b_harm - c_safety) / known if known else None, low, high, n)
 
 

@@ -7,7 +7,7 @@ it cover the average over all that was seen (P(some look: average >= margin and 
 """
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
@@ -47,7 +47,6 @@ from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
-Side: TypeAlias = Literal["left", "right"]
 ALIKE = f"ids that occur twice were looked for within {BATCH:,} rows"
 SPLIT_LOOKS = "after every request and second of arrival; thresholds after every 1,024 requests"
 LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
@@ -157,10 +156,8 @@ def verdict_of(
         *record_courses(record),
         *segment_courses(record),
     ]
-    (answered,) = (
-        course.finding.estimate.value for course in courses if course.finding.name == "coverage"
-    )
-    return concluded(record, courses, about, digest, answered, looks, live)
+    covered = next(course.finding for course in courses if course.finding.name == "coverage")
+    return concluded(record, courses, about, digest, covered.estimate.value, looks, live)
 
 
 def concluded(
@@ -244,7 +241,9 @@ def _promotion(record: Recorded, courses: list[Course]) -> tuple[Look | None, bo
     by_pairs, by_labels = _all_of(courses, arrival), _all_of(courses, labels)
     came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
 
-    def first(at_us: Integers, own: Clock | None = None, side: Side = "right") -> Look | None:
+    def first(
+        at_us: Integers, own: Clock | None = None, side: Literal["left", "right"] = "right"
+    ) -> Look | None:
         """Part by part: looking up so many times among others takes longer than all the rest."""
         for begin in range(0, len(at_us), CHUNK):
             part = at_us[begin : begin + CHUNK]

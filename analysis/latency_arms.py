@@ -58,7 +58,15 @@ def _arms(
     return Arms(candidate, np.where(np.isnan(baseline), baseline_unknown, baseline))
 
 
-def ascending(pairs: Pairs, timeout: float) -> Arms:
+@dataclass(frozen=True, slots=True)
+class Ascending:
+    """What each side took, in milliseconds, in ascending order; where it is known."""
+
+    candidate: Floats
+    baseline: Floats
+
+
+def ascending(pairs: Pairs, timeout: float) -> Ascending:
     """What each side took where it is known, in ascending order, with `timeout` in seconds.
 
     A copy that timed out took as long as the timeout; one that was never sent is left out.
@@ -67,7 +75,7 @@ def ascending(pairs: Pairs, timeout: float) -> Arms:
     asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
     sides = (own[asked], pairs.baseline_latency_ms)
     candidate, baseline = (np.sort(side[~np.isnan(side)]) for side in sides)
-    return Arms(candidate, baseline)
+    return Ascending(candidate, baseline)
 
 
 class ArmsOf:

@@ -12,7 +12,7 @@ from analysis.clock import Clock, arrival_clock, label_clock
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
 from analysis.late import Late, blocks_of, counts_by_block
-from analysis.latency_arms import Arms, ArmsOf, ascending, bare_arms, log_ratio
+from analysis.latency_arms import ArmsOf, Ascending, ascending, bare_arms, log_ratio
 from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate, JudgePolicy
 from analysis.quantile_bets import follow_quantiles
@@ -120,7 +120,7 @@ class PairSample:
         return Frozen(name, limit_ms, start if limit_ms else self.n, max(self.n - start, 0))
 
     @cached_property
-    def latencies(self) -> Arms:
+    def latencies(self) -> Ascending:
         """Of both sides in ascending order, where they are known."""
         return ascending(self.pairs, self.policy.timeout)
 

@@ -84,15 +84,13 @@ def _mirrored(gains: Floats) -> Floats:
     return gains[[1, 0, 2]]
 
 
-def interval(b: int, c: int, n: int, level: float, payoff: Payoff = PAIRED) -> tuple[float, float]:
-    """Confidence sequence for the mean difference: one-sided bets inverted at half the level."""
-    return interval_between((b, c), (b, c), n, level, payoff)
-
-
-def interval_between(
+def interval(
     least: tuple[int, int], most: tuple[int, int], n: int, level: float, payoff: Payoff = PAIRED
 ) -> tuple[float, float]:
-    """The same where b and c are only known to lie between two ends, by their difference."""
+    """Confidence sequence for the mean difference: one-sided bets inverted at half the level.
+
+    The counts (b, c) may be known only to lie between two ends, by their difference.
+    """
     ends = (np.array([[b], [c], [n - b - c]], dtype=np.float64) for b, c in (least, most))
     low, high = (
         side(counts, level / 2, payoff)[0] for side, counts in zip((lows, highs), ends, strict=True)

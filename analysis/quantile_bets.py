@@ -26,7 +26,8 @@ CENTRAL = 7
 MOST_SHOWN = 48
 ENDS = bins(np.array([0.0, np.inf]))
 """What is not known is put into these, as what is for or against either claim."""
-ROUNDING = 1e-9
+ROUNDING = 1e-12
+"""What rounding may hide, for each pair."""
 
 
 def _stakes() -> tuple[Floats, Floats, Floats]:
@@ -173,7 +174,7 @@ def _least(over: Floats | Integers, n: np.float64) -> float:
     """Only of bins that a single bet does not lift above what the mixture is at one of them."""
     lifted = _probed(over, n)
     found = float(_mixture(_wealth(over[:, lifted.argmin()], n)))
-    rest = over[:, lifted <= found + ROUNDING]
+    rest = over[:, lifted <= found + ROUNDING * max(n, 1_000)]
     return float(_mixture(_wealth(rest, n)).min(initial=found))
 
 

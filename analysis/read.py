@@ -69,12 +69,19 @@ def in_blocks(path: Path) -> bool:
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or files[0].suffix != ".parquet" or not files[0].exists():
         return False
+    pairs = [_pairs_in(file) for file in files]
+    return all(pairs) and sum(pairs) > MANY
+
+
+def _pairs_in(file: Path) -> int:
+    """How many a file says it holds; 0 where its rows are requests of split traffic."""
     try:
-        split = is_split(pl.read_parquet_schema(files[0]))
-        rows = [pl.scan_parquet(file).select(pl.len()).collect().item() for file in files]
+        told = pl.scan_parquet(file, glob=False)
+        if is_split(told.collect_schema()):
+            return 0
+        return int(told.select(pl.len()).collect().item())
     except UNREADABLE as error:
-        raise unreadable(path, error) from error
-    return not split and sum(rows) > MANY
+        raise unreadable(file, error) from error
 
 
 def unreadable(path: Path, error: BaseException) -> BadInput:
@@ -102,9 +109,10 @@ def _from_path(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
 def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
     try:
         found: dict[str, object] = dict(pl.read_parquet_metadata(path))
-        names = pl.read_parquet_schema(path)
+        told = pl.scan_parquet(path, glob=False)
+        names = told.collect_schema()
         known = REQUEST_SCHEMA if is_split(names) else PAIR_SCHEMA
-        frame = pl.read_parquet(path, columns=[name for name in known if name in names])
+        frame = told.select([name for name in known if name in names]).collect()
     except UNREADABLE as error:
         raise unreadable(path, error) from error
     return frame, found

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.course import INTERVAL_LEVEL
 from analysis.drift import SHORTEST_MS
-from analysis.latency_arms import Arms
+from analysis.latency_arms import Ascending
 from analysis.quantiles import Quantile, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
 from analysis.report_plot import Panel, drawing, hline, label, line, markers, outline
@@ -19,7 +19,7 @@ FINE = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 COARSE = (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 
 
-def latency_parts(sides: Arms, names: tuple[str, str], limit_ms: float) -> list[Html]:
+def latency_parts(sides: Ascending, names: tuple[str, str], limit_ms: float) -> list[Html]:
     """Plots and the table, of sides in ascending order; a sentence where one has no latency."""
     if not len(sides.baseline) or not len(sides.candidate):
         return [paragraph("No latency to compare: one side has none.")]
@@ -28,7 +28,7 @@ def latency_parts(sides: Arms, names: tuple[str, str], limit_ms: float) -> list[
     return [plots, _table(both, names)]
 
 
-def _both(sides: Arms, share: float) -> tuple[Quantile, Quantile]:
+def _both(sides: Ascending, share: float) -> tuple[Quantile, Quantile]:
     """Each side at half the level, so that their difference holds at the whole."""
     baseline = quantile(sides.baseline, share, INTERVAL_LEVEL / 2)
     candidate = quantile(sides.candidate, share, INTERVAL_LEVEL / 2)
@@ -37,7 +37,7 @@ def _both(sides: Arms, share: float) -> tuple[Quantile, Quantile]:
     return baseline, candidate
 
 
-def _densities(sides: Arms, names: tuple[str, str], limit_ms: float) -> Html:
+def _densities(sides: Ascending, names: tuple[str, str], limit_ms: float) -> Html:
     """Share of requests per bin of equal ratio."""
     least = max(min(sides.baseline[0], sides.candidate[0]), SHORTEST_MS)
     most = max(sides.baseline[-1], sides.candidate[-1], least * 1.5)

@@ -42,7 +42,9 @@ class Coded:
 def coded(pairs: Pairs) -> Coded:
     """The segments of a record."""
     came = pairs.segment.drop_nulls().unique(maintain_order=True)
-    code = pairs.segment.cast(pl.Enum(came)).to_physical().fill_null(len(came)).to_numpy()
+    # Of 256 names the narrowest code has no room for a row without one.
+    place = pairs.segment.cast(pl.Enum(came)).to_physical().cast(pl.UInt32)
+    code = place.fill_null(len(came)).to_numpy()
     return Coded(tuple(came), code.astype(np.min_scalar_type(len(came)), copy=False))
 
 

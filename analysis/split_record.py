@@ -109,7 +109,7 @@ def estimate_of(record: SplitRecord, sides: Sides, start: int) -> Estimate:
         [int(flags[start:].sum()) for flags in kinds] for kinds in (sides.harm(), sides.safety())
     )
     least, most = (b, least_c), (most_b, c)
-    low, high = paired.interval_between(least, most, n, INTERVAL_LEVEL, record.payoff)
+    low, high = paired.interval(least, most, n, INTERVAL_LEVEL, record.payoff)
     return Estimate(b / asked - c / (n - asked), low, high, n)
 
 

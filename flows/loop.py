@@ -205,8 +205,8 @@ def attempt(sight: Sight, facts: Facts, action: Effect, lease: Lease) -> str:
         if not isinstance(error, Unavailable) and _of_candidate(action, facts):
             return _failed(sight, action, str(error))
         # A watch goes on all the same: whoever ends it ends the undo, too.
-        wait_for(sight, error, endless=facts.rollout.phase is Phase.WATCHING)
-        sleep(max(AGAIN, sight.site.pace))
+        watching = facts.rollout.phase is Phase.WATCHING
+        wait_for(sight, error, max(AGAIN, sight.site.pace), endless=watching)
         return str(error)
     except NotReady as error:
         if not isinstance(action, BringUp):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from cluster.errors import ClusterError, Invalid, NotFound, NotReady, Owned, Unavailable
@@ -90,8 +90,7 @@ def look(sight: ReleaseSight, lease: Lease) -> ReleaseFacts:
             lease.check()
             return sight.look()
         except Unavailable as error:
-            wait_for(sight, error)
-            sleep(AGAIN)
+            wait_for(sight, error, AGAIN)
 
 
 def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease) -> None:
@@ -105,8 +104,7 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
     except (Unavailable, NotReady, NotFound, Owned, NotAllowed, Invalid) as error:
         fault = None if undoing else fault_of(action, error)
         if fault is None:
-            wait_for(sight, error)
-            sleep(AGAIN)
+            wait_for(sight, error, AGAIN)
             return
         sight.failure, said = fault, fault.reason
     tell(sight, said)

@@ -1,7 +1,7 @@
 """What the platform does not take now: waited for, and told once."""
 
 import sys
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol
 
 from cluster.errors import ClusterError
@@ -18,13 +18,14 @@ class Waiting(Protocol):
     def site(self) -> Site: ...
 
 
-def wait_for(loop: Waiting, error: ClusterError, *, endless: bool = False) -> None:
-    """A moment later it may be possible; raised again once that took longer than it may."""
+def wait_for(loop: Waiting, error: ClusterError, seconds: float, *, endless: bool = False) -> None:
+    """So many seconds later it may be possible; raised again once that took longer than it may."""
     now = monotonic()
     loop.lost_at = now if loop.lost_at is None else loop.lost_at
     if now - loop.lost_at > loop.site.patience and not endless:
         raise error
     tell(loop, str(error))
+    sleep(seconds)
 
 
 def tell(loop: Waiting, said: str) -> None:

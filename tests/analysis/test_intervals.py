@@ -13,6 +13,11 @@ from analysis.drift import _chance
 LOOKS = np.unique(np.geomspace(5, 4_000, 25).astype(int))
 
 
+def interval(b: int, c: int, n: int, level: float) -> tuple[float, float]:
+    """Where both counts are known."""
+    return paired.interval((b, c), (b, c), n, level)
+
+
 def missed(draws: Callable[[np.random.Generator], bool], reps: int, seed: int) -> float:
     """Share of repetitions in which the interval ever missed the truth."""
     rng = np.random.default_rng(seed)
@@ -64,9 +69,9 @@ def test_intervals_hold_the_estimate_and_mirror(n: int) -> None:
         low, high = rates.interval(bad, n, 0.05)
         assert 0 <= low <= bad / n <= high <= 1
         assert rates.interval(n - bad, n, 0.05) == pytest.approx((1 - high, 1 - low))
-        low, high = paired.interval(bad, (n - bad) // 2, n, 0.05)
+        low, high = interval(bad, (n - bad) // 2, n, 0.05)
         assert -1 <= low <= (bad - (n - bad) // 2) / n <= high <= 1
-        assert paired.interval((n - bad) // 2, bad, n, 0.05) == pytest.approx((-high, -low))
+        assert interval((n - bad) // 2, bad, n, 0.05) == pytest.approx((-high, -low))
 
 
 def test_many_intervals_at_once_are_those_of_each_alone() -> None:
@@ -75,20 +80,20 @@ def test_many_intervals_at_once_are_those_of_each_alone() -> None:
     low, high = paired.lows(counts, 0.025), paired.highs(counts, 0.025)
 
     for each, (b, c, rest) in enumerate(counts.T.astype(int).tolist()):
-        alone = paired.interval(b, c, b + c + rest, 0.05)
+        alone = interval(b, c, b + c + rest, 0.05)
         assert alone == pytest.approx((low[each], high[each]), abs=1e-12)
 
 
 def test_intervals_narrow_with_the_root_of_n() -> None:
     """A hundred times the pairs, some ten times narrower."""
-    widths = [np.subtract(*paired.interval(n // 20, n // 20, n, 0.05)) for n in (10**4, 10**6)]
+    widths = [np.subtract(*interval(n // 20, n // 20, n, 0.05)) for n in (10**4, 10**6)]
 
     assert 7 < widths[0] / widths[1] < 12
 
 
 def test_the_true_counts_of_the_demo_are_inside() -> None:
     """EWMA to HAR on 59,940 held-out rows: 1,416 only the second wrong, 2,771 only the first."""
-    low, high = paired.interval(1_416, 2_771, 59_940, 0.05)
+    low, high = interval(1_416, 2_771, 59_940, 0.05)
 
     assert low < (1_416 - 2_771) / 59_940 < high < 0
 

@@ -148,6 +148,19 @@ def test_the_place_of_a_segment_is_known_when_it_comes() -> None:
     assert (long.place == -1).sum() > 0
 
 
+@pytest.mark.parametrize("count", [1, 254, 255, 256, 257])
+def test_a_row_without_a_segment_is_told_from_every_name(count: int) -> None:
+    """Also where the names alone fill a byte."""
+    names = [f"n{index}" for index in range(count)]
+    frame = pairs(600).with_columns(
+        segment=pl.Series([None if row % 7 == 6 else names[row % count] for row in range(600)])
+    )
+    found = coded(read_pairs(frame))
+
+    told = [found.names[at] if at < len(found.names) else None for at in found.code]
+    assert told == frame["segment"].to_list()
+
+
 def streams(count: int, pairs_each: int, bad: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Discordant pairs of each stream: even ones are fair, the first `bad` are not."""
     shares = np.where(np.arange(count) < bad, 0.8, 0.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 from cli_parts import ERROR_KEYS, Cli
 
@@ -159,6 +160,11 @@ def test_requests_that_are_split_are_judged_by_the_same_verb(
     assert "--report needs the pairs" in told.report["error"]
 
 
+def parquet(name: str) -> None:
+    """Healthy pairs as a Parquet file."""
+    pl.read_ndjson(write("pairs.jsonl", pairs())).write_parquet(name)
+
+
 NO_TABLES = {
     "not Parquet": ("pairs.parquet", b"no Parquet at all", "cannot be read as Parquet"),
     "half a line": ("pairs.jsonl", b'{"request_id": "r-1"', "line 1"),
@@ -210,3 +216,20 @@ def test_compare_tells_when_others_would_have_decided(cli: Cli) -> None:
     assert rows["McNemar, peeking"]["decision"] == "ROLLBACK"
     assert {"Argo Rollouts", "Flagger", "Kayenta", "PipeCD", "DKW bands"} < set(rows)
     assert "decided after" in cli("judge", name, "--policy", "policy.toml", "--compare").out
+
+
+def test_of_a_folder_the_damaged_file_is_named(cli: Cli) -> None:
+    """Who has many files must know which one to look at."""
+    Path("pairs").mkdir()
+    for hour in ("10", "11", "12"):
+        parquet(f"pairs/{hour}.parquet")
+    Path("pairs/11.parquet").write_bytes(b"PAR1 and no more")
+
+    assert "pairs/11.parquet cannot be read" in cli("judge", "pairs", "--json").report["error"]
+
+
+def test_a_name_is_no_pattern(cli: Cli) -> None:
+    """Brackets and stars are letters like others."""
+    parquet("hour[1].parquet")
+
+    assert cli("judge", "hour[1].parquet", "--policy", "policy.toml").code == 0
