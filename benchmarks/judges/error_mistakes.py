@@ -29,7 +29,7 @@ ERROR_MISTAKES = (
         "no cost of a pair against the margin",
         "paired.py",
         "np.log1p(-stakes * delta),",
-        "np.zeros(len(stakes)),",
+        "0.0 * stakes * delta,",
     ),
     Planted(
         "errors-paired",
