@@ -14,6 +14,7 @@ from analysis.bets import Flags, Floats, Integers, Kinds, Trace
 from analysis.blocks import follow_blocks
 from analysis.clock import Clock
 from analysis.dependence import Dependence
+from analysis.drift import chance
 from analysis.findings import Estimate
 from analysis.policy import JudgePolicy
 from analysis.sample import Sample
@@ -81,7 +82,7 @@ def answer_guard(sample: Sample, known: Dependence) -> AnswerGuard:
     n, wrong = (counts[kinds & KNOWN & SURE].sum(axis=0) for kinds in (KNOWN, OTHER_HARM))
     told = n > 0
     n, wrong, end_us = n[told], wrong[told], labels.at_us[seen.looks[told] - 1]
-    dispersion, allowed = dispersion_of(wrong, n), _chance(len(n), known.level)
+    dispersion, allowed = dispersion_of(wrong, n), chance(np.arange(len(n)), known.level)
     passed = (np.arange(1, len(n) + 1) >= known.blocks) & (dispersion <= allowed)
     last = (float(dispersion[-1]), float(allowed[-1])) if len(n) else (0.0, 0.0)
     return AnswerGuard(known, end_us, passed, *last, "")
@@ -100,13 +101,6 @@ def dispersion_of(wrong: Floats, n: Floats) -> Floats:
     spread = (wrong**2 / np.maximum(n, 1)).cumsum() - errors * rate
     spread = np.where(errors * (total - errors) > 0, spread, 0.0)
     return np.asarray(spread / np.maximum(rate * (1 - rate), 1e-12))
-
-
-def _chance(blocks: int, level: float) -> Floats:
-    from scipy.special import chdtri
-
-    degrees = np.arange(blocks)
-    return np.asarray(np.where(degrees > 0, chdtri(np.maximum(degrees, 1), 1 - level), 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Each look sees what had come by then, so that it is one of the looks of a judge 
 every pair: as valid, and at most one block later.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,15 +130,12 @@ class BlockSample:
         number, rows = 2 * OCTAVES + 2, len(self.arrival.at_us)
         counts = self._of(f"{gate.name} {claim}").reshape(rows, 3, number)
 
-        def parts() -> Iterator[Integers]:
-            before = np.zeros((3, 1, number), dtype=np.int64)
-            for begin in range(0, rows, CHUNK):
-                running = before + counts[begin : begin + CHUNK].cumsum(axis=0).transpose(1, 0, 2)
-                before = running[:, -1:]
-                yield running
-
+        parts = (
+            counts[begin : begin + CHUNK].cumsum(axis=0).transpose(1, 0, 2)
+            for begin in range(0, rows, CHUNK)
+        )
         looks = np.arange(1, rows + 1)
-        return follow_passed(parts(), number, looks, self.arrival.arrived, rows, level)
+        return follow_passed(parts, number, looks, self.arrival.arrived, rows, level)
 
     def losses(self, gate: Gate) -> Losses:
         """Over the blocks that the clock of labels admitted."""

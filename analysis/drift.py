@@ -128,7 +128,7 @@ def guard_over(
     rate = n.cumsum() / (number * drift.block)
     needed = np.where(rate < drift.sparse_rate, drift.sparse_blocks, drift.blocks)
     dispersion = _dispersion(mean, variance)
-    allowed = _chance(number - 1, drift.level)
+    allowed = chance(number - 1, drift.level)
     passed = (number >= needed) & (dispersion <= allowed)
     last = int(needed[-1]) if len(needed) else drift.blocks
     return Guard("guard", end_us, dispersion, allowed, last, passed)
@@ -183,7 +183,7 @@ def _dispersion(mean: Floats, variance: Floats) -> Floats:
     return np.asarray((weight * centred**2).cumsum() - about)
 
 
-def _chance(degrees: Integers, level: float) -> Floats:
+def chance(degrees: Integers, level: float) -> Floats:
     """Chi-square quantiles; none is needed for a single block."""
     from scipy.special import chdtri
 

@@ -60,7 +60,7 @@ def _arms(
 
 @dataclass(frozen=True, slots=True)
 class Ascending:
-    """What each side took, in milliseconds, in ascending order; where it is known."""
+    """What each side took, in milliseconds and ascending order: of either as many as are known."""
 
     candidate: Floats
     baseline: Floats

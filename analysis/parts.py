@@ -22,7 +22,7 @@ from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
-from analysis.read import agreed_metadata, unreadable
+from analysis.read import agreed_metadata, parquet_files, unreadable
 
 OVERLAP = 16_384
 TOGETHER = 64
@@ -43,7 +43,7 @@ class FilePart:
 def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
     """The parts of a file or a folder of files: each whole, or so many row groups."""
     parts = []
-    for file in _files(path):
+    for file in parquet_files(path):
         number = _opened(file).num_row_groups
         size = groups or max(number, 1)
         parts += [
@@ -55,7 +55,7 @@ def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
 
 def plan_for(path: Path, policy: JudgePolicy) -> Plan:
     """The plan of a file or a folder: from its first rows, how many there are, until when."""
-    files, n = _files(path), policy.reference_pairs + 1
+    files, n = parquet_files(path), policy.reference_pairs + 1
     heads: list[pl.DataFrame] = []
     last_us, rows = 0, 0
     schema = _opened(files[0]).schema_arrow.remove_metadata()
@@ -174,13 +174,6 @@ def _head(file: Path, n: int) -> list[pl.DataFrame]:
         if sum(map(len, head)) >= n:
             break
     return head
-
-
-def _files(path: Path) -> list[Path]:
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files:
-        raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
-    return files
 
 
 def _opened(file: Path) -> pq.ParquetFile:

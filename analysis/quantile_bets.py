@@ -80,12 +80,9 @@ def follow_quantiles(y: Binned, x: Binned, looks: Integers, level: float) -> Tra
     number = passed.number
 
     def parts() -> Iterator[Integers]:
-        before = np.zeros((3, 1, number), dtype=np.int64)
         for begin in range(0, len(looks), CHUNK):
             part, start = looks[begin : begin + CHUNK], int(looks[begin - 1]) if begin else 0
-            counts = before + np.stack([by_look(k, number, part, start) for k in passed.kinds])
-            before = counts[:, -1:]
-            yield counts
+            yield np.stack([by_look(kinds, number, part, start) for kinds in passed.kinds])
 
     return follow_passed(parts(), number, looks, looks, len(y.ms), level)
 
@@ -93,23 +90,26 @@ def follow_quantiles(y: Binned, x: Binned, looks: Integers, level: float) -> Tra
 def follow_passed(
     parts: Iterable[Integers], number: int, looks: Integers, came: Integers, rows: int, level: float
 ) -> Trace:
-    """The same from counts (3 x some looks x number) in turn; `came` are the pairs at each look."""
+    """The same from counts (3 x some looks x number) since each part began, part after part.
+
+    `came` are the pairs at each look.
+    """
     threshold = log(1 / level)
     above = np.zeros(len(looks), dtype=np.bool_)
     shown = np.unique(np.linspace(0, len(looks) - 1, min(MOST_SHOWN, len(looks))).astype(np.int64))
     kept: list[Integers] = []
-    last, begin = np.zeros(3 * number, dtype=np.int64), 0
-    for counts in parts:
-        end = begin + counts.shape[1]
+    last, begin = np.zeros((3, 1, number), dtype=np.int64), 0
+    for part in parts:
+        counts, end = last + part, begin + part.shape[1]
         above[begin:end] = _proven(_over(counts), came[begin:end], threshold)
         inside = shown[(shown >= begin) & (shown < end)] - begin
         kept.append(counts[:, inside].transpose(0, 2, 1).reshape(3 * number, -1))
-        last, begin = counts[:, -1].reshape(-1), end
+        last, begin = counts[:, -1:], end
     told = np.concatenate(kept, axis=1, dtype=np.float64) if kept else np.zeros((3 * number, 0))
     path = QuantileBets().path(told)
     drawn = Drawn(looks[shown] - 1, told, path)
     log_e = float(path[-1]) if len(path) else 0.0
-    final = tuple(int(n) for n in last)
+    final = tuple(int(n) for n in last.reshape(-1))
     return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, rows), drawn)
 
 

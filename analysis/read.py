@@ -66,20 +66,27 @@ def in_blocks(path: Path) -> bool:
 
     Requests of split traffic never are.
     """
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files or files[0].suffix != ".parquet" or not files[0].exists():
+    if not path.is_dir() and path.suffix != ".parquet":
         return False
-    pairs = [_pairs_in(file) for file in files]
-    return all(pairs) and sum(pairs) > MANY
+    if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
+        return False
+    footers = [_footer(file) for file in parquet_files(path)]
+    return not is_split(footers[0][0]) and sum(rows for _, rows in footers) > MANY
 
 
-def _pairs_in(file: Path) -> int:
-    """How many a file says it holds; 0 where its rows are requests of split traffic."""
+def parquet_files(path: Path) -> list[Path]:
+    """The files of a folder in the order of their names, or the one file."""
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
+    return files
+
+
+def _footer(file: Path) -> tuple[pl.Schema, int]:
+    """The columns and how many rows there are, without reading any."""
     try:
         told = pl.scan_parquet(file, glob=False)
-        if is_split(told.collect_schema()):
-            return 0
-        return int(told.select(pl.len()).collect().item())
+        return told.collect_schema(), int(told.select(pl.len()).collect().item())
     except UNREADABLE as error:
         raise unreadable(file, error) from error
 
@@ -120,9 +127,7 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
 
 def _from_folder(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
     """All files of a folder as one table: each in order of arrival, their metadata agreeing."""
-    files = sorted(path.glob("*.parquet"))
-    if not files:
-        raise BadInput(f"{path} holds no Parquet file", "files whose names end in .parquet")
+    files = parquet_files(path)
     tables = [_from_parquet(file) for file in files]
     for file, (frame, _) in zip(files, tables, strict=True):
         if not is_split(frame.columns):

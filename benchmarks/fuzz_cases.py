@@ -67,7 +67,10 @@ class Ended:
     code: int | None
     out: str
     err: str
-    raised: str
+
+
+class Uncaught(Exception):
+    """A verb let an error out, which a process would print as a traceback."""
 
 
 class Bench:
@@ -87,7 +90,11 @@ class Bench:
         """Run a case in this process; what it broke, and the site is as it was before."""
         with self._given(case):
             before = self.state()
-            ended = run_here(_printed(case))
+            try:
+                ended = run_here(_printed(case))
+            except Uncaught as uncaught:
+                told = "".join(traceback.format_exception(uncaught.__cause__))
+                return [Complaint(TRACEBACK, f"{_shown(case, None)}\n{told}")]
             return list(complaints(case, ended, before != self.state()))
 
     def check_process(self, case: Case) -> list[Complaint]:
@@ -104,7 +111,7 @@ class Bench:
                 check=False,
             )
             said = (done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
-            ended = Ended(done.returncode, *said, raised="")
+            ended = Ended(done.returncode, *said)
             return list(complaints(case, ended, before != self.state()))
 
     def state(self) -> str:
@@ -141,9 +148,9 @@ class Bench:
 
 def complaints(case: Case, ended: Ended, changed: bool) -> Iterator[Complaint]:
     """Every promise that this end of a case breaks."""
-    shown = f"{case.nonsense or 'mutated'}: {case.argv!r} -> {ended.code}"
-    if ended.raised or "Traceback (most recent call last)" in ended.err:
-        yield Complaint(TRACEBACK, f"{shown}\n{ended.raised or ended.err}")
+    shown = _shown(case, ended.code)
+    if "Traceback (most recent call last)" in ended.err:
+        yield Complaint(TRACEBACK, f"{shown}\n{ended.err}")
         return
     if case.nonsense and ended.code in (0, None):
         yield Complaint(DONE, f"{shown} {ended.out[:300]!r}")
@@ -156,6 +163,10 @@ def complaints(case: Case, ended: Ended, changed: bool) -> Iterator[Complaint]:
     wrong = ended.code is not None and _misprinted(case, ended)
     if wrong:
         yield Complaint(CONTRACT, f"{shown}: {wrong} {ended.out[:300]!r} {ended.err[:300]!r}")
+
+
+def _shown(case: Case, code: int | None) -> str:
+    return f"{case.nonsense or 'mutated'}: {case.argv!r} -> {code}"
 
 
 def _misprinted(case: Case, ended: Ended) -> str:
@@ -181,11 +192,13 @@ def _printed(case: Case) -> list[str]:
 
 
 def run_here(argv: list[str]) -> Ended:
-    """The command in this process; its outputs are as strict as those of a real one."""
+    """The command in this process; its outputs are as strict as those of a real one.
+
+    What it lets out is raised as the cause of Uncaught.
+    """
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     err = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", write_through=True)
     code: int | None = None
-    raised = ""
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _never_started():
         try:
             code = cli.main(argv)
@@ -193,11 +206,11 @@ def run_here(argv: list[str]) -> Ended:
             code = stop.code if isinstance(stop.code, int) else 1
         except StartedForNothing:
             code = None
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raised = traceback.format_exc()
-    return Ended(code, _read(out), _read(err), raised)
+            raise Uncaught from error
+    return Ended(code, _read(out), _read(err))
 
 
 def _read(stream: io.TextIOWrapper) -> str:

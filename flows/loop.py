@@ -33,7 +33,7 @@ from flows.refusal import Refused
 from flows.room import with_reserve
 from flows.sight import Sight
 from flows.site import Site
-from flows.waiting import wait_for
+from flows.waiting import AGAIN, wait_for
 from models.errors import Damaged
 from models.shadow_log import append_shadow_line
 from rollout.decide import decide
@@ -42,7 +42,6 @@ from rollout.state import Phase, Rollout
 
 T = TypeVar("T")
 
-AGAIN = 0.2
 PAGE_PATIENCE = 5.0
 
 

@@ -21,15 +21,13 @@ from flows.release_sight import ReleaseSight, release_sight
 from flows.report import exit_code, report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
-from flows.waiting import tell, wait_for
+from flows.waiting import AGAIN, tell, wait_for
 from rollout.application import Application
 from rollout.deploying import End, Fault, ReleaseAction, ReleaseFacts, Start, Weigh, decide_release
 from rollout.history import OPENED, History, as_data
 from rollout.release import Parts, fold_parts
 from rollout.release_text import progress_of
 from rollout.state import Ending, Revision, Rollout, Verb
-
-AGAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)

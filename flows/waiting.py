@@ -7,6 +7,9 @@ from typing import Protocol
 from cluster.errors import ClusterError
 from flows.site import Site
 
+AGAIN = 0.2
+"""Seconds until a platform that gave no answer is asked again."""
+
 
 class Waiting(Protocol):
     """What a loop over a rollout remembers of it: since when, and the last line for the log."""

@@ -8,7 +8,7 @@ from scipy import stats
 
 from analysis import bets, paired, quantiles, rates
 from analysis.bets import follow
-from analysis.drift import _chance
+from analysis.drift import chance
 
 LOOKS = np.unique(np.geomspace(5, 4_000, 25).astype(int))
 
@@ -122,9 +122,7 @@ def test_the_paired_bet_is_the_binomial_on_discordant_pairs() -> None:
 
 def test_what_chance_allows_is_the_chi_square_quantile() -> None:
     """Of the guard, for one degree of freedom less than blocks."""
-    assert _chance(np.arange(1, 30), 0.999) == pytest.approx(
-        stats.chi2.ppf(0.999, np.arange(1, 30))
-    )
+    assert chance(np.arange(1, 30), 0.999) == pytest.approx(stats.chi2.ppf(0.999, np.arange(1, 30)))
 
 
 def test_order_statistics_are_nearest_rank() -> None:

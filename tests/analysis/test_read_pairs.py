@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from pair_tables import METADATA, TIMESTAMP, pairs, policy, write
 
-from analysis import PAIR_SCHEMA, BadInput, judge, read_pairs
+from analysis import PAIR_SCHEMA, BadInput, in_blocks, judge, read_pairs
 
 SMALL = pairs(40)
 
@@ -235,3 +235,16 @@ def test_text_predictions_are_equal_where_the_texts_are() -> None:
     assert (table.baseline_prediction == table.label).sum() == 39
     assert np.isnan(table.label[3])
     assert SMALL.schema["arrived_at"] == TIMESTAMP
+
+
+def test_an_empty_file_keeps_no_folder_from_being_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many pairs there are is what all files hold together."""
+    monkeypatch.setattr("analysis.read.MANY", 1_000)
+    frame = pairs(700)
+    for hour, part in enumerate((frame, frame.clear(), frame)):
+        part.write_parquet(tmp_path / f"{hour}.parquet")
+
+    assert in_blocks(tmp_path)
+    assert not in_blocks(tmp_path / "0.parquet")
