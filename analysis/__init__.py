@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analysis.read import in_blocks, read_pairs, read_record
     from analysis.report_page import About
     from analysis.requests import REQUEST_SCHEMA, Requests
-    from analysis.show import page
+    from analysis.show import judged_page, page
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
 
@@ -61,6 +61,7 @@ __all__ = [
     "in_parts",
     "judge",
     "judge_blocks",
+    "judged_page",
     "page",
     "parse_policy",
     "plan",
@@ -105,6 +106,7 @@ _HOMES = {
     "in_parts": "parts",
     "judge": "judging",
     "judge_blocks": "judging",
+    "judged_page": "show",
     "page": "show",
     "parse_policy": "policy_file",
     "read_pairs": "read",

@@ -29,7 +29,7 @@ from analysis.latency_gates import latency_courses, unknown
 from analysis.latency_ratio import ratio_course
 from analysis.latency_whole import mean_course, thresholds_course
 from analysis.metadata import Metadata
-from analysis.pair_sample import pair_sample
+from analysis.pair_sample import PairSample, pair_sample
 from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
@@ -107,11 +107,15 @@ def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdi
 
 def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
     """The same for pairs and a policy already read."""
+    return judge_sample(pair_sample(pairs, policy), live)
+
+
+def judge_sample(sample: PairSample, live: bool) -> Verdict:
+    """The same for pairs under their policy."""
+    pairs, policy = sample.pairs, sample.policy
     about, digest = pairs.metadata, pairs.digest
     looks = LOOKS + while_words(policy)
-    return verdict_of(
-        pair_sample(pairs, policy), policy, scores_of(pairs), about, digest, looks, live
-    )
+    return verdict_of(sample, policy, scores_of(pairs), about, digest, looks, live)
 
 
 def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:

@@ -48,7 +48,9 @@ class Late:
 def blocks_of(arrived_us: Integers, watermark_us: int, horizon: float) -> Blocks:
     """Cut rows in arrival order into whole seconds; a second that may still grow is left out."""
     second = arrived_us // SECOND_US
-    first = np.flatnonzero(np.diff(second, prepend=second[:1] - 1))
+    begins = np.ones(len(second), dtype=np.bool_)
+    begins[1:] = second[1:] != second[:-1]
+    first = np.flatnonzero(begins)
     return blocks_at(second[first], np.diff(first, append=len(second)), watermark_us, horizon)
 
 

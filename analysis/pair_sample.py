@@ -145,9 +145,14 @@ class PairSample:
         step = payoffs.down if claim == "harm" else payoffs.up
         return _steps(step(self._arms.ratios(gate, claim)))
 
+    @cached_property
+    def log_ratio(self) -> Floats:
+        """Of candidate over baseline: NaN where a side is not known, infinite for a timeout."""
+        return log_ratio(bare_arms(self.pairs))
+
     def mean_ratio(self) -> Mean:
         """Each ratio held to a factor of 2.72 either way."""
-        return mean_of(np.clip(log_ratio(bare_arms(self.pairs)), -1, 1))
+        return mean_of(np.clip(self.log_ratio, -1, 1))
 
     def beyond(self, gate: Gate, claim: Claim, level: float) -> Trace:
         """Safety is harm of the baseline against the candidate less its margin."""

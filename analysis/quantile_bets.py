@@ -109,7 +109,7 @@ def follow_passed(
     path = QuantileBets().path(told)
     drawn = Drawn(looks[shown] - 1, told, path)
     log_e = float(path[-1]) if len(path) else 0.0
-    final = tuple(int(n) for n in last.reshape(-1))
+    final = tuple(last.reshape(-1).tolist())
     return Trace(QuantileBets(), final, log_e, threshold, held(above, looks, rows), drawn)
 
 

@@ -8,8 +8,9 @@ from analysis.bets import Trace
 from analysis.columns import NO_TIME
 from analysis.findings import Finding, Outcome
 from analysis.forecasts import forecast
+from analysis.pair_sample import PairSample
 from analysis.pairs import Pairs
-from analysis.policy import HARM_ONLY, JudgePolicy
+from analysis.policy import HARM_ONLY
 from analysis.report_segments import uncertified
 from analysis.verdict import Verdict
 from analysis.words import count, percent
@@ -25,8 +26,9 @@ WHAT = {
 }
 
 
-def not_certified(verdict: Verdict, pairs: Pairs, policy: JudgePolicy) -> list[str]:
+def not_certified(verdict: Verdict, sample: PairSample) -> list[str]:
     """What nobody should read into this verdict, in plain words."""
+    pairs, policy = sample.pairs, sample.policy
     told = [
         f"{finding.name}: {finding.reason}."
         for finding in verdict.pooled
@@ -37,7 +39,7 @@ def not_certified(verdict: Verdict, pairs: Pairs, policy: JudgePolicy) -> list[s
         told.append(
             f"{', '.join(late)} can only find harm: that they found none certifies nothing."
         )
-    told += uncertified(verdict, pairs)
+    told += uncertified(verdict, sample.segments.names)
     if policy.drift.kind == "none":
         reason = policy.drift.reason.rstrip(".")
         told.append(f"Other hosts: hosts are taken not to drift, because {reason}.")

@@ -12,7 +12,7 @@ import scipy
 
 from analysis.clock import iso
 from analysis.findings import Finding, Outcome
-from analysis.pair_sample import PairSample, pair_sample
+from analysis.pair_sample import PairSample
 from analysis.pairs import Pairs
 from analysis.policy import LATE, RATIOS, Gate, JudgePolicy
 from analysis.policy_file import GATES
@@ -50,12 +50,9 @@ class About:
     rollout: str | None = None
 
 
-def whole_page(
-    verdict: Verdict, pairs: Pairs, policy: JudgePolicy, policy_text: str, about: About
-) -> str:
+def whole_page(verdict: Verdict, sample: PairSample, policy_text: str, about: About) -> str:
     """The file; the same input gives the same bytes under the same libraries."""
-    names = names_of(verdict.revisions)
-    sample = pair_sample(pairs, policy)
+    pairs, policy, names = sample.pairs, sample.policy, names_of(verdict.revisions)
     times = times_of(sample)
     limit = policy.gates["p95-limit"].limits["limit_ms"]
     told = [f for f in verdict.pooled if f.name not in LATE]
@@ -80,7 +77,7 @@ def whole_page(
         section("Predictions", prediction_parts(sample)),
         section("Segments, gate by gate", segment_parts(verdict)),
         section("Record", record_parts(sample)),
-        section("What was not certified", [bullets(not_certified(verdict, pairs, policy))]),
+        section("What was not certified", [bullets(not_certified(verdict, sample))]),
         section("What would have changed it", [bullets(would_have_changed(verdict, pairs))]),
         _classical(sample),
         _checking(verdict, policy, policy_text, about),

@@ -8,7 +8,6 @@ from analysis.answer_time import autocorrelation_time
 from analysis.bets import Flags, Floats, Integers
 from analysis.columns import NO_TIME
 from analysis.dependence import FEWEST
-from analysis.drift import SHORTEST_MS
 from analysis.pair_sample import PairSample
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
 from analysis.quantiles import P95
@@ -135,7 +134,7 @@ def _dependence(sample: PairSample) -> list[Html]:
     in_time, wrong = sample.in_time, sample.wrong
     series = {
         "errors": _difference(sample.errors()),
-        "log latency ratio": _log_ratio(sample.pairs),
+        "log latency ratio": sample.log_ratio[np.isfinite(sample.log_ratio)],
         "right answers": _difference(wrong)[in_time],
         "the baseline's own wrong answers": wrong.baseline_safety[in_time].astype(np.float64),
     }
@@ -163,11 +162,3 @@ def _worth(values: Floats) -> tuple[str, str]:
 
 def _difference(sides: Sides) -> Floats:
     return np.asarray(sides.candidate_harm.astype(np.float64) - sides.baseline_safety)
-
-
-def _log_ratio(pairs: Pairs) -> Floats:
-    both = (pairs.outcome == ANSWERED) & ~np.isnan(pairs.candidate_latency_ms)
-    both &= ~np.isnan(pairs.baseline_latency_ms)
-    candidate = np.maximum(pairs.candidate_latency_ms[both], SHORTEST_MS)
-    baseline = np.maximum(pairs.baseline_latency_ms[both], SHORTEST_MS)
-    return np.asarray(np.log(candidate / baseline))

@@ -1,9 +1,8 @@
 """Segments in the report: which are harmed, which are certified, and which are not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from analysis.findings import Finding, Outcome
-from analysis.pairs import Pairs
 from analysis.report_html import Html, paragraph, table, tag
 from analysis.verdict import Verdict
 from analysis.words import count
@@ -38,10 +37,9 @@ def segment_parts(verdict: Verdict) -> list[Html]:
     return [table(head, rows), paragraph(note + more, "faint")]
 
 
-def uncertified(verdict: Verdict, pairs: Pairs) -> list[str]:
-    """Segments that nothing was proven about, gate by gate, the largest first."""
-    came = set(pairs.segment.drop_nulls().unique())
-    if not came:
+def uncertified(verdict: Verdict, segments: Sequence[str]) -> list[str]:
+    """Which of these nothing was proven about, gate by gate, the largest first."""
+    if not segments:
         return ["No segment: the record names none."]
     if not verdict.by_segment:
         return ["No segment by itself: a segment can be harmed while the whole is not."]
@@ -55,7 +53,7 @@ def uncertified(verdict: Verdict, pairs: Pairs) -> list[str]:
             told.append(
                 f"{name}, {count(len(left))} of {count(len(own))} segments: {_named(left)}."
             )
-        unjudged = len(came - {f.segment for f in own})
+        unjudged = len(set(segments) - {f.segment for f in own})
         if unjudged:
             told.append(f"{name}: {count(unjudged)} segments are not judged at all.")
     return told

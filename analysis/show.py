@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analysis.pair_sample import PairSample
     from analysis.read import Source
     from analysis.report_page import About
     from analysis.verdict import Verdict
@@ -31,15 +32,35 @@ def page(
     or the policy are not those of the verdict.
     """
     from analysis.errors import BadInput
-    from analysis.policy_file import GATES, parse_policy
-    from analysis.read import read_pairs
     from analysis.report_page import About, whole_page
 
-    text = Path(GATES).read_text("utf-8") if policy_text is None else policy_text
-    read, policy = read_pairs(pairs), parse_policy(text)
-    if (read.digest, policy.digest) != (verdict.pairs_digest, verdict.policy_digest):
+    sample, text = _sample(pairs, policy_text)
+    judged = (verdict.pairs_digest, verdict.policy_digest)
+    if (sample.pairs.digest, sample.policy.digest) != judged:
         raise BadInput(
             "these pairs or this policy are not those of the verdict",
             "give what the verdict was judged from",
         )
-    return whole_page(verdict, read, policy, text, about or About())
+    return whole_page(verdict, sample, text, about or About())
+
+
+def judged_page(
+    pairs: "Source", policy_text: str | None = None, about: "About | None" = None
+) -> "tuple[Verdict, str]":
+    """A verdict and its page at once, which takes less than one after the other."""
+    from analysis.judging import judge_sample
+    from analysis.report_page import About, whole_page
+
+    sample, text = _sample(pairs, policy_text)
+    verdict = judge_sample(sample, live=False)
+    return verdict, whole_page(verdict, sample, text, about or About())
+
+
+def _sample(pairs: "Source", policy_text: str | None) -> "tuple[PairSample, str]":
+    """The pairs under their policy, and its text."""
+    from analysis.pair_sample import pair_sample
+    from analysis.policy_file import GATES, parse_policy
+    from analysis.read import read_pairs
+
+    text = Path(GATES).read_text("utf-8") if policy_text is None else policy_text
+    return pair_sample(read_pairs(pairs), parse_policy(text)), text

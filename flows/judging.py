@@ -11,14 +11,14 @@ from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
 
 if TYPE_CHECKING:
-    from analysis import JudgePolicy, Pairs, Verdict
+    from analysis import JudgePolicy
 
 CODES = {"PASS": Exit.DONE, "FAIL": Exit.HARM, "INCONCLUSIVE": Exit.HELD}
 
 
 def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     """Judge a file read to its end; the exit code is the verdict."""
-    from analysis import Pairs, default_policy, in_blocks, read_record
+    from analysis import Pairs, default_policy, in_blocks, judged_page, read_record
     from analysis import judge as judged
     from rollout.policy import parse
 
@@ -36,7 +36,11 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         _without(options, "these are requests of split traffic", "judge a shadow's pairs")
         report = (verdict := judged(pairs, policy)).as_dict()
         return CODES[str(verdict.verdict)], report, text_of(report)
-    verdict = judged(pairs, policy)
+    if options.report is None:
+        verdict = judged(pairs, policy)
+    else:
+        verdict, content = judged_page(pairs, text)
+        write_page(Path(options.report), content)
     report = verdict.as_dict()
     said = text_of(report)
     if options.compare:
@@ -44,7 +48,6 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         report["compared"] = rows
         said += f"\n\n{table_of(rows)}"
     if options.report is not None:
-        write_report(Path(options.report), verdict, pairs, text)
         said += f"\nreport {options.report}"
     return CODES[str(verdict.verdict)], report, said
 
@@ -103,13 +106,6 @@ def _read(options: argparse.Namespace) -> set[Path]:
     """The files that are read, so that none of them is written."""
     given = {Path(name).resolve() for name in (options.pairs, options.policy) if name is not None}
     return given | {file for place in given if place.is_dir() for file in place.iterdir()}
-
-
-def write_report(path: Path, verdict: "Verdict", pairs: "Pairs", policy_text: str | None) -> None:
-    """The verdict as one HTML file."""
-    from analysis import page
-
-    write_page(path, page(verdict, pairs, policy_text))
 
 
 def write_page(path: Path, content: str) -> None:
