@@ -57,7 +57,7 @@ def counted_in_blocks(pairs: Pairs, plan: Plan) -> BlockTable:
         classes=by_class(pairs, blocks, in_time),
         texts=not pairs.numbers,
         last_us=pairs.watermark_us,
-        odd=odd_in(pairs),
+        odd=odd_in(pairs, policy.gates["loss-paired"]),
     )
 
 

@@ -1,7 +1,7 @@
 """What a prediction loses on a label, from 0 (right) to 1: a clipped log error, or Brier's."""
 
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 
@@ -31,9 +31,11 @@ class Lost:
 
         Who alone answered nothing lost all. Without a label in time equal answers lost the same.
         """
-        unlabelled = np.where(self.same, 0.0, np.nan)
-        labelled = np.where(self.in_time, self.own - self.other, unlabelled)
-        return np.where(self.seen, labelled, np.nan)
+        lost = self.own - self.other
+        lost[~self.in_time] = np.nan
+        lost[~self.in_time & self.same] = 0.0
+        lost[~self.seen] = np.nan
+        return lost
 
     def both(self) -> Flags:
         """The pairs whose label came in time and where both losses are known."""
@@ -66,8 +68,10 @@ class Odd:
     label: float
 
 
-def odd_in(pairs: Pairs) -> Odd:
-    """What a Brier loss cannot be taken of."""
+def odd_in(pairs: Pairs, gate: Gate) -> Odd:
+    """What a Brier loss cannot be taken of; nothing where the gate's loss is another."""
+    if gate.loss != BRIER:
+        return Odd(nan, nan)
     answers = (pairs.candidate_prediction, pairs.baseline_prediction)
     odd = (np.where((side < 0) | (side > 1), side, np.nan) for side in answers)
     labels = np.where((pairs.label != 0) & (pairs.label != 1), pairs.label, np.nan)
@@ -102,8 +106,14 @@ def _loss(prediction: Floats, label: Floats, gate: Gate) -> Floats:
         fits = (prediction >= 0) & (prediction <= 1) & ((label == 0) | (label == 1))
         loss = np.where(fits, (prediction - label) ** 2, np.nan)
         return np.where(np.isnan(prediction) & ~np.isnan(label), 1.0, loss)
-    positive = (prediction > 0) & (label > 0)
+    # In place: of many rows, arrays made in between take longer than what is computed.
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.abs(np.log(prediction / label)) / gate.limits["largest"]
-    loss = np.where(positive, np.minimum(error, 1.0), prediction != label)
-    return np.where(np.isnan(label), np.nan, loss)
+        loss = prediction / label
+        np.log(loss, out=loss)
+        np.abs(loss, out=loss)
+        loss /= gate.limits["largest"]
+    np.minimum(loss, 1.0, out=loss)
+    other = ~((prediction > 0) & (label > 0))
+    loss[other] = (prediction != label)[other]
+    loss[np.isnan(label)] = np.nan
+    return loss

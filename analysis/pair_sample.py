@@ -166,7 +166,7 @@ class PairSample:
         lost, known = found.differences()[: self.due], found.both()
         told = self.predicted
         predicted = told.baseline or told.candidate
-        odd = losses.odd_in(self.pairs)
+        odd = losses.odd_in(self.pairs, gate)
         lower, upper = _steps(payoffs.down(lost)), _steps(payoffs.up(lost))
         return Losses(
             lower,

@@ -16,7 +16,7 @@ from math import log
 import numpy as np
 
 from analysis.bets import Bets, Evidence, Flags, Floats, even
-from analysis.rates import last_true, lasts_true
+from analysis.rates import TO_THE_LAST_BIT, last_true, lasts_true
 
 STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
 EVEN_SHARES = np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97])
@@ -98,12 +98,16 @@ def interval(
     return float(low), float(high)
 
 
-def highs(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:
+def highs(
+    counts: Floats, level: float, payoff: Payoff = PAIRED, halvings: int = TO_THE_LAST_BIT
+) -> Floats:
     """The mirror image of `lows`."""
-    return -lows(counts[[1, 0, 2]], level, payoff.mirrored)
+    return -lows(counts[[1, 0, 2]], level, payoff.mirrored, halvings)
 
 
-def lows(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:
+def lows(
+    counts: Floats, level: float, payoff: Payoff = PAIRED, halvings: int = TO_THE_LAST_BIT
+) -> Floats:
     """The largest delta that the harm bets reject, at each of the columns of counts.
 
     Bets that could lose all are left out and keep their weight, so that fewer never gain from it.
@@ -119,7 +123,7 @@ def lows(counts: Floats, level: float, payoff: Payoff = PAIRED) -> Floats:
         return np.asarray(np.logaddexp.reduce(wealth, axis=1) >= log(len(FINE_STAKES) / level))
 
     low = np.full(counts.shape[1], -1.0)
-    found = lasts_true(rejected, low, -low)
+    found = lasts_true(rejected, low, -low, halvings)
     return np.where(rejected(low), found, low)
 
 

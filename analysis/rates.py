@@ -14,6 +14,8 @@ from analysis.bets import Bets, Evidence, Flags, Floats, even
 ODDS_RATIOS = np.array([1.05, 1.1, 1.2, 1.35, 1.6, 2.0, 3.0, 6.0])
 RARE_RATIOS = np.array([1.15, 1.35, 1.7, 2.5, 5.0, 20.0, 100.0])
 RARE = 0.005
+TO_THE_LAST_BIT = 200
+"""Halvings of an interval after which its ends lie beside each other, wherever they are."""
 
 
 def harm_bets(limit: float) -> Bets:
@@ -44,17 +46,23 @@ def log_beta(a: float, b: float) -> float:
     return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 
-def interval(bad: int, n: int, level: float) -> tuple[float, float]:
+def interval(
+    bad: int, n: int, level: float, halvings: int = TO_THE_LAST_BIT
+) -> tuple[float, float]:
     """Robbins' beta-binomial confidence sequence for a rate, mixed over Beta(1/2, 1/2)."""
-    return _mixture_low(bad, n, level), 1 - _mixture_low(n - bad, n, level)
+    low, high = _mixture_low(bad, n, level, halvings), _mixture_low(n - bad, n, level, halvings)
+    return low, 1 - high
 
 
-def interval_between(least: int, most: int, n: int, level: float) -> tuple[float, float]:
+def interval_between(
+    least: int, most: int, n: int, level: float, halvings: int = TO_THE_LAST_BIT
+) -> tuple[float, float]:
     """The interval when some pairs are unknown: low as if those were good, high as if bad."""
-    return interval(least, n, level)[0], interval(most, n, level)[1]
+    low = _mixture_low(least, n, level, halvings)
+    return low, 1 - _mixture_low(n - most, n, level, halvings)
 
 
-def _mixture_low(bad: int, n: int, level: float) -> float:
+def _mixture_low(bad: int, n: int, level: float, halvings: int) -> float:
     if bad == 0:
         return 0.0
     mixed = log_beta(bad + 0.5, n - bad + 0.5) - log_beta(0.5, 0.5)
@@ -63,12 +71,14 @@ def _mixture_low(bad: int, n: int, level: float) -> float:
         good = (n - bad) * log(1 - rate) if bad < n else 0.0
         return mixed - bad * log(rate) - good >= log(1 / level)
 
-    return last_true(rejected, 1e-300, bad / n)
+    return last_true(rejected, 1e-300, bad / n, halvings)
 
 
-def last_true(holds: Callable[[float], bool], low: float, high: float) -> float:
+def last_true(
+    holds: Callable[[float], bool], low: float, high: float, halvings: int = TO_THE_LAST_BIT
+) -> float:
     """Where a condition that holds on the left ends, by bisection; `low` where it holds nowhere."""
-    for _ in range(200):
+    for _ in range(halvings):
         middle = (low + high) / 2
         if middle in (low, high):
             break
@@ -79,9 +89,11 @@ def last_true(holds: Callable[[float], bool], low: float, high: float) -> float:
     return low
 
 
-def lasts_true(holds: Callable[[Floats], Flags], low: Floats, high: Floats) -> Floats:
+def lasts_true(
+    holds: Callable[[Floats], Flags], low: Floats, high: Floats, halvings: int
+) -> Floats:
     """`last_true` of many conditions at once, each between its own ends."""
-    for _ in range(200):
+    for _ in range(halvings):
         middle = (low + high) / 2
         if ((middle == low) | (middle == high)).all():
             break

@@ -30,6 +30,8 @@ from analysis.words import count
 
 FARTHEST, BEYOND = 2.0, 0.25
 POINTS = 24
+TO_A_PIXEL = 30
+"""Halvings of an interval that is only drawn: to 2e-9."""
 OFTEN = {"frozen-p95": 0.05, "frozen-p99": 0.01}
 """How often a baseline exceeds its own quantile: the scale of gates whose margin is a time."""
 ON_LABELS = ("accuracy", "loss")
@@ -250,12 +252,15 @@ def _bounds(least: Floats, most: Floats) -> tuple[Floats, Floats, Floats]:
     n = least.sum(axis=0)
     if len(least) == 2:
         between = [
-            rates.interval_between(int(fewest), int(utmost), int(of), INTERVAL_LEVEL)
+            rates.interval_between(int(fewest), int(utmost), int(of), INTERVAL_LEVEL, TO_A_PIXEL)
             for fewest, utmost, of in zip(least[0], most[0], n, strict=True)
         ]
         low, high = np.array(between).T
         return least[0] / n, low, high
-    low, high = paired.lows(least, INTERVAL_LEVEL / 2), paired.highs(most, INTERVAL_LEVEL / 2)
+    low, high = (
+        side(counts, INTERVAL_LEVEL / 2, halvings=TO_A_PIXEL)
+        for side, counts in ((paired.lows, least), (paired.highs, most))
+    )
     return (least[0] - most[1]) / n, low, high
 
 

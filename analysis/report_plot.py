@@ -119,7 +119,7 @@ def label(
 ) -> Mark:  # fmt: skip
     """Words beside what they name, instead of a legend; moved by pixels, dy upwards."""
     return lp.geom_text(
-        lp.aes("x", "y"), data=_columns(x=[x], y=[y]), label=sealed(text),
+        x=float(x), y=float(y), label=sealed(text),
         color=INK[colour], size=FONT / 2, nudge_x=dx, nudge_y=dy, nudge_unit="px",
         hjust=hjust, vjust=vjust, angle=angle,
     )  # fmt: skip
@@ -147,8 +147,14 @@ def _bent(x: ArrayLike, y: ArrayLike) -> dict[str, Floats]:
 
 def _plot(panel: Panel, *, below: bool) -> PlotSpec:
     x, y = panel.x, panel.y
+    # Arrays, because lets-plot asks of each thing in a list what it is.
     scales = [
-        kind(breaks=list(axis.at), labels=list(axis.texts), expand=[0, 0], name=axis.name or None)
+        kind(
+            axis.name or None,
+            breaks=np.asarray(axis.at),
+            labels=np.asarray(axis.texts),
+            expand=[0, 0],
+        )
         for kind, axis in ((lp.scale_x_continuous, x), (lp.scale_y_continuous, y))
     ]
     frame = lp.coord_cartesian(xlim=[x.low, x.high], ylim=[y.low, y.high])
@@ -159,26 +165,31 @@ def _plot(panel: Panel, *, below: bool) -> PlotSpec:
 
 
 def _theme(panel: Panel, *, below: bool) -> FeatureSpec:
-    blank = lp.element_blank()
+    """As few parts as say it: lets-plot asks of each what it is, which takes as long as drawing."""
+    blank, shown = lp.element_blank(), lp.element_text()
     line = lp.element_line(color=INK["faint"], size=AXIS_PX)
-    return lp.theme(
-        text=lp.element_text(size=FONT, color=INK["faint"]),
-        axis_title=lp.element_text(size=FONT, color=INK["faint"]),
-        plot_title=lp.element_text(size=FONT + 1, face="bold", color=INK["ink"], hjust=0),
-        plot_background=blank,
-        panel_background=blank,
-        plot_inset=0,
-        plot_margin=[0 if panel.title else ABOVE, 6, 0, 2 if panel.y.at else 14],
-        axis_line_x=line if panel.x.at else blank,
-        axis_line_y=line if panel.y.at else blank,
-        axis_ticks_x=line if panel.x.at else blank,
-        axis_ticks_y=line if panel.y.at else blank,
-        axis_text_x=lp.element_text(angle=0, hjust=0.5) if below and panel.x.at else blank,
-        axis_text_y=lp.element_text() if panel.y.at else blank,
-        axis_title_x=lp.element_text() if below and panel.x.name else blank,
-        axis_title_y=lp.element_text(margin=[0, 6, 0, 0]) if panel.y.name else blank,
-        legend_position="none",
-    )
+    parts = {
+        "text": lp.element_text(size=FONT, color=INK["faint"]),
+        "axis_title": lp.element_text(size=FONT, color=INK["faint"]),
+        "plot_background": blank,
+        "panel_background": blank,
+        "plot_inset": 0,
+        "plot_margin": [0 if panel.title else ABOVE, 6, 0, 2 if panel.y.at else 14],
+        "axis_line": line,
+        "axis_ticks": line,
+        "axis_text_x": lp.element_text(angle=0, hjust=0.5) if below and panel.x.at else blank,
+        "axis_title_x": shown if below and panel.x.name else blank,
+        "axis_title_y": lp.element_text(margin=[0, 6, 0, 0]) if panel.y.name else blank,
+    }
+    for axis, told in (("x", panel.x), ("y", panel.y)):
+        if not told.at:
+            parts |= {f"axis_line_{axis}": blank, f"axis_ticks_{axis}": blank}
+    if not panel.y.at:
+        parts["axis_text_y"] = blank
+    if panel.title:
+        ink = INK["ink"]
+        parts["plot_title"] = lp.element_text(size=FONT + 1, face="bold", color=ink, hjust=0)
+    return lp.theme(**parts)
 
 
 def _height(panel: Panel, *, below: bool) -> int:

@@ -42,8 +42,8 @@ ANSWER_MISTAKES = (
         "loss-paired",
         "the candidate is compared with itself",
         "losses.py",
-        "np.where(self.in_time, self.own - self.other, unlabelled)",
-        "np.where(self.in_time, self.own - self.own, unlabelled)",
+        "lost = self.own - self.other",
+        "lost = self.own - self.own",
     ),
     Planted(
         "loss-paired",
