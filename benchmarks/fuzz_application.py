@@ -38,6 +38,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
         [{"name": "grow", "command": ["true"], "reversible": "yes"}],
         [{"name": "grow", "command": ["true"]}] * 2,
         [{"name": "grow", "command": ["true"], "undo": ["true"]}],
+        [{"name": "grow", "command": ["true"], "within": 0}],
+        [{"name": "grow", "command": ["true", "{port}"]}],
     ),
 }
 NO_COMPONENTS: tuple[Any, ...] = (3, 1.5, True, "text", [], [{"command": ["{port}"]}])

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from cluster.lock import Lease
 from cluster.route import Calls, Route
-from rollout.application import Component
-from rollout.deploying import Fault
+from rollout.application import Component, ReleaseStep
+from rollout.release_facts import Fault
 
 
 class Services(Protocol):
@@ -52,6 +52,12 @@ class Services(Protocol):
         """Run a version until all of it can serve; the same again changes nothing.
 
         NotReady says in words why it cannot. `forced` takes what others changed: for an undo.
+        """
+
+    def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
+        """Run a release step to its end, never twice at once; NotReady, lasting, where it fails.
+
+        One whose command was killed may run again: a step must be safe to run twice.
         """
 
     def set_route(

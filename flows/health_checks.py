@@ -6,8 +6,8 @@ from time import monotonic
 from cluster.errors import ClusterError
 from cluster.services import Services
 from rollout.application import Component
-from rollout.deploying import Fault
 from rollout.policy import HealthRule
+from rollout.release_facts import Fault
 
 
 class HealthChecks:

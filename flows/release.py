@@ -22,10 +22,19 @@ from flows.report import exit_code, report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
 from flows.waiting import AGAIN, tell, wait_for
-from rollout.application import Application
-from rollout.deploying import End, Fault, ReleaseAction, ReleaseFacts, Start, Weigh, decide_release
+from rollout.application import Application, Component
+from rollout.deploying import decide_release
 from rollout.history import OPENED, History, as_data
 from rollout.release import Parts, fold_parts
+from rollout.release_facts import (
+    End,
+    Fault,
+    ReleaseAction,
+    ReleaseFacts,
+    Run,
+    Start,
+    Weigh,
+)
 from rollout.release_text import progress_of
 from rollout.state import Ending, Revision, Rollout, Verb
 
@@ -110,7 +119,7 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
 
 def fault_of(action: ReleaseAction, error: ClusterError) -> Fault | None:
     """Why an action cannot be performed, for the ledger; None where a moment later it can."""
-    if isinstance(error, Unavailable) or not isinstance(action, Start | Weigh):
+    if isinstance(error, Unavailable) or not isinstance(action, Start | Run | Weigh):
         return None
     if isinstance(action, Weigh) and isinstance(error, NotAllowed | NotFound):
         # Its servers went since they were looked at: the next look finds that.
@@ -131,11 +140,14 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
             return opened
         raise release_open(site, opened)
     champion = history.champion
+    parts = parts_of(site, described.name)
+    left = any(_last_left(parts, part, request.version) for part in described.services)
     if champion is not None and champion.revision == candidate:
-        raise bad_input(
-            f"{request.version} of {described.name} serves already", f"pincex status{site.told}"
-        )
-    if champion is not None and champion.revision.version == request.version:
+        if not left:
+            raise bad_input(
+                f"{request.version} of {described.name} serves already", f"pincex status{site.told}"
+            )
+    elif champion is not None and champion.revision.version == request.version:
         raise bad_input(
             f"{request.version} serves already, from another description of {described.name}",
             "a version of its own for what has changed",
@@ -154,6 +166,13 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
     if not request.accept_downtime:
         _require_no_loss(site, request, described)
     return None
+
+
+def _last_left(parts: Parts, part: Component, version: str) -> bool:
+    """Whether a release step that runs last has failed, though the version serves."""
+    known, revision = parts.part(part.name), Revision(version, part.digest)
+    last = {step.name for step in part.release_steps if not step.reversible}
+    return known.serving == revision and bool(last - known.steps_of(revision))
 
 
 def _require_known(site: Site, described: Application, history: History) -> None:

@@ -136,7 +136,23 @@ def _open(
 def _targets(
     here: Site, history: History, parts: Parts, component: str | None
 ) -> tuple[Revision, Mapping[str, Revision]]:
-    """The release and the versions that a rollback leads to."""
+    """The release and the versions that a rollback leads to; Refused where there is no way back."""
+    release, targets = _asked_for(here, history, parts, component)
+    for name, to in targets.items():
+        step, serving = parts.part(name).barred(to), parts.part(name).serving
+        if step is not None and serving is not None:
+            raise Refused(
+                f"{name} {serving.version} began its release step {step}, which cannot be taken "
+                f"back, so {to.version} may not work any more",
+                hint="pincex deploy VERSION, one that mends what is wrong",
+                code=Exit.HELD,
+            )
+    return release, targets
+
+
+def _asked_for(
+    here: Site, history: History, parts: Parts, component: str | None
+) -> tuple[Revision, Mapping[str, Revision]]:
     opened = history.open
     if component is not None:
         return _one(here, history, parts, component)

@@ -10,12 +10,12 @@ from cluster.route import Route
 from cluster.services import calls_of
 from flows.applications import description_of
 from flows.site import Site
-from rollout.application import Component
-from rollout.deploying import End, Judge, ReleaseAction, Retire, Start, Take, Wait, Weigh
+from rollout.application import Component, ReleaseStep
 from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
-from rollout.release import JUDGED, RETIRED, TAKEN, Parts, fold_parts
-from rollout.state import Ending, Rollout
+from rollout.release import BEGUN, JUDGED, RAN, RETIRED, TAKEN, Parts, fold_parts
+from rollout.release_facts import End, Judge, ReleaseAction, Retire, Run, Start, Take, Wait, Weigh
+from rollout.state import Ending, Revision, Rollout
 
 
 def perform(
@@ -35,6 +35,8 @@ def perform(
             within = policy.ready_within
             site.services.start(part, revision.version, within, lease, forced=undoing)
             return f"{component}: {revision.version} is ready"
+        case Run(component, revision, step):
+            return _run(site, rollout, lease, component, revision, step)
         case Weigh():
             return _weigh(site, rollout, policy, action, lease, undoing=undoing)
         case Judge(component, decision, reason):
@@ -52,6 +54,18 @@ def perform(
             return f"{component}: {reason}"
         case End(ending, reason):
             return _end(site, rollout, policy, lease, ending, reason)
+
+
+def _run(
+    site: Site, rollout: Rollout, lease: Lease, component: str, of: Revision, step: ReleaseStep
+) -> str:
+    """That it begins is written first: once it may have run there may be no way back."""
+    part = description_of(_parts(site, rollout), component, of)
+    told = {"component": component, "of": as_data(of), "step": step.name}
+    _append(site, rollout, BEGUN, {**told, "reversible": step.reversible})
+    site.services.run_step(part, of.version, step, lease)
+    _append(site, rollout, RAN, told)
+    return f"{component}: release step {step.name} of {of.version} is done"
 
 
 def _weigh(
@@ -114,7 +128,8 @@ def _end(
                 _retire(site, rollout, policy, lease, name, version)
     champion = site.history(rollout.component).champion
     new = champion is None or champion.revision != rollout.candidate
-    if new and (rollout.verb.undoes or ending is Ending.PROMOTED):
+    everywhere = all(parts.part(name).serving == to for name, to in parts.targets.items())
+    if new and (rollout.verb.undoes or everywhere):
         _append(
             site,
             rollout,

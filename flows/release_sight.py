@@ -12,10 +12,10 @@ from flows.health_checks import HealthChecks
 from flows.refusal import Refused
 from flows.site import Site
 from rollout.application import Component
-from rollout.deploying import Fault, ReleaseFacts, Standing
 from rollout.history import fold
 from rollout.policy import Policy, parse
 from rollout.release import Parts, fold_parts
+from rollout.release_facts import Fault, ReleaseFacts, Standing
 from rollout.state import Revision, Rollout
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class ReleaseSight:
         ready = frozenset(version for version in up if services.is_ready(part, version))
         standing = Standing(
             part, target, known.before, known.serving, known.step, weights, observed, ready, up,
-            by_instances=services.by_instances, trouble=foreign,
+            ran=known.steps_of(target), by_instances=services.by_instances, trouble=foreign,
         )  # fmt: skip
         if self.rows is None or parts.harm is not None:
             # An undo looks at no evidence.

@@ -18,6 +18,8 @@ RESERVED = ("/predict", "/labels", "/models")
 """Paths at which the models of a site answer."""
 
 SINGLE, MANY = "single", "many"
+STEP_SECONDS, LONGEST_STEP = 600, 86_400
+OF_SERVERS = ("{port}", "{instance}")
 KEYS = {
     "application": ("name",),
     "component": (
@@ -25,7 +27,7 @@ KEYS = {
         *("runs", "instances", "grace", "idempotent", "mirrorable", "release_steps"),
     ),
     "health": ("ready", "live"),
-    "release_steps": ("name", "command", "reversible"),
+    "release_steps": ("name", "command", "reversible", "within"),
 }
 OF_MODEL = ("model", "dependencies")
 
@@ -40,11 +42,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseStep:
-    """A command that a release needs beside its servers; one that is not reversible runs last."""
+    """A command that a release needs beside its servers; one that is not reversible runs last.
+
+    It has failed where it has not ended `within` so many seconds.
+    """
 
     name: str
     command: tuple[str, ...]
     reversible: bool
+    within: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,13 @@ def _release_steps(reader: Reader, at: tuple[str, ...]) -> tuple[ReleaseStep, ..
         command = reader.command((*step, "command"))
         if not command:
             reader.wrong(step, "it has no command", 'command = ["program", "word"]')
-        made.append(ReleaseStep(name, command, reader.flag((*step, "reversible"), False)))
+        for word in OF_SERVERS:
+            if word in " ".join(command):
+                reader.wrong((*step, "command"), f"a step has no {word}", "that of a server has")
+        reversible, within = reader.flag((*step, "reversible"), False), (*step, "within")
+        made.append(
+            ReleaseStep(name, command, reversible, reader.whole(within, STEP_SECONDS, LONGEST_STEP))
+        )
     return tuple(made)
 
 

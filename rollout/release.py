@@ -1,7 +1,7 @@
 """What the ledger's rows add up to for an application: its components, and the open rollout."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from rollout.history import Row
 from rollout.state import Decision, Revision
 
 JUDGED, TAKEN, RETIRED = "step-judged", "component-served", "version-ended"
+BEGUN, RAN = "release-step-begun", "release-step-ran"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,31 @@ class Harm:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A component: the versions that served, newest last; `before` the open rollout began."""
+    """A component: the versions that served, newest last; `before` the open rollout began.
+
+    `ran` are the release steps that are done, by their revision; `crossed` names for a revision
+    the step of it that cannot be taken back and was at least begun.
+    """
 
     stack: tuple[Revision, ...] = ()
     before: Revision | None = None
     step: Step | None = None
+    ran: frozenset[tuple[Revision, str]] = frozenset()
+    crossed: Mapping[Revision, str] = field(default_factory=dict)
 
     @property
     def serving(self) -> Revision | None:
         """What the ledger says serves."""
         return self.stack[-1] if self.stack else None
+
+    def steps_of(self, revision: Revision) -> frozenset[str]:
+        """The release steps of a revision that are done."""
+        return frozenset(step for of, step in self.ran if of == revision)
+
+    def barred(self, to: Revision) -> str | None:
+        """The step that bars the way from what serves back to another revision."""
+        serving = self.serving
+        return None if serving is None or serving == to else self.crossed.get(serving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,13 @@ def _after(found: Parts, row: Row) -> Parts:
             revision = Revision(**data["to"])
             stack = _stacked(found.part(data["component"]).stack, revision, undo=data["undo"])
             return _with(found, data["component"], stack=stack)
+        case "release-step-begun" if not data["reversible"]:
+            crossed = found.part(data["component"]).crossed
+            crossed = {**crossed, Revision(**data["of"]): data["step"]}
+            return _with(found, data["component"], crossed=crossed)
+        case "release-step-ran":
+            ran = found.part(data["component"]).ran | {(Revision(**data["of"]), data["step"])}
+            return _with(found, data["component"], ran=ran)
         case _:
             return found
 

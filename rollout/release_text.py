@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollout.application import Application, Component
-from rollout.deploying import Judge, ReleaseAction, ReleaseFacts, Standing, Wait
 from rollout.policy import Policy
+from rollout.release_facts import Judge, ReleaseAction, ReleaseFacts, Standing, Wait
 from rollout.words import count, duration
 
 NAME, WIDTH = 14, 80
@@ -111,7 +111,12 @@ def _planned(
     if part.model is not None:
         return [head, f"  a model: unchanged; pincex deploy-model {part.model} VERSION"]
     started = "1 server" if part.instances == 1 else f"{part.instances} servers"
-    told = [head, f"  start {started}, wait until ready (at most {duration(policy.ready_within)})"]
+    before, last = (
+        [one for one in part.release_steps if one.reversible == kind] for kind in (True, False)
+    )
+    told = [head]
+    told += [f"  run {one.name} (at most {duration(one.within)})" for one in before]
+    told.append(f"  start {started}, wait until ready (at most {duration(policy.ready_within)})")
     if part.single:
         told.append("  hand over: all requests, then the one before ends (never two at a time)")
     for share in shares:
@@ -121,7 +126,11 @@ def _planned(
             f"{count(policy.steps.min_requests)} requests, then judged"
         )
     repeated = "may be repeated" if part.idempotent else "never sent twice"
-    return [*told, f"  requests: {repeated}, {'mirrorable' if part.mirrorable else 'never copied'}"]
+    told.append(f"  requests: {repeated}, {'mirrorable' if part.mirrorable else 'never copied'}")
+    return told + [
+        f"  last of all, run {one.name} (at most {duration(one.within)}): no way back from there"
+        for one in last
+    ]
 
 
 def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:

@@ -110,12 +110,12 @@ class Reader:
             self.wrong(at, f"{str(found)[:40]!r} is neither", " or ".join(map(repr, choices)))
         return found or default
 
-    def whole(self, at: Path, default: int) -> int:
+    def whole(self, at: Path, default: int, most: int = MOST) -> int:
         found = self.value(at)
         if found is None:
             return default
-        if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= MOST:
-            self.wrong(at, f"{str(found)[:40]} does not fit", f"from 1 to {MOST}")
+        if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= most:
+            self.wrong(at, f"{str(found)[:40]} does not fit", f"from 1 to {most}")
         return found
 
     def flag(self, at: Path, default: bool) -> bool:

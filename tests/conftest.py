@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from kube_cluster import Cluster
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed")
+settings.load_profile("untimed")
 
 SITES = "tests/end_to_end/"
 NODE = "tests/kubernetes/ on the real node"

@@ -23,6 +23,7 @@ class Kind:
 
 
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
+JOB = Kind("batch", "v1", "jobs", "Job")
 SERVICE = Kind("", "v1", "services", "Service")
 POD = Kind("", "v1", "pods", "Pod")
 POD_PROXY = Kind("", "v1", "pods/proxy", "Pod")

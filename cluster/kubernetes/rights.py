@@ -14,6 +14,7 @@ from cluster.kubernetes.kinds import (
     EVENT,
     GATEWAY,
     HTTP_ROUTE,
+    JOB,
     LEASE,
     POD,
     POD_PROXY,
@@ -56,7 +57,9 @@ DEPLOYING = LOCKING | _rights(
     (POD, "list"),
     (HTTP_ROUTE, "get"),
 )
-SPLITTING = DEPLOYING | _rights((BUDGET, "list"), (SCALER, "list"), (EVENT, "create"))
+SPLITTING = DEPLOYING | _rights(
+    (BUDGET, "list"), (SCALER, "list"), (EVENT, "create"), (JOB, "get patch create delete")
+)  # fmt: skip
 RELEASING = SPLITTING | ROUTING | _rights((GATEWAY, "get list"))
 SERVING = DEPLOYING | ROUTING | _rights(
     (EVENT, "create"), (GATEWAY, "get list"), (POD_PROXY, "create")

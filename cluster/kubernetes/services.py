@@ -13,6 +13,7 @@ from cluster.kubernetes.foreign import changed_by_others
 from cluster.kubernetes.kinds import BUDGET, DEPLOYMENT, HTTP_ROUTE, POD, SCALER, SERVICE, Kind
 from cluster.kubernetes.names import COMPONENT, labels, object_name
 from cluster.kubernetes.pods import failed
+from cluster.kubernetes.release_step import run_to_its_end
 from cluster.kubernetes.split import Split
 from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.kubernetes.trail import Trail
@@ -21,8 +22,8 @@ from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero
 from cluster.lock import Lease
 from cluster.prometheus import Prometheus
 from cluster.route import Route
-from rollout.application import Component
-from rollout.deploying import Fault
+from rollout.application import Component, ReleaseStep
+from rollout.release_facts import Fault
 
 CONTAINER_PORT = 8080
 FILLED_IN = ("port", "version")
@@ -76,7 +77,8 @@ class ClusterServices:
                 f"{part.name} has no paths, so no request would reach it",
                 hint=f'{table} paths = ["/..."]',
             )
-        for word in PLACEHOLDER.findall(" ".join([part.image, *part.command])):
+        steps = [word for step in part.release_steps for word in step.command]
+        for word in PLACEHOLDER.findall(" ".join([part.image, *part.command, *steps])):
             if word not in FILLED_IN:
                 raise Invalid(
                     f"{part.name}: nothing is filled in for {{{word}}} in a cluster",
@@ -149,6 +151,12 @@ class ClusterServices:
         workload = workload_of(part, version)
         self._workloads.bring_up(part.name, version, workload, within, lease, forced=forced)
 
+    def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
+        """A Job of the version's image, beside its pods."""
+        told = workload_of(part, version)
+        command = [_filled(word, version) for word in step.command]
+        run_to_its_end(self._api, part.name, version, step, told.image, command, lease)
+
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
     ) -> None:
@@ -210,19 +218,19 @@ class ClusterServices:
 def workload_of(part: Component, version: str) -> Workload:
     """How the pods of a version run; its image and command are told port and version."""
     assert part.image is not None
-    told = {"port": str(CONTAINER_PORT), "version": version}
-
-    def filled(word: str) -> str:
-        return PLACEHOLDER.sub(lambda found: told[found[1]], word)
-
     return Workload(
-        image=filled(part.image),
+        image=_filled(part.image, version),
         port=CONTAINER_PORT,
         ready_path=part.health.ready,
         live_path=part.health.live,
         replicas=part.instances,
-        command=tuple(filled(word) for word in part.command),
+        command=tuple(_filled(word, version) for word in part.command),
         env={"PORT": str(CONTAINER_PORT), "VERSION": version},
         drain=DRAIN,
         grace=DRAIN + max(ceil(part.grace), LAST_REQUEST_SECONDS),
     )
+
+
+def _filled(word: str, version: str) -> str:
+    told = {"port": str(CONTAINER_PORT), "version": version}
+    return PLACEHOLDER.sub(lambda found: told[found[1]], word)

@@ -7,12 +7,14 @@ from functools import cached_property
 from cluster.errors import Invalid, NotFound, NotReady, Unavailable
 from cluster.local.home import Home
 from cluster.local.instances import Instance, start_instances, stop_instances, versions_up
+from cluster.local.processes import ProcessSpec
 from cluster.local.readiness import answers, in_one_line
+from cluster.local.release_step import run_to_its_end
 from cluster.local.traffic import Traffic
 from cluster.lock import Lease
 from cluster.route import Route
-from rollout.application import Component
-from rollout.deploying import Fault
+from rollout.application import Component, ReleaseStep
+from rollout.release_facts import Fault
 
 
 class LocalServices:
@@ -89,6 +91,15 @@ class LocalServices:
         except Unavailable as error:
             raise NotReady(in_one_line(str(error))) from error
 
+    def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
+        """A process beside the servers; its last words where it fails."""
+        spec = ProcessSpec(
+            role=f"{part.name}@{version}!{step.name}",
+            argv=tuple(self._filled(word, version) for word in step.command),
+            cwd=str(self._home.path),
+        )
+        run_to_its_end(self._home, spec, step.within, lease_check=lease.check)
+
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
     ) -> None:
@@ -106,7 +117,10 @@ class LocalServices:
         """How its servers are started; `{port}` is filled in where they are."""
         return [
             Instance(
-                argv=tuple(self._filled(word, version, number) for word in part.command),
+                argv=tuple(
+                    self._filled(word, version).replace("{instance}", str(number))
+                    for word in part.command
+                ),
                 cwd=str(self._home.path),
                 grace=float(part.grace),
                 ready=part.health.ready,
@@ -114,10 +128,9 @@ class LocalServices:
             for number in range(1, part.instances + 1)
         ]
 
-    def _filled(self, word: str, version: str, number: int) -> str:
+    def _filled(self, word: str, version: str) -> str:
         told = {
             "version": version,
-            "instance": str(number),
             "home": str(self._home.path),
             "endpoint": self._home.site().endpoint,
             "python": sys.executable,

@@ -53,7 +53,7 @@ def any_pairs(seed: int, texts: bool, n: int = 400) -> Pairs:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**16))
 def test_one_pair_speaks_for_those_that_were_served_alike(seed: int) -> None:
     """Errors, limits on either side and usable rows, pair by pair the same."""
@@ -74,7 +74,7 @@ def test_one_pair_speaks_for_those_that_were_served_alike(seed: int) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule.rule for rule in RULES])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**16), texts=st.booleans())
 def test_one_pair_speaks_for_those_that_were_answered_alike(
     rule: Accuracy, seed: int, texts: bool

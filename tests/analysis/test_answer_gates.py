@@ -109,7 +109,7 @@ def test_without_a_label_equal_answers_lost_the_same_and_others_are_unknown() ->
     assert np.isnan(found[1])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**16), factor=st.sampled_from([0.01, 3.0, 1e6]))
 def test_a_log_error_has_no_unit_and_swapping_sides_turns_its_sign(
     seed: int, factor: float
@@ -223,7 +223,7 @@ def test_few_different_answers_certify_accuracy_before_a_single_label() -> None:
     assert verdict.finding("accuracy-paired").outcome is Outcome.INCONCLUSIVE
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**16), share=st.sampled_from([0.0, 0.004, 0.2]))
 def test_the_certificate_is_never_wrong(seed: int, share: float) -> None:
     """Accuracy never falls by more than the share of different answers, whatever the labels are."""

@@ -112,7 +112,7 @@ def split(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return plan, tables, whole
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_any_split_and_order_gives_the_identical_verdict(
     split: tuple[Plan, list[BlockTable], Verdict], data: st.DataObject

@@ -41,7 +41,7 @@ def sound(verdict: Verdict) -> None:
     json.loads(verdict.to_json())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(HEALTHY.columns))
 def test_the_order_of_columns_does_not_matter(columns: list[str]) -> None:
     """Columns are known by name."""
@@ -50,7 +50,7 @@ def test_the_order_of_columns_does_not_matter(columns: list[str]) -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     n=st.integers(0, 400),
     seed=st.integers(0, 2**16),
@@ -84,7 +84,7 @@ def test_the_table_without_holes_passes() -> None:
     assert judge(HEALTHY, QUICK).verdict == "PASS"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     column=st.sampled_from(sorted(HOLES)),
     share=st.sampled_from([0.02, 0.3, 1.0]),
@@ -114,7 +114,7 @@ SIDES = {
 
 
 @pytest.mark.parametrize("sides_of", SIDES.values(), ids=SIDES.keys())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**16), lost=st.sampled_from(["timeout", "not_sent"]))
 def test_what_is_unknown_loses_both_claims(sides_of: object, seed: int, lost: str) -> None:
     """Pair by pair: D for harm is at most D for safety, and equal where nothing is missing."""

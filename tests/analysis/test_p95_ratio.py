@@ -36,7 +36,7 @@ def test_a_larger_p95_is_found_near_the_bound(change: str) -> None:
 
 
 @given(u=st.floats(0, Q), v=st.floats(Q, 1.0), together=st.floats(0, 1), seed=st.integers(0, 2**16))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_bet_gains_where_the_p95_is_no_larger(
     u: float, v: float, together: float, seed: int
 ) -> None:
@@ -97,7 +97,7 @@ def test_the_full_scan_asks_every_bin() -> None:
             assert found == (evidence.min() >= threshold)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**16), factor=st.sampled_from([0.125, 2.0, 1024.0]))
 def test_units_do_not_matter_and_both_sides_cannot_win(seed: int, factor: float) -> None:
     """Doubling every latency shifts the bins; swapped arms never both prove."""

@@ -61,7 +61,7 @@ def test_equal_scores_are_told_to_shift_no_more_often_than_the_level() -> None:
     assert told <= 6
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**16), scale=st.sampled_from([0.125, 16.0]))
 def test_a_shift_has_no_unit_and_no_side(seed: int, scale: float) -> None:
     """Scaled scores, and swapped sides, give the same evidence."""

@@ -50,7 +50,7 @@ def test_a_difference_is_found_near_the_bound(gate: str, change: str, most: floa
     assert found.mean <= most * bound
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**16), delta=st.sampled_from([0.0, 0.01, 0.2]))
 def test_swapping_arms_swaps_harm_and_safety_of_a_payoff(seed: int, delta: float) -> None:
     """Harm of Z beyond d is safety of -Z within -d, to the last digit."""
@@ -159,7 +159,7 @@ def test_between_two_looks_stands_what_the_last_one_saw() -> None:
     assert looks_of(20_000_000)[0] == 65_536
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**16), limit=st.sampled_from([5.0, 12.0, 40.0]))
 def test_the_arms_say_what_the_frozen_gates_say(seed: int, limit: float) -> None:
     """Less its allowance, a latency is over x exactly where it was over its limit for x."""

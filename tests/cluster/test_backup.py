@@ -71,7 +71,7 @@ def test_a_damaged_backup_is_refused(file: Path, damage: Callable[[str], str], w
 
 
 # Each example writes to the disk, and durably.
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(at=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
 def test_a_flipped_bit_is_refused_or_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, at: int, bit: int
@@ -117,7 +117,6 @@ def test_a_backup_of_another_site_is_refused() -> None:
         require_of(BACKUP, Elsewhere())
 
 
-@settings(deadline=None)
 @given(present=MANY, wanted=MANY)
 def test_the_changes_are_all_that_makes_the_one_the_other(present: Items, wanted: Items) -> None:
     """What no change names is equal; what one names is not."""

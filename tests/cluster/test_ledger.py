@@ -77,7 +77,7 @@ def test_an_empty_ledger_has_no_head_and_is_whole(tmp_path: Path) -> None:
     assert ledger.head() is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(entries=st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=5))
 def test_any_json_survives_and_the_chain_holds(
     tmp_path_factory: pytest.TempPathFactory, entries: list[dict[str, object]]

@@ -58,7 +58,19 @@ paths = ["/settlements"]
 dependencies = ["prices"]
 grace = 1
 """
+STEP = """
+[[component.prices.release_steps]]
+name = "{name}"
+command = ["{command}", "{{version}}"]
+reversible = {reversible}
+within = 120
+"""
 FINE = {"prices": "shop/prices:{version}", "settlement": "shop/settlement:{version}"}
+
+
+def release_step(name: str, command: str = "migrate", *, reversible: bool = True) -> str:
+    """A release step of `prices`; one whose command is `fail` fails."""
+    return STEP.format(name=name, command=command, reversible=str(reversible).lower())
 
 
 @dataclass
@@ -69,6 +81,7 @@ class Shop:
     folder: Path
     gateway: bool = True
     single: bool = False
+    steps: str = ""
     namespace: str = field(init=False)
     api: Api = field(init=False)
     requests: Requests = field(init=False)
@@ -115,7 +128,7 @@ class Shop:
 
     def application(self, **images: str) -> Path:
         """The file that describes it, with other images than the usual ones."""
-        text = f'[application]\nname = "{NAME}"\n' + PRICES
+        text = f'[application]\nname = "{NAME}"\n' + PRICES + self.steps
         text += SETTLEMENT if self.single else ""
         for name, image in {**FINE, **images}.items():
             text = text.replace(f'"{{{name}}}"', f'"{image}"')

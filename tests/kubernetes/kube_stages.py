@@ -8,8 +8,10 @@ import yaml
 FATE = "pincex.test/fate"
 READY_AFTER = "pincex.test/ready-after"
 NODE = "pincex.test/fake"
+OF_JOB = '.metadata.labels["batch.kubernetes.io/job-name"]'
 ALIVE = [
     {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+    {"key": OF_JOB, "operator": "DoesNotExist"},
 ]
 WAITING = {
     "image-missing": ("ImagePullBackOff", 'Back-off pulling image "{image}": not found'),
@@ -71,6 +73,15 @@ CRASHED = """
       finishedAt: {{ $now | Quote }}}
 {{ end }}
 """
+ENDED = """
+  ready: false
+  started: false
+  restartCount: 0
+  state:
+    terminated: {exitCode: %(code)d, reason: %(why)s, message: %(said)s,
+      startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}
+{{ end }}
+"""
 COUNT = """
 {{ $restarts := 1 }}
 {{ with .status.containerStatuses }}{{ $restarts = add 1 (index . 0).restartCount }}{{ end }}
@@ -113,6 +124,13 @@ def stages() -> str:
         # It matches what it makes: a container that dies again and again.
         crash["spec"]["delay"] = {"durationMilliseconds": 1000}
         made.append(crash)
+    for phase, code, operator in (("Succeeded", 0, "NotIn"), ("Failed", 1, "In")):
+        text = CONDITIONS % {"ready": "False", "reason": "PodCompleted", "phase": phase}
+        told = {"code": code, "why": "Error" if code else "Completed", "said": "the last line"}
+        begun_by = {"key": ".spec.containers[0].command[0]", "operator": operator}
+        job = {"key": OF_JOB, "operator": "Exists"}
+        matching = [ALIVE[0], job, fresh, {**begun_by, "values": ["fail"]}]
+        made.append(_stage(f"pod-{phase.lower()}", "Pod", matching, text + ENDED % told))
     gone = {"key": ".metadata.deletionTimestamp", "operator": "Exists"}
     made.append(_stage("pod-deleted", "Pod", [gone], None))
     return yaml.safe_dump_all(made)

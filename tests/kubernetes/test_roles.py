@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from kube_cluster import Cluster, rules
-from kube_release import Shop
+from kube_release import Shop, release_step
 from test_deploy_services import GATEWAY
 
 from cluster.kubernetes import rights
@@ -22,7 +22,7 @@ PART = {"rollout.pincex/component": "prices"}
 CLUSTERS = ("namespaces", "nodes", "selfsubjectaccessreviews")
 # Where there is no Gateway, the shares stand in a component's own Service.
 IN_SPLITS = Right(SERVICE, "get")
-MADE_BY_PATCH = ("deployments", "services", "httproutes", "configmaps", "poddisruptionbudgets",
+MADE_BY_PATCH = ("jobs", "deployments", "services", "httproutes", "configmaps", "poddisruptionbudgets",
                  "horizontalpodautoscalers")  # fmt: skip
 READER: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -116,7 +116,7 @@ def asked(shop: Shop, user: str) -> set[tuple[str, str]]:
 
 
 def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> None:
-    """Two releases, the second gone on with by `resume`, a rollback and a checklist."""
+    """Releases, one gone on with by `resume`, one whose step fails, a rollback and a checklist."""
     shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=READER)
     user = become(shop, "releaser")
     # Which Gateway there is, is found without being told.
@@ -133,6 +133,10 @@ def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> N
     assert code == 0, (report, said)
     code, report, said = shop.command_deploy("v3.0.0")
     assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
+    shop.steps = release_step("grow", "fail")
+    for more in ((), ("--retry",)):
+        code, report, said = shop.command_deploy("v4.0.0", *more)
+        assert (code, report.get("ending")) == (3, "ROLLED_BACK"), (report, said)
     code, report, said = shop.run("validate", "reader")
     lines = {line["name"]: line["outcome"] for line in report["lines"]}
     assert lines["rights"] == "OK"

@@ -102,7 +102,7 @@ def test_rules_that_divide_requests_differently_are_no_route_of_ours(serving: Sh
     serving.traffic.set_route("price", Route({"v1.0.0": 100}), serving.lease, forced=True)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True,
+@settings(max_examples=15, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(route=any_route())
 def test_a_route_reads_back_as_it_was_set(serving: Shop, route: Route) -> None:

@@ -340,7 +340,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> App:
     return App(tmp_path_factory.mktemp("shared"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_brings_the_server_down(shared: App, body: bytes) -> None:
     """Whatever is posted where: an answer in JSON, never 5xx, never a traceback."""
@@ -350,7 +350,7 @@ def test_no_body_brings_the_server_down(shared: App, body: bytes) -> None:
         assert isinstance(content["error"], str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(a=JSON, n=JSON, s=JSON)
 def test_no_features_bring_the_server_down(shared: App, a: object, n: object, s: object) -> None:
     """The right names with any values: answered when the types are right, else refused."""

@@ -36,7 +36,7 @@ def look(reader: ShadowRecords, now: datetime) -> Shadow:
     return reader.shadow(now)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     story=stories(),
     looks=st.lists(st.floats(0, 60), min_size=1, max_size=8),
@@ -60,7 +60,7 @@ def test_a_later_look_continues_an_earlier_one(story: Story, looks: list[float],
             before = shadow.pairs
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(story=stories(), looks=st.lists(st.floats(0, 200), max_size=6))
 def test_in_the_end_every_mirrored_request_is_one_pair_with_its_fate(
     story: Story, looks: list[float]

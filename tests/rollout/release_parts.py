@@ -5,22 +5,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from rollout.application import Application, Component, parse_application
-from rollout.deploying import (
+from rollout.deploying import decide_release
+from rollout.policy import default_policy_text, parse
+from rollout.release import Harm, Step, StepCounts, StepLook
+from rollout.release_facts import (
     End,
     Fault,
     Judge,
     ReleaseAction,
     ReleaseFacts,
     Retire,
+    Run,
     Standing,
     Start,
     Take,
     Wait,
     Weigh,
-    decide_release,
 )
-from rollout.policy import default_policy_text, parse
-from rollout.release import Harm, Step, StepCounts, StepLook
 from rollout.state import Decision, Phase, Revision, Rollout, Verb
 
 T0 = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -53,11 +54,13 @@ Judged = Callable[[str, int], StepLook]
 class Shop:
     """The platform and the ledger of one application, moved by the actions that are decided.
 
-    `look` says how a component is judged at a share; `broken` versions never become ready.
+    `look` says how a component is judged at a share; `broken` versions never become ready, and
+    `failing` release steps fail.
     """
 
     look: Judged = lambda component, share: GOOD
     broken: frozenset[tuple[str, str]] = frozenset()
+    failing: frozenset[str] = frozenset()
     described: Application = SHOP
     now: datetime = T0
     weights: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Shop:
     serving: dict[str, Revision] = field(default_factory=dict)
     before: dict[str, Revision] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
+    ran: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     harm: Harm | None = None
     failure: Fault | None = None
     actions: list[ReleaseAction] = field(default_factory=list)
@@ -73,6 +77,7 @@ class Shop:
     def opened(self, verb: Verb, version: str, targets: Mapping[str, str] | None = None) -> Rollout:
         """A rollout begins from what serves now."""
         self.before, self.steps, self.harm = dict(self.serving), {}, None
+        self.failure = None
         self.targets = targets or {part.name: version for part in self.described.services}
         stable = Revision("before", "d")
         return Rollout(
@@ -113,6 +118,7 @@ class Shop:
             frozenset(self.ready(name)), frozenset(self.up.get(name, ())),
             requests_before=500, past_p95_ms=4.0,
             look=self.look(name, share) if share else None,
+            ran=self.ran.get((name, target.version), frozenset()),
         )  # fmt: skip
 
     def _perform(self, action: ReleaseAction, rollout: Rollout) -> None:
@@ -122,6 +128,15 @@ class Shop:
                 self.up.setdefault(component, set()).add(revision.version)
                 if (component, revision.version) in self.broken:
                     self.failure = Fault("it does not start", of_version=False)
+            case Run(component, revision, step):
+                served = {self.serving.get(name) for name in self.targets}
+                assert step.reversible or served == {revision}, "too early"
+                if step.name in self.failing:
+                    self.failure = Fault(f"{step.name} failed", of_version=True)
+                else:
+                    done = self.ran.get((component, revision.version), frozenset())
+                    assert step.name not in done, "a second time"
+                    self.ran[component, revision.version] = done | {step.name}
             case Weigh(component, weights, observe, past):
                 assert set(weights) <= self.ready(component), "traffic to nobody"
                 self.weights[component] = dict(weights)

@@ -150,6 +150,18 @@ def test_the_sample_exchange_keeps_orders_from_being_sent_twice() -> None:
             "line 11: [component.back] release_steps.0: it has no command", "program",
             id="step without a command",
         ),
+        pytest.param(
+            '"--port={port}"]', '"{port}"]\n[[component.back.release_steps]]\nname = "grow"\n'
+            'command = ["grow", "{port}"]',
+            "line 13: [component.back] release_steps.0.command: a step has no {port}",
+            "that of a server", id="step with a port",
+        ),
+        pytest.param(
+            '"--port={port}"]', '"{port}"]\n[[component.back.release_steps]]\nname = "grow"\n'
+            'command = ["grow"]\nwithin = 0',
+            "line 14: [component.back] release_steps.0.within: 0 does not fit",
+            "from 1 to 86400", id="step without time",
+        ),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_line_and_what_is_right(
@@ -173,6 +185,7 @@ def test_release_steps_say_whether_they_can_be_taken_back() -> None:
     name = "add-column"
     command = ["migrate", "{version}"]
     reversible = true
+    within = 3600
 
     [[component.back.release_steps]]
     name = "drop-column"
@@ -180,9 +193,9 @@ def test_release_steps_say_whether_they_can_be_taken_back() -> None:
     """
     found = parsed(TWO + steps).component("back").release_steps
 
-    assert [(step.name, step.reversible) for step in found] == [
-        ("add-column", True),
-        ("drop-column", False),
+    assert [(step.name, step.reversible, step.within) for step in found] == [
+        ("add-column", True, 3600),
+        ("drop-column", False, 600),
     ]
 
 
@@ -220,7 +233,7 @@ def _tall(told: tuple[str, ...]) -> str:
     return "[  # a list ] of { texts\n" + "".join(f"  {word},\n" for word in told) + "]"
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_every_key_is_found_on_its_line_however_its_neighbours_are_written(
     data: st.DataObject,

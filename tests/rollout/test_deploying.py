@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from release_parts import BAD, GOOD, OPEN, POLICY, Judged, Shop, running
 
-from rollout.deploying import End, Judge, Retire, Start, Take, Weigh
 from rollout.release import StepLook
+from rollout.release_facts import End, Judge, Retire, Start, Take, Weigh
 from rollout.state import Decision, Ending, Revision, Verb
 
 NAMES = ("prices", "orders", "settlement")
@@ -132,7 +132,7 @@ def test_one_component_alone_can_go_back() -> None:
     assert shop.weights["prices"] == {"v2": 100}
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     killed=st.lists(st.integers(1, 25), max_size=6),
     bad=st.sampled_from(NAMES) | st.none(),

@@ -7,7 +7,8 @@ import pytest
 from release_parts import OPEN, POLICY, Shop, running
 
 from rollout.application import Component, parse_application
-from rollout.deploying import End, Fault, Judge, Standing, Wait, Weigh, decide_release
+from rollout.deploying import decide_release
+from rollout.release_facts import End, Fault, Judge, Standing, Wait, Weigh
 from rollout.state import Decision, Ending, Verb
 
 CRASHED = Fault("orders v2 ends again and again", of_version=True)
