@@ -94,11 +94,12 @@ class LocalServices:
     def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
         """A process beside the servers; its last words where it fails."""
         spec = ProcessSpec(
-            role=f"{part.name}@{version}!{step.name}",
+            role=f"{part.name}@{version}+{step.name}",
             argv=tuple(self._filled(word, version) for word in step.command),
             cwd=str(self._home.path),
         )
-        run_to_its_end(self._home, spec, step.within, lease_check=lease.check)
+        what = f"release step {step.name} of {part.name} {version}"
+        run_to_its_end(self._home, spec, what, step.within, lease_check=lease.check)
 
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool

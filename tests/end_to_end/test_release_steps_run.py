@@ -137,7 +137,7 @@ def test_a_step_that_fails_before_its_version_starts_undoes_the_release(shop: Si
 
     assert code == Exit.HARM
     assert report["ending"] == "ROLLED_BACK"
-    assert "prices@v1.1.0!grow failed with exit code 1" in report["reason"]
+    assert "release step grow of prices v1.1.0 failed: exit code 1; " in report["reason"]
     assert report["reason"].endswith("grow found no table")
     assert serving(shop) == {"v1.0.0": 100}
     assert shop.services.versions_up("prices") == ["v1.0.0"]
@@ -150,7 +150,10 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
     steps(shop, "shrink")
     code, report = deploy(shop, request("v2.0.0"))
     assert (code, report["ending"]) == (Exit.HELD, "INCONCLUSIVE"), report
-    assert "v2.0.0 serves everywhere, but prices@v2.0.0!shrink failed" in report["reason"]
+    assert (
+        "v2.0.0 serves everywhere, but release step shrink of prices v2.0.0 failed"
+        in report["reason"]
+    )
     assert serving(shop) == {"v2.0.0": 100}
 
     code, told = command(capsys, "rollback")
@@ -175,7 +178,7 @@ def test_a_step_whose_command_is_killed_runs_again_and_never_beside_itself(shop:
     steps(shop, seconds=2.0)
     given = json.dumps({one: getattr(request("v3.0.0"), one) for one in ReleaseRequest.__slots__})
     flow = subprocess.Popen([sys.executable, "-m", "flows.process", "deploy", shop.name, given])
-    until(lambda: members(shop.home, "prices@v3.0.0!grow"))
+    until(lambda: members(shop.home, "prices@v3.0.0+grow"))
     flow.kill()
     flow.wait()
     until(lambda: shop.history("shop").open is None and serving(shop) == {"v3.0.0": 100})
@@ -185,4 +188,4 @@ def test_a_step_whose_command_is_killed_runs_again_and_never_beside_itself(shop:
     assert [one[1] for one in grown] == ["v3.0.0"] * 2
     assert grown[0][3] <= grown[1][2]
     assert [one[0] for one in ran(shop)][-1] == "shrink"
-    assert not members(shop.home, "prices@v3.0.0!grow")
+    assert not members(shop.home, "prices@v3.0.0+grow")

@@ -22,8 +22,8 @@ PART = {"rollout.pincex/component": "prices"}
 CLUSTERS = ("namespaces", "nodes", "selfsubjectaccessreviews")
 # Where there is no Gateway, the shares stand in a component's own Service.
 IN_SPLITS = Right(SERVICE, "get")
-MADE_BY_PATCH = ("jobs", "deployments", "services", "httproutes", "configmaps", "poddisruptionbudgets",
-                 "horizontalpodautoscalers")  # fmt: skip
+MADE_BY_PATCH = ("deployments", "services", "httproutes", "configmaps", "poddisruptionbudgets",
+                 "horizontalpodautoscalers", "jobs")  # fmt: skip
 READER: dict[str, Any] = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
