@@ -12,6 +12,7 @@ from math import log
 import numpy as np
 
 from analysis.bets import Bets, Drawn, Flags, Floats, Integers, Trace, shown_looks
+from analysis.stretches import stretches_of
 
 SECOND_US = 1_000_000
 
@@ -47,11 +48,8 @@ class Late:
 
 def blocks_of(arrived_us: Integers, watermark_us: int, horizon: float) -> Blocks:
     """Cut rows in arrival order into whole seconds; a second that may still grow is left out."""
-    second = arrived_us // SECOND_US
-    begins = np.ones(len(second), dtype=np.bool_)
-    begins[1:] = second[1:] != second[:-1]
-    first = np.flatnonzero(begins)
-    return blocks_at(second[first], np.diff(first, append=len(second)), watermark_us, horizon)
+    seconds = stretches_of(arrived_us // SECOND_US)
+    return blocks_at(seconds.ids, seconds.size, watermark_us, horizon)
 
 
 def blocks_at(second: Integers, n: Integers, watermark_us: int, horizon: float) -> Blocks:

@@ -55,7 +55,9 @@ def stretches_of(ids: Integers) -> Stretches:
 
 
 def _changes(ids: Integers) -> Integers:
-    return np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+    begins = np.ones(len(ids), dtype=np.bool_)
+    begins[1:] = ids[1:] != ids[:-1]
+    return np.flatnonzero(begins)
 
 
 def from_block(counts: Integers, blocks: Stretches, begin: int) -> Integers:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kube_cluster import Cluster
 
 # How long an example takes says more of the machine than of the code.
-settings.register_profile("untimed")
+settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 SITES = "tests/end_to_end/"
