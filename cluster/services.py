@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from cluster.errors import Invalid
 from cluster.lock import Lease
 from cluster.route import Calls, Route
 from rollout.application import Component, ReleaseStep
 from rollout.release_facts import Fault
+
+OF_SERVERS = ("{port}", "{instance}")
 
 
 class Services(Protocol):
@@ -73,6 +76,17 @@ class Services(Protocol):
         Once it gets no requests any more, or `quiet_within` has passed, they may take `within` to
         end. Refused while it gets requests by the route.
         """
+
+
+def require_steps(part: Component) -> None:
+    """Invalid where a release step would be told what only a server has."""
+    for step in part.release_steps:
+        for word in OF_SERVERS:
+            if word in " ".join(step.command):
+                raise Invalid(
+                    f"{part.name}: its release step {step.name} has no {word}",
+                    hint=f"only the command of a server may hold {word}",
+                )
 
 
 def calls_of(part: Component) -> Calls:

@@ -46,6 +46,7 @@ def _release(here: ClusterSite, name: str) -> dict[str, Any]:
         "name": name,
         "version": champion.revision.version if champion else None,
         "previous": previous.revision.version if previous else None,
+        "barred": parts.barred(parts.below),
         "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
         "lock": str(holder) if holder else None,
         "parts": [_part(here, parts, part) for part in parts.targets],

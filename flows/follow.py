@@ -12,7 +12,7 @@ from cluster.local.processes import Running
 from cluster.local.upkeep import revive_keeper
 from flows.progress_file import read
 from flows.refusal import Exit, Refused
-from flows.report import exit_code, lapsed, report
+from flows.report import came_to, lapsed
 from flows.site import Site, resume_argv
 from rollout import approval_text
 from rollout.live import line, lines, pending
@@ -114,7 +114,7 @@ def _taken_over(followed: Following, progress: dict[str, Any] | None) -> dict[st
     if not seen_watching or _by_another(followed, name):
         return None
     last = here.history(name).rollouts[-1]
-    return {"exit": int(exit_code(last)), **report(last)}
+    return came_to(here, last)
 
 
 def _by_another(followed: Following, name: str) -> bool:
@@ -157,7 +157,7 @@ def _ended(followed: Following) -> dict[str, Any] | None:
     )
     if last is None or last.id in followed.settled or unpromoted:
         return _died(here)
-    return {"exit": int(exit_code(last)), **report(last)}
+    return came_to(here, last)
 
 
 def _given_up(last: Rollout, since: datetime) -> bool:

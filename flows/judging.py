@@ -39,18 +39,19 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
         _without(options, "these are requests of split traffic", "judge a shadow's pairs")
         report = (verdict := judged(pairs, policy)).as_dict()
         return CODES[str(verdict.verdict)], report, text_of(report)
+    content = None
     if options.report is None:
         verdict = judged(pairs, policy)
     else:
         verdict, content = judged_page(pairs, text)
-        write_page(Path(options.report), content)
     report = verdict.as_dict()
     said = text_of(report)
     if options.compare:
         rows = compared(pairs, policy or default_policy(), verdict)
         report["compared"] = rows
         said += f"\n\n{table_of(rows)}"
-    if options.report is not None:
+    if content is not None:
+        write_page(Path(options.report), content)
         said += f"\nreport {options.report}"
     return CODES[str(verdict.verdict)], report, said
 

@@ -18,7 +18,7 @@ from flows.progress_file import publish
 from flows.refusal import Exit, Refused, bad_input
 from flows.release_effects import perform
 from flows.release_sight import ReleaseSight, release_sight
-from flows.report import exit_code, report
+from flows.report import exit_code, release_report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
 from flows.waiting import AGAIN, tell, wait_for
@@ -74,7 +74,7 @@ def _run(site: Site, rollout: Rollout, lease: Lease) -> tuple[Exit, dict[str, An
     with keeping(site):
         run(release_sight(site, rollout), lease)
     ended = recorded(site, rollout.component, rollout.id)
-    return exit_code(ended), report(ended)
+    return exit_code(ended), release_report(site, ended)
 
 
 def run(sight: ReleaseSight, lease: Lease, until: float = float("inf")) -> End | None:
@@ -107,7 +107,7 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
     act = partial(perform, sight.site, rollout, policy, action, lease, undoing=undoing)
     try:
         said = with_reserve(sight.site, act) if undoing else act()
-        sight.lost_at = None
+        sight.lost_at = sight.failure = None
     except (Unavailable, NotReady, NotFound, Owned, NotAllowed, Invalid) as error:
         fault = None if undoing else fault_of(action, error)
         if fault is None:
@@ -169,10 +169,11 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
 
 
 def _last_left(parts: Parts, part: Component, version: str) -> bool:
-    """Whether a release step that runs last has failed, though the version serves."""
+    """Whether a release step that runs last was begun and is not done; its version serves."""
     known, revision = parts.part(part.name), Revision(version, part.digest)
     last = {step.name for step in part.release_steps if not step.reversible}
-    return known.serving == revision and bool(last - known.steps_of(revision))
+    begun = known.serving == revision and revision in known.crossed
+    return begun and bool(last - known.steps_of(revision))
 
 
 def _require_known(site: Site, described: Application, history: History) -> None:

@@ -138,15 +138,11 @@ def _targets(
 ) -> tuple[Revision, Mapping[str, Revision]]:
     """The release and the versions that a rollback leads to; Refused where there is no way back."""
     release, targets = _asked_for(here, history, parts, component)
-    for name, to in targets.items():
-        step, serving = parts.part(name).barred(to), parts.part(name).serving
-        if step is not None and serving is not None:
-            raise Refused(
-                f"{name} {serving.version} began its release step {step}, which cannot be taken "
-                f"back, so {to.version} may not work any more",
-                hint="pincex deploy VERSION, one that mends what is wrong",
-                code=Exit.HELD,
-            )
+    barred = parts.barred(targets)
+    if barred is not None:
+        raise Refused(
+            barred, hint="pincex deploy VERSION, one that mends what is wrong", code=Exit.HELD
+        )
     return release, targets
 
 
@@ -158,12 +154,11 @@ def _asked_for(
         return _one(here, history, parts, component)
     if opened is not None and opened.verb is Verb.RETURN:
         return opened.candidate, parts.targets
-    if opened is not None:
+    if opened is not None and opened.stable != opened.candidate:
         began = {one: part.before for one, part in parts.of.items() if part.before}
         return _release(opened.stable), began
     previous = history.previous
-    before = {one: part.stack[-2] for one, part in parts.of.items() if len(part.stack) > 1}
-    return _release(previous.revision if previous else None), before
+    return _release(previous.revision if previous else None), parts.below
 
 
 def _one(

@@ -3,7 +3,9 @@
 from typing import Any
 
 from flows.refusal import Exit
+from flows.site import Site
 from rollout import approval_text
+from rollout.release import fold_parts
 from rollout.state import Ending, Phase, Rollout
 
 UNPROMOTED = (Ending.ABANDONED, Ending.EXPIRED, Ending.REFUSED)
@@ -40,8 +42,6 @@ def lapsed(rollout: Rollout) -> str | None:
 
 def report(rollout: Rollout) -> dict[str, Any]:
     """One object: who against whom, how it ended, why, and where the evidence lies."""
-    if rollout.verb.of_release:
-        return _of_release(rollout)
     judged, watch = rollout.judged, rollout.watch
     at_judgement = judged is not None and not rollout.undone and rollout.closed not in UNPROMOTED
     given_up = lapsed(rollout)
@@ -65,7 +65,16 @@ def report(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _of_release(rollout: Rollout) -> dict[str, Any]:
+def came_to(here: Site, rollout: Rollout) -> dict[str, Any]:
+    """The exit code and the object, for whoever followed a rollout of a model or of services."""
+    told = release_report(here, rollout) if rollout.verb.of_release else report(rollout)
+    return {"exit": int(exit_code(rollout)), **told}
+
+
+def release_report(here: Site, rollout: Rollout) -> dict[str, Any]:
+    """The object of a rollout of services: what serves now, and what bars the way back."""
+    champion = here.history(rollout.component).champion
+    parts = fold_parts(here.ledger.rows(component=rollout.component, region=here.region))
     return {
         "application": rollout.component,
         "verb": str(rollout.verb),
@@ -75,6 +84,8 @@ def _of_release(rollout: Rollout) -> dict[str, Any]:
         "phase": str(rollout.phase),
         "ending": str(rollout.closed) if rollout.closed else None,
         "reason": rollout.reason,
+        "serves": champion.revision.version if champion else None,
+        "barred": parts.barred(parts.below),
     }
 
 

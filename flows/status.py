@@ -159,6 +159,7 @@ def release(here: Site, name: str) -> dict[str, Any]:
         "name": name,
         "version": champion.revision.version if champion else None,
         "previous": previous.revision.version if previous else None,
+        "barred": parts.barred(parts.below),
         "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
         "parts": shown,
         "progress": read(here, name) if opened else None,

@@ -19,7 +19,6 @@ RESERVED = ("/predict", "/labels", "/models")
 
 SINGLE, MANY = "single", "many"
 STEP_SECONDS, LONGEST_STEP = 600, 86_400
-OF_SERVERS = ("{port}", "{instance}")
 KEYS = {
     "application": ("name",),
     "component": (
@@ -185,9 +184,6 @@ def _release_steps(reader: Reader, at: tuple[str, ...]) -> tuple[ReleaseStep, ..
         command = reader.command((*step, "command"))
         if not command:
             reader.wrong(step, "it has no command", 'command = ["program", "word"]')
-        for word in OF_SERVERS:
-            if word in " ".join(command):
-                reader.wrong((*step, "command"), f"a step has no {word}", "that of a server has")
         reversible, within = reader.flag((*step, "reversible"), False), (*step, "within")
         made.append(
             ReleaseStep(name, command, reversible, reader.whole(within, STEP_SECONDS, LONGEST_STEP))

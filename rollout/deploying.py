@@ -39,23 +39,18 @@ def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
     if facts.harm is not None:
         wanted = {one.component.name: one.before for one in facts.standings if one.before}
         return _go_back(facts, wanted) or _undone(facts.harm)
+    if facts.failure is not None and any(here.crossed for here in facts.standings):
+        # Whatever it is that failed: there is no way back from here.
+        said = f"{facts.rollout.candidate.version} serves, but {facts.failure.reason}"
+        return End(Ending.INCONCLUSIVE, said)
     for standing in facts.standings:
         if not standing.settled_on(standing.target):
             return _forward(facts, standing, policy)
-    return _last(facts)
-
-
-def _last(facts: ReleaseFacts) -> ReleaseAction:
-    """What cannot be taken back, once all candidates serve; then the end."""
-    serves = f"{facts.rollout.candidate.version} serves everywhere"
-    for here in facts.standings:
-        step = here.left(reversible=False)
-        if step is None:
-            continue
-        if facts.failure is not None:
-            return End(Ending.INCONCLUSIVE, f"{serves}, but {facts.failure.reason}")
-        return Run(here.component.name, here.target, step)
-    return End(Ending.PROMOTED, serves)
+    for standing in facts.standings:
+        step = standing.left(reversible=False)
+        if step is not None:
+            return Run(standing.component.name, standing.target, step)
+    return End(Ending.PROMOTED, f"{facts.rollout.candidate.version} serves everywhere")
 
 
 def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:

@@ -62,18 +62,26 @@ class Harm:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """A release step that cannot be taken back, and the revisions that served before it."""
+
+    step: str
+    before: frozenset[Revision]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A component: the versions that served, newest last; `before` the open rollout began.
 
-    `ran` are the release steps that are done, by their revision; `crossed` names for a revision
-    the step of it that cannot be taken back and was at least begun.
+    `ran` are the release steps that are done, by their revision; `crossed` tells of a revision
+    which step of it was at least begun, though it cannot be taken back.
     """
 
     stack: tuple[Revision, ...] = ()
     before: Revision | None = None
     step: Step | None = None
     ran: frozenset[tuple[Revision, str]] = frozenset()
-    crossed: Mapping[Revision, str] = field(default_factory=dict)
+    crossed: Mapping[Revision, Crossing] = field(default_factory=dict)
 
     @property
     def serving(self) -> Revision | None:
@@ -86,8 +94,8 @@ class Part:
 
     def barred(self, to: Revision) -> str | None:
         """The step that bars the way from what serves back to another revision."""
-        serving = self.serving
-        return None if serving is None or serving == to else self.crossed.get(serving)
+        found = self.crossed.get(self.serving) if self.serving else None
+        return found.step if found and to in found.before else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,23 @@ class Parts:
     def part(self, component: str) -> Part:
         """A component; one that never served is new."""
         return self.of.get(component, Part())
+
+    def barred(self, targets: Mapping[str, Revision]) -> str | None:
+        """Why there is no way back to these revisions, in words; None where there is one."""
+        for name, to in targets.items():
+            part = self.part(name)
+            step = part.barred(to)
+            if step is not None and part.serving is not None:
+                return (
+                    f"{name} {part.serving.version} began its release step {step}, which cannot "
+                    f"be taken back, so {to.version} may not work any more"
+                )
+        return None
+
+    @property
+    def below(self) -> Mapping[str, Revision]:
+        """What served before what serves now, of each component of which something did."""
+        return {name: part.stack[-2] for name, part in self.of.items() if len(part.stack) > 1}
 
 
 def fold_parts(rows: Iterable[Row]) -> Parts:
@@ -129,9 +154,7 @@ def _after(found: Parts, row: Row) -> Parts:
             stack = _stacked(found.part(data["component"]).stack, revision, undo=data["undo"])
             return _with(found, data["component"], stack=stack)
         case "release-step-begun" if not data["reversible"]:
-            crossed = found.part(data["component"]).crossed
-            crossed = {**crossed, Revision(**data["of"]): data["step"]}
-            return _with(found, data["component"], crossed=crossed)
+            return _crossed(found, data)
         case "release-step-ran":
             ran = found.part(data["component"]).ran | {(Revision(**data["of"]), data["step"])}
             return _with(found, data["component"], ran=ran)
@@ -165,6 +188,12 @@ def _judged(found: Parts, data: Mapping[str, Any]) -> Parts:
     step = found.part(data["component"]).step
     assert step is not None
     return _with(found, data["component"], step=replace(step, passed=True))
+
+
+def _crossed(found: Parts, data: Mapping[str, Any]) -> Parts:
+    part, of = found.part(data["component"]), Revision(**data["of"])
+    crossing = Crossing(data["step"], frozenset(part.stack) - {of})
+    return _with(found, data["component"], crossed={**part.crossed, of: crossing})
 
 
 def _stacked(stack: tuple[Revision, ...], to: Revision, *, undo: bool) -> tuple[Revision, ...]:

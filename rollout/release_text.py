@@ -97,9 +97,11 @@ def outcome(report: Report, told: str = "") -> str:
     text = [first, report["reason"]] if report["reason"] else [first]
     if report["ending"] == "PROMOTED":
         back = f"; back: pincex rollback{told}" if report["before"] else ""
-        text.append(f"{report['version']} takes all requests{back}")
+        text.append(f"{report['version']} takes all requests{'' if report['barred'] else back}")
     elif report["ending"] in ("ROLLED_BACK", "INCONCLUSIVE") and report["verb"] == "deploy":
-        text.append(f"{report['before'] or 'nothing'} serves; pincex history{told} has every step")
+        text.append(f"{report['serves'] or 'nothing'} serves; pincex history{told} has every step")
+    if report["ending"] is not None and report["barred"]:
+        text.append(f"no way back: {report['barred']}")
     return "\n".join(text)
 
 
@@ -183,6 +185,8 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
             shown.append(f"  lock       {entry['lock']}")
         if entry["open"]:
             shown.append(f"  {entry['open']}: pincex resume {entry['name']}{told} follows it")
+        elif entry["barred"]:
+            shown.append(f"  previous   {entry['previous']}, no way back: {entry['barred']}")
         elif entry["previous"]:
             shown.append(f"  previous   {entry['previous']}   pincex rollback{told} returns to it")
     return shown

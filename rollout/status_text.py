@@ -177,6 +177,11 @@ def told(row: Report) -> str:
             what = f"{data['component']}: {data['to']['version']} serves{undo}"
         case "version-ended":
             what = f"{data['component']}: {data['version']} ended, {data['how']}"
+        case "release-step-begun" | "release-step-ran":
+            done = "begun" if row["kind"].endswith("begun") else "done"
+            bars = "" if data.get("reversible", True) else ", no way back from here"
+            what = f"{data['component']}: release step {data['step']} of "
+            what += f"{data['of']['version']} {done}{bars}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
         case "approval-asked" | "approved" | "refused" | "approval-lapsed":

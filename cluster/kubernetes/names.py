@@ -9,7 +9,7 @@ COMPONENT, VERSION = f"{PREFIX}/component", f"{PREFIX}/version"
 FENCE = f"{PREFIX}/token"
 # Whose lease fences an object, where that is not its component's.
 APPLICATION = f"{PREFIX}/application"
-STEP = f"{PREFIX}/release-step"
+STEP, STEP_OF = f"{PREFIX}/release-step", f"{PREFIX}/release-step-of"
 # A namespace of one cluster is one region; its leases lie in it.
 REGION = "cluster"
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")

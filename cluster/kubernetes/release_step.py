@@ -6,28 +6,29 @@ Its pods carry none of the labels of a version: they would get its requests.
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cluster.errors import NotReady, Refused
+from cluster.errors import NotReady, Unavailable
 from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import JOB, POD
-from cluster.kubernetes.names import APPLICATION, STEP, object_name
+from cluster.kubernetes.names import APPLICATION, STEP, STEP_OF, object_name
 from cluster.kubernetes.pods import worst
 from cluster.lock import Lease
-from rollout.application import ReleaseStep
-from rollout.words import duration
+from rollout.application import Component, ReleaseStep
+
+Told = Mapping[str, Any]
 
 KEPT_SECONDS = 3600
 READING = 0.5
-LONGEST = 63
+LONGEST, DIGITS = 63, 8
 JOB_NAME = "batch.kubernetes.io/job-name"
 
 
 def run_to_its_end(
     api: Api,
-    component: str,
+    part: Component,
     version: str,
     step: ReleaseStep,
     image: str,
@@ -36,91 +37,116 @@ def run_to_its_end(
 ) -> None:
     """NotReady with its last words where it fails; one that failed before is made anew.
 
-    One that a killed command left behind, under way or done, is this one.
+    One that a killed command left behind, under way or done, is this one; any other step of the
+    component is waited for first.
     """
-    job = _job(component, version, step, image, command, lease)
+    job = _job(part, version, step, image, command, lease)
     name = job["metadata"]["name"]
+    what = f"release step {step.name} of {part.name} {version}"
+    _until(lambda: not _others_under_way(api, part.name, name), lease)
     found = api.find(JOB, name)
     if found is not None and _condition(found, "Failed") is not None:
-        _take_away(api, name, found, step.within, lease)
+        _take_away(api, name, lease)
     fence.write(api, JOB, job, lease)
-    while _condition(found := api.get(JOB, name), "Complete") is None:
+    _until(lambda: _is_done(api, name, what, lease), lease)
+
+
+def _is_done(api: Api, name: str, what: str, lease: Lease) -> bool:
+    """Whether the Job is complete; NotReady where it never will be."""
+    found, pods = api.get(JOB, name), _pods(api, name)
+    failed = _condition(found, "Failed")
+    if failed is not None:
+        ended, by_itself = _last_words(pods)
+        said = f"{what} failed: {failed['message']}{ended}"
+        raise NotReady(said, hint=f"kubectl logs job/{name}", lasting=by_itself)
+    # Of a pod that failed the Job will say so, and then there is more to tell.
+    trouble = worst([pod for pod in pods if pod.get("status", {}).get("phase") != "Failed"])
+    if trouble is not None and trouble.lasting:
+        # Once it could be started after all, nobody would wait for it any more.
+        _take_away(api, name, lease)
+        raise NotReady(f"{what} cannot start: {trouble}", lasting=trouble.of_version)
+    return _condition(found, "Complete") is not None
+
+
+def _until(truth: Callable[[], bool], lease: Lease) -> None:
+    """A server that does not answer for a moment is asked again, as long as the lease lasts."""
+    while True:
         lease.check()
-        failed = _condition(found, "Failed")
-        pods: list[Mapping[str, Any]] = [*api.list(POD, {JOB_NAME: name})]
-        if failed is not None:
-            said = f"{failed['message']}{_last_words(pods)}"
-            raise _failed(component, version, step, name, said)
-        # Of a pod that failed the Job will say so, and then there is more to tell.
-        trouble = worst([pod for pod in pods if pod.get("status", {}).get("phase") != "Failed"])
-        if trouble is not None and trouble.lasting:
-            raise _failed(component, version, step, name, str(trouble))
+        try:
+            if truth():
+                return
+        except Unavailable:
+            lease.check()
         time.sleep(READING)
 
 
-def _take_away(api: Api, name: str, found: Object, within: float, lease: Lease) -> None:
-    lease.check()
-    fence.require_not_newer(JOB, found, lease)
-    api.delete(JOB, name)
-    deadline = time.monotonic() + within
-    while api.find(JOB, name) is not None:
-        lease.check()
-        if time.monotonic() > deadline:
-            raise NotReady(f"the Job {name} did not go in {duration(within)}")
-        time.sleep(READING)
-
-
-def _failed(component: str, version: str, step: ReleaseStep, name: str, said: str) -> NotReady:
-    return NotReady(
-        f"release step {step.name} of {component} {version} failed: {said}",
-        hint=f"kubectl logs job/{name}",
-        lasting=True,
+def _others_under_way(api: Api, component: str, name: str) -> bool:
+    """Whether a step of another release of the component has not ended."""
+    return any(
+        job["metadata"]["name"] != name
+        and _condition(job, "Complete") is None
+        and _condition(job, "Failed") is None
+        for job in api.list(JOB, {STEP_OF: component})
     )
 
 
-def _condition(job: Object, kind: str) -> Mapping[str, Any] | None:
+def _take_away(api: Api, name: str, lease: Lease) -> None:
+    """Delete a Job and wait until none of its pods is left."""
+    fence.require_not_newer(JOB, api.find(JOB, name), lease)
+    api.delete(JOB, name)
+    _until(lambda: api.find(JOB, name) is None and not _pods(api, name), lease)
+
+
+def _pods(api: Api, name: str) -> list[Told]:
+    return [*api.list(POD, {JOB_NAME: name})]
+
+
+def _condition(job: Told, kind: str) -> Told | None:
     """A condition of a Job that is true."""
     for told in job.get("status", {}).get("conditions", ()):
         if told["type"] == kind and told["status"] == "True":
-            found: Mapping[str, Any] = told
+            found: Told = told
             return found
     return None
 
 
-def _last_words(pods: Sequence[Mapping[str, Any]]) -> str:
-    """How its container ended, and the end of its log, which the kubelet puts in its message."""
+def _last_words(pods: Sequence[Told]) -> tuple[str, bool]:
+    """How its container ended, with the end of its log; whether it ended by itself.
+
+    A pod that was evicted, or whose node went, says why in its own status.
+    """
     for pod in pods:
-        for status in pod.get("status", {}).get("containerStatuses", ()):
-            ended = (status.get("state") or {}).get("terminated")
+        status = pod.get("status", {})
+        for container in status.get("containerStatuses", ()):
+            ended = (container.get("state") or {}).get("terminated")
             if ended:
                 lines = str(ended.get("message") or "").strip().splitlines()
-                return "; ".join([f"; exit code {ended['exitCode']}", *lines[-1:]])
-    return ""
+                said = "; ".join([f"; exit code {ended['exitCode']}", *lines[-1:]])
+                return said, not status.get("reason")
+    return "", False
 
 
 def _job(
-    component: str,
+    part: Component,
     version: str,
     step: ReleaseStep,
     image: str,
     command: Sequence[str],
     lease: Lease,
 ) -> Object:
-    """Its name tells what it runs, because what a Job runs cannot be changed."""
-    runs = json.dumps([image, list(command), step.within])
-    told = hashlib.sha256(runs.encode()).hexdigest()[:6]
-    name = f"{object_name(component, version)}-{step.name}-{told}"
-    if len(name) > LONGEST:
-        raise Refused(f"{name} is longer than the {LONGEST} characters that a Job may have")
+    """Its name tells what it runs for which revision, because a Job cannot be changed."""
+    runs = json.dumps([part.name, version, part.digest, step.name, image, *command, step.within])
+    digest = hashlib.sha256(runs.encode()).hexdigest()[:DIGITS]
+    readable = f"{object_name(part.name, version)}-{step.name}"[: LONGEST - DIGITS - 1]
     container = {
         "name": "step",
         "image": image,
         "command": list(command),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    marks = {APPLICATION: lease.component, STEP: step.name}
+    marks = {APPLICATION: lease.component, STEP: step.name, STEP_OF: part.name}
     return {
-        "metadata": {"name": name, "labels": marks},
+        "metadata": {"name": f"{readable.rstrip('-')}-{digest}", "labels": marks},
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": int(step.within),

@@ -58,7 +58,7 @@ DEPLOYING = LOCKING | _rights(
     (HTTP_ROUTE, "get"),
 )
 SPLITTING = DEPLOYING | _rights(
-    (BUDGET, "list"), (SCALER, "list"), (EVENT, "create"), (JOB, "get patch create delete")
+    (BUDGET, "list"), (SCALER, "list"), (EVENT, "create"), (JOB, "get list patch create delete")
 )  # fmt: skip
 RELEASING = SPLITTING | ROUTING | _rights((GATEWAY, "get list"))
 SERVING = DEPLOYING | ROUTING | _rights(

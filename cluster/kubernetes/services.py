@@ -22,6 +22,7 @@ from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero
 from cluster.lock import Lease
 from cluster.prometheus import Prometheus
 from cluster.route import Route
+from cluster.services import require_steps
 from rollout.application import Component, ReleaseStep
 from rollout.release_facts import Fault
 
@@ -77,6 +78,7 @@ class ClusterServices:
                 f"{part.name} has no paths, so no request would reach it",
                 hint=f'{table} paths = ["/..."]',
             )
+        require_steps(part)
         steps = [word for step in part.release_steps for word in step.command]
         for word in PLACEHOLDER.findall(" ".join([part.image, *part.command, *steps])):
             if word not in FILLED_IN:
@@ -155,7 +157,7 @@ class ClusterServices:
         """A Job of the version's image, beside its pods."""
         told = workload_of(part, version)
         command = [_filled(word, version) for word in step.command]
-        run_to_its_end(self._api, part.name, version, step, told.image, command, lease)
+        run_to_its_end(self._api, part, version, step, told.image, command, lease)
 
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool

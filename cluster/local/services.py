@@ -9,10 +9,11 @@ from cluster.local.home import Home
 from cluster.local.instances import Instance, start_instances, stop_instances, versions_up
 from cluster.local.processes import ProcessSpec
 from cluster.local.readiness import answers, in_one_line
-from cluster.local.release_step import run_to_its_end
+from cluster.local.release_step import role_of, run_to_its_end
 from cluster.local.traffic import Traffic
 from cluster.lock import Lease
 from cluster.route import Route
+from cluster.services import require_steps
 from rollout.application import Component, ReleaseStep
 from rollout.release_facts import Fault
 
@@ -43,6 +44,7 @@ class LocalServices:
                 f"{part.name} has no paths, so no request would reach it",
                 hint=f'[component.{part.name}] paths = ["/..."]',
             )
+        require_steps(part)
 
     def require_rights(self) -> None:
         """Whoever may write the site's folder may do all of it."""
@@ -94,7 +96,7 @@ class LocalServices:
     def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
         """A process beside the servers; its last words where it fails."""
         spec = ProcessSpec(
-            role=f"{part.name}@{version}+{step.name}",
+            role=role_of(part.name, version, step.name),
             argv=tuple(self._filled(word, version) for word in step.command),
             cwd=str(self._home.path),
         )

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -90,12 +91,20 @@ def ask(url: str, over: Event) -> None:
     """Some 100 requests a second, whatever comes of them."""
     with httpx.Client() as client:
         while not over.wait(0.01):
-            client.get(url)
+            # One that fails is none of this test's: it must not be the last.
+            with suppress(httpx.HTTPError):
+                client.get(url)
 
 
 def request(version: str) -> ReleaseRequest:
     """Deploy a version of the shop in two quick steps."""
     return ReleaseRequest(version, APPLICATION, QUICK, retry=True)
+
+
+def started(shop: Site, version: str) -> "subprocess.Popen[bytes]":
+    """A flow process of its own that deploys a version."""
+    given = json.dumps({one: getattr(request(version), one) for one in ReleaseRequest.__slots__})
+    return subprocess.Popen([sys.executable, "-m", "flows.process", "deploy", shop.name, given])
 
 
 def steps(shop: Site, *failing: str, seconds: float = 0.0) -> None:
@@ -150,10 +159,7 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
     steps(shop, "shrink")
     code, report = deploy(shop, request("v2.0.0"))
     assert (code, report["ending"]) == (Exit.HELD, "INCONCLUSIVE"), report
-    assert (
-        "v2.0.0 serves everywhere, but release step shrink of prices v2.0.0 failed"
-        in report["reason"]
-    )
+    assert "v2.0.0 serves, but release step shrink of prices v2.0.0 failed" in report["reason"]
     assert serving(shop) == {"v2.0.0": 100}
 
     code, told = command(capsys, "rollback")
@@ -163,9 +169,13 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
     )
     assert serving(shop) == {"v2.0.0": 100}
 
-    steps(shop)
-    code, report = deploy(shop, request("v2.0.0"))
-    assert (code, report["ending"]) == (Exit.DONE, "PROMOTED"), report
+    steps(shop, seconds=2.0)
+    flow = started(shop, "v2.0.0")
+    until(lambda: members(shop.home, "prices@v2.0.0+shrink"))
+    code, told = command(capsys, "rollback")
+    assert (code, told["changed"]) == (Exit.HELD, "Nothing was changed.")
+    assert flow.wait(PATIENCE) == Exit.DONE
+    assert shop.history("shop").rollouts[-1].closed == "PROMOTED"
     assert [one[:2] for one in ran(shop)] == [("shrink", "v2.0.0")]
     own = tmp_path / "application.toml"
     own.write_text(APPLICATION)
@@ -176,8 +186,7 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
 def test_a_step_whose_command_is_killed_runs_again_and_never_beside_itself(shop: Site) -> None:
     """The keeper goes on with the release; the step that was left behind is waited for."""
     steps(shop, seconds=2.0)
-    given = json.dumps({one: getattr(request("v3.0.0"), one) for one in ReleaseRequest.__slots__})
-    flow = subprocess.Popen([sys.executable, "-m", "flows.process", "deploy", shop.name, given])
+    flow = started(shop, "v3.0.0")
     until(lambda: members(shop.home, "prices@v3.0.0+grow"))
     flow.kill()
     flow.wait()

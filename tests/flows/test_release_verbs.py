@@ -18,6 +18,11 @@ BROKEN = {
         '[application]\nname = "x"\n[component.a]\ncommand = ["a", "{port}"]\n',
         "a has no paths",
     ),
+    "a step with a port": (
+        '[application]\nname = "x"\n[component.a]\ncommand = ["a", "{port}"]\npaths = ["/a"]\n'
+        '[[component.a.release_steps]]\nname = "grow"\ncommand = ["grow", "{port}"]\n',
+        "a: its release step grow has no {port}",
+    ),
 }
 
 

@@ -70,6 +70,7 @@ class Shop:
     before: dict[str, Revision] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     ran: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    crossed: set[tuple[str, str]] = field(default_factory=set)
     harm: Harm | None = None
     failure: Fault | None = None
     actions: list[ReleaseAction] = field(default_factory=list)
@@ -119,6 +120,7 @@ class Shop:
             requests_before=500, past_p95_ms=4.0,
             look=self.look(name, share) if share else None,
             ran=self.ran.get((name, target.version), frozenset()),
+            crossed=(name, target.version) in self.crossed,
         )  # fmt: skip
 
     def _perform(self, action: ReleaseAction, rollout: Rollout) -> None:
@@ -131,6 +133,8 @@ class Shop:
             case Run(component, revision, step):
                 served = {self.serving.get(name) for name in self.targets}
                 assert step.reversible or served == {revision}, "too early"
+                if not step.reversible:
+                    self.crossed.add((component, revision.version))
                 if step.name in self.failing:
                     self.failure = Fault(f"{step.name} failed", of_version=True)
                 else:

@@ -152,12 +152,6 @@ def test_the_sample_exchange_keeps_orders_from_being_sent_twice() -> None:
         ),
         pytest.param(
             '"--port={port}"]', '"{port}"]\n[[component.back.release_steps]]\nname = "grow"\n'
-            'command = ["grow", "{port}"]',
-            "line 13: [component.back] release_steps.0.command: a step has no {port}",
-            "that of a server", id="step with a port",
-        ),
-        pytest.param(
-            '"--port={port}"]', '"{port}"]\n[[component.back.release_steps]]\nname = "grow"\n'
             'command = ["grow"]\nwithin = 0',
             "line 14: [component.back] release_steps.0.within: 0 does not fit",
             "from 1 to 86400", id="step without time",

@@ -96,9 +96,24 @@ def test_a_last_step_that_fails_leaves_the_version_serving_and_the_same_deploy_r
     shop.actions.clear()
     again = released(shop)
 
-    assert ended == End(Ending.INCONCLUSIVE, "v2 serves everywhere, but shrink failed")
+    assert ended == End(Ending.INCONCLUSIVE, "v2 serves, but shrink failed")
     assert [one.step.name for one in shop.actions if isinstance(one, Run)] == ["shrink"]
     assert again == End(Ending.PROMOTED, "v2 serves everywhere")
+    assert all(shop.serving[name] == V2 for name in shop.targets)
+
+
+def test_what_fails_after_a_last_step_began_undoes_nothing() -> None:
+    """Somebody else's change of a route is told; the version before may not work any more."""
+    shop = running(described=STEPPED, failing=frozenset({"shrink"}))
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    while not shop.crossed:
+        shop.run(rollout, 1)
+    shop.weights["orders"] = {"v1": 100}
+    shop.actions.clear()
+    ended = shop.run(rollout)
+
+    assert shop.actions == [ended]
+    assert ended == End(Ending.INCONCLUSIVE, "v2 serves, but shrink failed")
     assert all(shop.serving[name] == V2 for name in shop.targets)
 
 
@@ -164,13 +179,26 @@ def test_the_way_back_is_barred_once_a_step_that_cannot_be_taken_back_has_begun(
 
 
 def test_the_way_back_to_the_version_that_crossed_it_stays_open() -> None:
-    """Only what served before a step may not know what it left."""
+    """Only what served before a step may not know what it left, whoever serves again."""
     rows = [
         *(opened("v1"), taken("v1"), begun("v1", "shrink", reversible=False)),
         *(opened("v2"), taken("v2")),
     ]
 
     assert fold_parts(rows).part("prices").barred(V1) is None
+    assert fold_parts([*rows, opened("v1"), taken("v1")]).part("prices").barred(V2) is None
+
+
+def test_the_way_back_is_told_in_words() -> None:
+    """Which component, which step, and what it would lead to."""
+    rows = [opened("v1"), taken("v1"), opened("v2"), taken("v2")]
+    crossed = fold_parts([*rows, begun("v2", "shrink", reversible=False)])
+
+    assert fold_parts(rows).barred(fold_parts(rows).below) is None
+    assert crossed.barred(crossed.below) == (
+        "prices v2 began its release step shrink, which cannot be taken back, so v1 may not work "
+        "any more"
+    )
 
 
 def test_steps_that_ran_are_known_by_their_revision() -> None:

@@ -6,6 +6,7 @@ from rollout.deploying import decide_release
 from rollout.live import line, lines
 from rollout.release_text import outcome, progress_of, status
 from rollout.state import Verb
+from rollout.status_text import told
 
 
 def shown(shop: Shop, actions: int) -> tuple[list[str], str]:
@@ -41,6 +42,7 @@ def test_the_end_says_what_serves_and_what_to_do_next() -> None:
     report = {
         "application": "shop", "version": "v2", "before": "v1", "verb": "deploy",
         "phase": "DONE", "ending": "PROMOTED", "reason": "v2 serves everywhere",
+        "serves": "v2", "barred": None,
     }  # fmt: skip
 
     assert outcome(report).splitlines() == [
@@ -48,7 +50,9 @@ def test_the_end_says_what_serves_and_what_to_do_next() -> None:
         "v2 serves everywhere",
         "v2 takes all requests; back: pincex rollback",
     ]
-    undone = {**report, "ending": "ROLLED_BACK", "reason": "orders: errors 30 %"}
+    undone = {
+        **report, "ending": "ROLLED_BACK", "reason": "orders: errors 30 %", "serves": "v1",
+    }  # fmt: skip
     assert outcome(undone).splitlines()[1:] == [
         "orders: errors 30 %",
         "v1 serves; pincex history has every step",
@@ -59,6 +63,7 @@ def test_status_names_the_release_its_components_and_the_way_back() -> None:
     """And, where a rollout is open, how to follow it."""
     part = {"name": "orders", "weights": {"v2": 100}}
     entry = {"name": "shop", "version": "v2", "previous": "v1", "open": None, "parts": [part]}
+    entry["barred"] = None
 
     assert status([entry]) == [
         "shop   v2",
@@ -67,4 +72,36 @@ def test_status_names_the_release_its_components_and_the_way_back() -> None:
     ]
     assert status([{**entry, "open": "deploy v3"}])[-1] == (
         "  deploy v3: pincex resume shop follows it"
+    )
+
+
+def test_where_no_way_leads_back_none_is_offered() -> None:
+    """A last release step was begun: what serves stays, whatever came of the step."""
+    why = "orders v2 began its release step shrink"
+    report = {
+        "application": "shop", "version": "v2", "before": "v1", "verb": "deploy",
+        "phase": "ROLLED_BACK", "ending": "INCONCLUSIVE", "serves": "v2", "barred": why,
+        "reason": "v2 serves, but release step shrink of orders v2 failed: exit code 1",
+    }  # fmt: skip
+    entry = {"name": "shop", "version": "v2", "previous": "v1", "open": None, "parts": []}
+
+    assert outcome(report).splitlines()[2:] == [
+        "v2 serves; pincex history has every step",
+        f"no way back: {why}",
+    ]
+    assert outcome({**report, "ending": "PROMOTED"}).splitlines()[2:] == [
+        "v2 takes all requests",
+        f"no way back: {why}",
+    ]
+    assert status([{**entry, "barred": why}])[-1] == f"  previous   v1, no way back: {why}"
+
+
+def test_history_tells_a_step_from_its_beginning_on() -> None:
+    """With the component, its version and, where it is so, that nothing leads back."""
+    data = {"component": "orders", "of": {"version": "v2", "digest": "d"}, "step": "shrink"}
+    begun = {"kind": "release-step-begun", "data": {**data, "reversible": False}}
+
+    assert told(begun) == "orders: release step shrink of v2 begun, no way back from here"
+    assert told({"kind": "release-step-ran", "data": data}) == (
+        "orders: release step shrink of v2 done"
     )
