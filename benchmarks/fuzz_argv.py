@@ -2,9 +2,10 @@
 
 from hypothesis import strategies as st
 
-from benchmarks.fuzz_cases import MODEL, Case
+from benchmarks.fuzz_cases import Case
 from benchmarks.fuzz_files import PLAIN_POLICY
 from benchmarks.fuzz_pairs import GOOD_JSONL
+from benchmarks.fuzz_site import MODEL
 from benchmarks.fuzz_words import (
     LONG,
     NO_FILES,

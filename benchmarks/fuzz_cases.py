@@ -12,16 +12,13 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cluster.ledger import Ledger
+from benchmarks.fuzz_site import fill
 from cluster.local.home import Home
 from flows import cli
-from rollout.policy import default_policy_text
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "price"
 PATIENCE = 60.0
 EXITS = range(5)
 ERROR_KEYS = {"error", "hint", "changed"}
@@ -80,7 +77,7 @@ class Bench:
         self.work = directory / "work"
         self.home = Home(self.work / "home")
         self.work.mkdir(parents=True)
-        _fill(self.home)
+        fill(self.home)
         # Building the parser takes longer than most cases.
         cli.parser = functools.cache(cli.parser)
         for target, _ in cli.VERBS.values():
@@ -255,53 +252,3 @@ def _environment(**values: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _fill(home: Home) -> None:
-    """A site whose first version of the model was rolled out, at rest."""
-    home.path.mkdir()
-    home.create()
-    (home.path / "live").mkdir()
-    (home.path / "policy.toml").write_text(default_policy_text())
-    records = home.records / MODEL / "traffic"
-    records.mkdir(parents=True)
-    at = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    labelled = (at + timedelta(seconds=3)).isoformat()
-    (records / "v1.0.0-1.jsonl").write_text("".join(_answered(n, at) for n in range(300)))
-    (home.records / MODEL / "labels.jsonl").write_text(
-        json.dumps({"request_id": "r-1", "label": 1.0, "labelled_at": labelled}) + "\n"
-    )
-    ledger = Ledger(home.ledger)
-    where = {"component": MODEL, "region": "local", "actor": "ann"}
-    revision = {"version": "v1.0.0", "digest": "0" * 64}
-    ledger.append(
-        "rollout-opened",
-        **where,
-        data={
-            "rollout": "20260105T120000-abc123",
-            "verb": "deploy-model",
-            "stable": None,
-            "candidate": revision,
-            "policy": default_policy_text(),
-            "sample": 1.0,
-            "cap": 1000.0,
-            "override": None,
-        },
-    )
-    served = {
-        "from": None,
-        "to": revision,
-        "verb": "deploy-model",
-        "evidence_digest": None,
-        "override": None,
-    }
-    ledger.append("served", **where, data=served)
-    closed = {"rollout": "20260105T120000-abc123", "ending": "PROMOTED", "reason": "first"}
-    ledger.append("rollout-closed", **where, data=closed)
-    ledger.close()
-
-
-def _answered(number: int, begin: datetime) -> str:
-    at = (begin + timedelta(seconds=number / 50)).timestamp()
-    row = {"id": f"r-{number}", "at": at, "status": 200, "ms": 5.0 + number % 7, "open": at}
-    return json.dumps({**row, "prediction": 1.0, "segment": None, "mirrored": False}) + "\n"

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from analysis.policy_file import GATES
-from benchmarks.fuzz_cases import MODEL, Case
+from benchmarks.fuzz_cases import Case
+from benchmarks.fuzz_site import MODEL
 from benchmarks.fuzz_words import (
     ANYTHING,
     DEEP,

@@ -7,10 +7,9 @@ from typing import Any
 from cluster.errors import NotFound, Owned
 from flows.applications import description_of
 from flows.cluster_site import ClusterSite, cluster_site
-from flows.platform import applications, models
+from flows.platform import applications, models, parts_of
 from flows.progress_file import read
 from flows.refusal import Exit
-from flows.release import parts_of
 from flows.status import model
 from rollout import release_text, status_text
 from rollout.application import Component

@@ -7,6 +7,7 @@ from flows.refusal import Refused
 from flows.site import Site
 from rollout.facts import Facts, Mirrored, Traffic
 from rollout.history import OPENED
+from rollout.release import Parts, fold_parts
 from rollout.state import Rollout, Verb
 
 
@@ -16,6 +17,11 @@ def recorded(site: Site, component: str, rollout_id: str) -> Rollout:
         if rollout.id == rollout_id:
             return rollout
     raise Refused(f"the ledger has no rollout {rollout_id}", hint="pincex history")
+
+
+def parts_of(site: Site, name: str) -> Parts:
+    """What the ledger knows of an application's components."""
+    return fold_parts(site.ledger.rows(component=name, region=site.region))
 
 
 def applications(site: Site) -> list[str]:

@@ -13,7 +13,7 @@ from cluster.lock import Lease, held
 from flows.applications import read, runnable
 from flows.keeping import keeping
 from flows.openers import actor
-from flows.platform import recorded
+from flows.platform import parts_of, recorded
 from flows.progress_file import publish
 from flows.refusal import Exit, Refused, bad_input
 from flows.release_effects import perform
@@ -25,7 +25,7 @@ from flows.waiting import AGAIN, tell, wait_for
 from rollout.application import Application, Component
 from rollout.deploying import decide_release
 from rollout.history import OPENED, History, as_data
-from rollout.release import Parts, fold_parts
+from rollout.release import Parts
 from rollout.release_facts import (
     End,
     Fault,
@@ -153,7 +153,7 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
             "a version of its own for what has changed",
         )
     _require_known(site, described, history)
-    _require_eyes(site, described)
+    _require_eyes(site, described, parts)
     site.services.require_rights()
     undone = _undone(history, candidate)
     if undone is not None and not request.retry:
@@ -190,9 +190,8 @@ def _require_known(site: Site, described: Application, history: History) -> None
         )
 
 
-def _require_eyes(site: Site, described: Application) -> None:
+def _require_eyes(site: Site, described: Application, parts: Parts) -> None:
     """Absence of evidence never passes: where nobody counts, no step could be passed."""
-    parts = parts_of(site, described.name)
     replaced = [part.name for part in described.services if parts.part(part.name).serving]
     if replaced and not site.sees:
         raise Refused(
@@ -279,8 +278,3 @@ def open_release(
         },
     )
     return recorded(site, name, rollout_id)
-
-
-def parts_of(site: Site, name: str) -> Parts:
-    """What the ledger knows of an application's components."""
-    return fold_parts(site.ledger.rows(component=name, region=site.region))

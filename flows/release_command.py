@@ -12,10 +12,10 @@ from flows.applications import application, read, runnable
 from flows.command import start
 from flows.in_cluster import chosen
 from flows.keeping import keeping
-from flows.platform import applications
+from flows.platform import applications, parts_of
 from flows.policies import policy_text
 from flows.refusal import Exit, Refused, bad_input
-from flows.release import ReleaseRequest, check_release, open_release, parts_of, release_open, run
+from flows.release import ReleaseRequest, check_release, open_release, release_open, run
 from flows.release_sight import release_sight
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site

@@ -9,11 +9,12 @@ from cluster.lock import Lease
 from cluster.route import Route
 from cluster.services import calls_of
 from flows.applications import description_of
+from flows.platform import parts_of
 from flows.site import Site
 from rollout.application import Component, ReleaseStep
 from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
-from rollout.release import BEGUN, JUDGED, RAN, RETIRED, TAKEN, Parts, fold_parts
+from rollout.release import BEGUN, JUDGED, RAN, RETIRED, TAKEN, Parts
 from rollout.release_facts import End, Judge, ReleaseAction, Retire, Run, Start, Take, Wait, Weigh
 from rollout.state import Ending, Revision, Rollout
 
@@ -31,7 +32,7 @@ def perform(
     lease.check()
     match action:
         case Start(component, revision):
-            part = description_of(_parts(site, rollout), component, revision)
+            part = description_of(parts_of(site, rollout.component), component, revision)
             within = policy.ready_within
             site.services.start(part, revision.version, within, lease, forced=undoing)
             return f"{component}: {revision.version} is ready"
@@ -60,7 +61,7 @@ def _run(
     site: Site, rollout: Rollout, lease: Lease, component: str, of: Revision, step: ReleaseStep
 ) -> str:
     """That it begins is written first: once it may have run there may be no way back."""
-    part = description_of(_parts(site, rollout), component, of)
+    part = description_of(parts_of(site, rollout.component), component, of)
     told = {"component": component, "of": as_data(of), "step": step.name}
     _append(site, rollout, BEGUN, {**told, "reversible": step.reversible})
     site.services.run_step(part, of.version, step, lease)
@@ -72,7 +73,7 @@ def _weigh(
     site: Site, rollout: Rollout, policy: Policy, action: Weigh, lease: Lease, *, undoing: bool
 ) -> str:
     """Set the route and see it live; only then is it written down, with the moment it began."""
-    parts = _parts(site, rollout)
+    parts = parts_of(site, rollout.component)
     part = _routed(parts, action)
     observed = rollout.id if action.observe else None
     began_at = datetime.now(UTC)
@@ -118,7 +119,7 @@ def _end(
     site: Site, rollout: Rollout, policy: Policy, lease: Lease, ending: Ending, reason: str
 ) -> str:
     """What serves stays up and, unless it is single, what served before; then the last rows."""
-    parts = _parts(site, rollout)
+    parts = parts_of(site, rollout.component)
     for name in parts.targets:
         known = parts.part(name)
         single = description_of(parts, name, parts.targets[name]).single
@@ -148,10 +149,6 @@ def _end(
             _append(site, other, CLOSED, given_up)
     _append(site, rollout, CLOSED, {"ending": str(ending), "reason": reason})
     return f"closed {ending}: {reason}"
-
-
-def _parts(site: Site, rollout: Rollout) -> Parts:
-    return fold_parts(site.ledger.rows(component=rollout.component, region=site.region))
 
 
 def _append(site: Site, rollout: Rollout, kind: str, data: Mapping[str, Any]) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from flows.platform import parts_of
 from flows.refusal import Exit
 from flows.site import Site
 from rollout import approval_text
-from rollout.release import fold_parts
 from rollout.state import Ending, Phase, Rollout
 
 UNPROMOTED = (Ending.ABANDONED, Ending.EXPIRED, Ending.REFUSED)
@@ -74,7 +74,7 @@ def came_to(here: Site, rollout: Rollout) -> dict[str, Any]:
 def release_report(here: Site, rollout: Rollout) -> dict[str, Any]:
     """The object of a rollout of services: what serves now, and what bars the way back."""
     champion = here.history(rollout.component).champion
-    parts = fold_parts(here.ledger.rows(component=rollout.component, region=here.region))
+    parts = parts_of(here, rollout.component)
     return {
         "application": rollout.component,
         "verb": str(rollout.verb),

@@ -45,7 +45,7 @@ def trouble(pod: Mapping[str, Any]) -> Trouble | None:
         if found is not None:
             return found
     if condition_of(status, "PodScheduled") == "False":
-        said = _message(status, "PodScheduled")
+        said = message_of(status, "PodScheduled")
         return Trouble(name, f"no node takes it: {said}", lasting=False)
     if status.get("phase") == "Failed":
         said = str(status.get("message") or status.get("reason") or "the pod failed")
@@ -102,14 +102,15 @@ def _ended(container: str, last: Mapping[str, Any], restarts: int) -> str:
 
 
 def condition_of(status: Mapping[str, Any], kind: str) -> str | None:
-    """The status of a condition of a pod, as text; None where it has none of that kind."""
+    """The status of a condition, as text; None where there is none of that kind."""
     for condition in status.get("conditions", ()):
         if condition["type"] == kind:
             return str(condition["status"])
     return None
 
 
-def _message(status: Mapping[str, Any], kind: str) -> str:
+def message_of(status: Mapping[str, Any], kind: str) -> str:
+    """What a condition that is there says, or at least its reason."""
     found = [c for c in status.get("conditions", ()) if c["type"] == kind]
     return str(found[0].get("message") or found[0].get("reason"))
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cluster.errors import NotReady, Unavailable
@@ -14,7 +15,7 @@ from cluster.kubernetes import fence
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import JOB, POD
 from cluster.kubernetes.names import APPLICATION, STEP, STEP_OF, object_name
-from cluster.kubernetes.pods import worst
+from cluster.kubernetes.pods import condition_of, message_of, worst
 from cluster.lock import Lease
 from rollout.application import Component, ReleaseStep
 
@@ -45,7 +46,7 @@ def run_to_its_end(
     what = f"release step {step.name} of {part.name} {version}"
     _until(lambda: not _others_under_way(api, part.name, name), lease)
     found = api.find(JOB, name)
-    if found is not None and _condition(found, "Failed") is not None:
+    if found is not None and _ended(found, "Failed"):
         _take_away(api, name, lease)
     fence.write(api, JOB, job, lease)
     _until(lambda: _is_done(api, name, what, lease), lease)
@@ -54,10 +55,9 @@ def run_to_its_end(
 def _is_done(api: Api, name: str, what: str, lease: Lease) -> bool:
     """Whether the Job is complete; NotReady where it never will be."""
     found, pods = api.get(JOB, name), _pods(api, name)
-    failed = _condition(found, "Failed")
-    if failed is not None:
+    if _ended(found, "Failed"):
         ended, by_itself = _last_words(pods)
-        said = f"{what} failed: {failed['message']}{ended}"
+        said = f"{what} failed: {message_of(found['status'], 'Failed')}{ended}"
         raise NotReady(said, hint=f"kubectl logs job/{name}", lasting=by_itself)
     # Of a pod that failed the Job will say so, and then there is more to tell.
     trouble = worst([pod for pod in pods if pod.get("status", {}).get("phase") != "Failed"])
@@ -65,27 +65,23 @@ def _is_done(api: Api, name: str, what: str, lease: Lease) -> bool:
         # Once it could be started after all, nobody would wait for it any more.
         _take_away(api, name, lease)
         raise NotReady(f"{what} cannot start: {trouble}", lasting=trouble.of_version)
-    return _condition(found, "Complete") is not None
+    return _ended(found, "Complete")
 
 
 def _until(truth: Callable[[], bool], lease: Lease) -> None:
     """A server that does not answer for a moment is asked again, as long as the lease lasts."""
     while True:
         lease.check()
-        try:
+        with suppress(Unavailable):
             if truth():
                 return
-        except Unavailable:
-            lease.check()
         time.sleep(READING)
 
 
 def _others_under_way(api: Api, component: str, name: str) -> bool:
     """Whether a step of another release of the component has not ended."""
     return any(
-        job["metadata"]["name"] != name
-        and _condition(job, "Complete") is None
-        and _condition(job, "Failed") is None
+        job["metadata"]["name"] != name and not (_ended(job, "Complete") or _ended(job, "Failed"))
         for job in api.list(JOB, {STEP_OF: component})
     )
 
@@ -101,13 +97,9 @@ def _pods(api: Api, name: str) -> list[Told]:
     return [*api.list(POD, {JOB_NAME: name})]
 
 
-def _condition(job: Told, kind: str) -> Told | None:
-    """A condition of a Job that is true."""
-    for told in job.get("status", {}).get("conditions", ()):
-        if told["type"] == kind and told["status"] == "True":
-            found: Told = told
-            return found
-    return None
+def _ended(job: Told, how: str) -> bool:
+    """Whether a Job came to this end."""
+    return condition_of(job.get("status", {}), how) == "True"
 
 
 def _last_words(pods: Sequence[Told]) -> tuple[str, bool]:
