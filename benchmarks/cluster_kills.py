@@ -34,9 +34,9 @@ from benchmarks.probed import probed_python  # noqa: E402
 from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
 from flows.cluster_site import ClusterSite  # noqa: E402
+from flows.platform import parts_of  # noqa: E402
 from flows.rehearsal.small_client import Client  # noqa: E402
 from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
-from flows.release import parts_of  # noqa: E402
 from rollout.history import History  # noqa: E402
 
 SINGLE = "settlement"

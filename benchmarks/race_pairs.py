@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flows.loop import Unrecorded
 from flows.openers import open_rollout, revision
 from flows.promote import promote_model
+from flows.recorder import Unrecorded
 from flows.rehearsal.small_site import MODEL, POLICY, ROOT, Ran, SmallSite, ended, eventually
 from flows.site import Site
 from rollout.state import Verb

@@ -20,8 +20,8 @@ import numpy as np
 
 from benchmarks.sufficing import Sufficing
 from cluster.local.home import Home
-from flows.loop import Unrecorded
 from flows.promote import promote_model
+from flows.recorder import Unrecorded
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_site import MODEL, POLICY, ROOT, SmallSite, eventually, small_site
 from flows.site import Site

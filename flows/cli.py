@@ -22,7 +22,7 @@ VERBS = {
     "up": ("flows.local_site:up", "start the local site: Envoy, MLflow, Prefect, the keeper"),
     "down": ("flows.local_site:down", "stop everything of the local site"),
     "serve": ("flows.local_site:serve", "serve the Prefect deployments in the foreground"),
-    "demo": ("flows.demo:demo", "the main job, from training to rollback, in minutes"),
+    "demo": ("flows.demo_command:demo", "the main job, from training to rollback, in minutes"),
     "register-model": ("flows.register:register_model", "register a version and its manifest"),
     "labels": ("flows.register:labels", "add labels by request id from a JSON lines file"),
     "deploy-model": ("flows.command:deploy_model", "shadow a version and judge it"),

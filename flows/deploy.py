@@ -6,8 +6,9 @@ from typing import Any
 from cluster.lock import held
 from flows.aliases import settle_or_owe
 from flows.keeping import keeping
-from flows.loop import Recorder, run
+from flows.loop import run
 from flows.openers import Request, actor, check_deploy, open_deploy
+from flows.recorder import Recorder
 from flows.refusal import Exit, Refused
 from flows.report import exit_code, report
 from flows.sight import sight

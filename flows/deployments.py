@@ -1,80 +1,24 @@
-"""The verbs as Prefect flows with typed parameters; each runs the command's own code."""
+"""The verbs of models as Prefect flows with typed parameters; each runs the command's own code."""
 
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import httpx
-from prefect import State, flow, get_run_logger, tags
+from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
-from prefect.states import Completed
 from pydantic import Field
 
 from cluster.files import make_directory
 from flows.approve import Given, answer
-from flows.deploy import NothingToDo
-from flows.dispatch import dispatch
-from flows.loop import Recorder
+from flows.flow_runs import SiteName, command, conclude
 from flows.openers import Request, share
-from flows.pause import LOST
 from flows.platform import models
 from flows.policies import policy_text
-from flows.prefect_record import InPrefect
-from flows.refusal import Exit, Refused, bad_input
-from flows.site import Site, site
-from flows.zombies import process_tag, tags_with_process
+from flows.refusal import bad_input
+from flows.site import site
 
-SiteName = Literal["local"]
 Percent = Annotated[float, Field(gt=0, le=100)]
-Outcome = tuple[Exit, dict[str, Any]]
-
-# What the flow of this process came to, kept apart from Prefect's states: a server that dies
-# during a flow must not make a finished rollout look unfinished.
-ended: list[Outcome] = []
-
-
-def run_recorded(site_name: str, verb: str, rest: list[str]) -> Outcome:
-    """Run the verb of a flow process as a flow; without Prefect's record where the server dies."""
-    ended.clear()
-    try:
-        with tags("pincex", site_name, *_component(verb, rest), process_tag()):
-            _run_flow(site_name, verb, rest)
-    except (httpx.HTTPError, PrefectException):
-        if not ended:
-            from flows.loop import Unrecorded
-
-            return dispatch(site(site_name), verb, rest, Unrecorded())
-    return ended[-1]
-
-
-def _component(verb: str, rest: list[str]) -> list[str]:
-    if verb == "deploy-model":
-        return [str(json.loads(rest[0])["name"])]
-    return [str(json.loads(rest[0])[0])] if verb == "promote-model" else rest
-
-
-def _run_flow(site_name: Any, verb: str, rest: list[str]) -> None:
-    if verb == "deploy-model":
-        asked = json.loads(rest[0])
-        deploy_model(
-            asked["name"],
-            asked["version"] or None,
-            first=asked["first"],
-            control=asked["control"],
-            sample_percent=100 * asked["sample"] if asked["sample"] else None,
-            cap=asked["cap"],
-            policy=asked["policy_text"],
-            site_name=site_name,
-        )
-    elif verb == "promote-model":
-        name, version, override = json.loads(rest[0])
-        promote_model(name, version, override, site_name)
-    else:
-        resume(rest[0] if rest else None, site_name)
 
 
 def _shadow_name() -> str:
@@ -112,7 +56,7 @@ def deploy_model(
         raise bad_input("a version, or a control, and no more", "name the version to shadow")
     request = Request(name, version or "", text, first, share(sample_percent), cap, control)
     given = json.dumps({field: getattr(request, field) for field in Request.__slots__})
-    return _conclude(here, "deploy-model", [given])
+    return conclude(here, "deploy-model", [given])
 
 
 @flow(name="promote-model", flow_run_name="promote-model {name}, {site_name}")
@@ -130,7 +74,7 @@ def promote_model(
         override: Promote without a PASS, for this reason, which the ledger keeps.
         site_name: Where to run it.
     """
-    return _conclude(site(site_name), "promote-model", [json.dumps([name, version, override])])
+    return conclude(site(site_name), "promote-model", [json.dumps([name, version, override])])
 
 
 @flow(name="approve", flow_run_name="approve {name}, {site_name}")
@@ -160,11 +104,7 @@ def resume(name: str | None = None, site_name: SiteName = "local") -> State[Any]
         name: One model; every model when empty.
         site_name: Where to run it.
     """
-    try:
-        return _conclude(site(site_name), "resume", [name] if name else [])
-    except NothingToDo as nothing:
-        ended.append((nothing.code, nothing.as_dict()))
-        return Completed(name="Nothing to do", message=nothing.message)
+    return conclude(site(site_name), "resume", [name] if name else [])
 
 
 @flow(name="rollback-model", flow_run_name="rollback-model {name}, {site_name}")
@@ -178,7 +118,7 @@ def rollback_model(
         reason: Why, for the ledger.
         site_name: Where to run it.
     """
-    return _command(["rollback-model", name, "--reason", reason, "--site", site_name])
+    return command(["rollback-model", name, "--reason", reason, "--site", site_name])
 
 
 @flow(name="register-model", flow_run_name="register-model {name} {version}, {site_name}")
@@ -193,7 +133,7 @@ def register_model(
         source: Directory of an MLflow model, or runs:/ID/PATH.
         site_name: Where to run it.
     """
-    return _command(["register-model", name, version, source, "--site", site_name])
+    return command(["register-model", name, version, source, "--site", site_name])
 
 
 @flow(name="labels", flow_run_name="labels {name}, {site_name}")
@@ -205,7 +145,7 @@ def labels(name: str, file: str, site_name: SiteName = "local") -> dict[str, Any
         file: JSON lines with request_id, label and labelled_at.
         site_name: Where to run it.
     """
-    return _command(["labels", name, file, "--site", site_name])
+    return command(["labels", name, file, "--site", site_name])
 
 
 @flow(name="model-report", flow_run_name="model-report over {days} d, {site_name}")
@@ -228,7 +168,7 @@ def model_report(
     for one in names:
         file = here.home.reports / f"{one}-{days}d-{datetime.now(UTC):%Y-%m-%d}.html"
         words = ["model-report", one, "--days", str(days), "--report", str(file)]
-        report = _command([*words, "--site", site_name])
+        report = command([*words, "--site", site_name])
         key = f"{one}-report-{days}d".lower().replace("_", "-")
         create_markdown_artifact(markdown(report), key=key, description=str(file))
         made.append(report)
@@ -243,45 +183,4 @@ def judge(pairs: str, policy: str | None = None) -> dict[str, Any]:
         pairs: Parquet or JSON lines file, or a folder of Parquet files.
         policy: Policy file; the packaged one when empty.
     """
-    return _command(["judge", pairs, *(["--policy", policy] if policy else [])])
-
-
-def _conclude(here: Site, verb: str, rest: list[str]) -> State[Any]:
-    _say_process()
-    recorder: Recorder = InPrefect(here)
-    code, report = dispatch(here, verb, rest, recorder)
-    ended.append((code, report))
-    name = _state_name(report)
-    return Completed(name=name.capitalize(), message=str(report.get("reason", "")), data=report)
-
-
-def _state_name(report: dict[str, Any]) -> str:
-    """The word beside the finished flow run: what a person said no to was not promoted."""
-    approval = report.get("approval")
-    if approval and approval["state"] in ("refused", "lapsed"):
-        return str(approval["state"])
-    return str(report.get("decision") or report.get("ending") or "Done")
-
-
-def _command(arguments: list[str]) -> dict[str, Any]:
-    """A verb without steps of its own: the command, with its report as the result."""
-    from flows.cli import answer
-
-    _say_process()
-    code, report, _ = answer(arguments)
-    if code in (Exit.FAILED, Exit.BAD_INPUT):
-        raise Refused(str(report), hint="", code=Exit(code))
-    return report
-
-
-def _say_process() -> None:
-    """A run that Prefect started says which process it is; the others said so at their start."""
-    run = FlowRunContext.get()
-    tag = process_tag()
-    if run is None or run.flow_run is None or tag in run.flow_run.tags:
-        return
-    try:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(run.flow_run.id, tags=tags_with_process(run.flow_run.tags))
-    except LOST as error:
-        get_run_logger().warning("Prefect does not know our process: %s", type(error).__name__)
+    return command(["judge", pairs, *(["--policy", policy] if policy else [])])

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from flows.loop import Recorder
 from flows.openers import Request
+from flows.recorder import Recorder
 from flows.refusal import Exit
 from flows.site import Site
 
@@ -23,9 +23,10 @@ def dispatch(
         name, version, override = json.loads(rest[0])
         return promote_model(here, name, version, override, recorder)
     if verb == "deploy":
-        from flows.release import ReleaseRequest, deploy
+        from flows.release import deploy
+        from flows.release_openers import ReleaseRequest
 
-        return deploy(here, ReleaseRequest(**json.loads(rest[0])))
+        return deploy(here, ReleaseRequest(**json.loads(rest[0])), recorder)
     from flows.resume import resume
 
     return resume(here, rest[0] if rest else None, recorder)

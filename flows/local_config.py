@@ -1,4 +1,4 @@
-"""What the local site is told: its policy, and of each model version, servers, route, aliases.
+"""What the local site is told: its files, what serves of each application and of each model.
 
 A shadow is no configuration: its challenger and its copies are left out. What served before is
 put back as an undo is, so that ledger, traffic and aliases agree afterwards.
@@ -12,14 +12,18 @@ from typing import Any
 from cluster.backup import Backup, Change, Items
 from cluster.errors import Refused
 from cluster.files import write_whole, writing
+from cluster.local.instances import roles_of
 from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, held
 from cluster.route import Route
+from flows import local_release_config
 from flows.aliases import settle
+from flows.applications import FILE, read
 from flows.keeping import keeping
+from flows.local_release_config import HOLDER
 from flows.local_site import require_up
 from flows.openers import actor, open_rollout
-from flows.platform import traffic
+from flows.platform import applications, traffic
 from flows.rollback import undo
 from flows.servers import bring_up
 from flows.site import LEASE_SECONDS, Site, resume_argv
@@ -27,9 +31,9 @@ from rollout.history import as_data
 from rollout.policy import default_policy_text, parse
 from rollout.state import Revision, Verb
 
-POLICY = "policy"
+FILES = {"policy": "policy.toml", "application": FILE}
+"""By item, the file in the site's folder."""
 ALIASES = ("champion", "previous")
-HOLDER = "restore-config"
 
 
 class LocalConfig:
@@ -44,29 +48,39 @@ class LocalConfig:
         return f"local site {self._site.home.site().node_id}"
 
     def components(self) -> list[str]:
-        """The models that serve here, sorted."""
+        """The models and applications that serve here, sorted."""
         known = sorted({row.component for row in self._site.ledger.rows()})
         return [name for name in known if self._site.history(name).champion is not None]
 
     def items(self, components: Collection[str]) -> Items:
-        """What is told; Refused while a model is between two versions."""
+        """What is told; Refused while something is between two versions."""
         items: dict[str, Any] = {}
-        policy = self._site.home.path / "policy.toml"
-        if policy.exists():
-            items[POLICY] = policy.read_text(encoding="utf-8")
+        for item, file in FILES.items():
+            path = self._site.settings / file
+            if path.exists():
+                items[item] = path.read_text(encoding="utf-8")
+        services = applications(self._site)
         for name in sorted(components):
-            items |= self._of(name)
+            told = local_release_config.items_of(self._site, name) if name in services else None
+            items |= self._of(name) if told is None else told
         return items
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
-        """The policy, then model by model its version, servers, route and aliases."""
-        touched = sorted({change.item.split()[1] for change in changes if change.item != POLICY})
-        targets = {name: Revision(**backup.items[f"version {name}"]) for name in touched}
+        """The files, then each application, and model by model what serves, and aliases."""
+        changed = {change.item for change in changes}
+        touched = sorted({item.split()[1] for item in changed - FILES.keys()})
+        services = [name for name in touched if name in applications(self._site)]
+        models = [name for name in touched if name not in services]
+        targets = {name: Revision(**backup.items[f"version {name}"]) for name in models}
+        for name in services:
+            local_release_config.require_returnable(self._site, name, backup.items)
         for name, target in targets.items():
             self._require_returnable(name, target)
-        if any(change.item == POLICY for change in changes):
-            self._put_policy(backup.items.get(POLICY))
+        for item in FILES.keys() & changed:
+            self._put_file(item, backup.items.get(item))
         ensure_keeper(self._site.home, resume_argv(self._site))
+        for name in services:
+            local_release_config.put(self._site, name, backup.items)
         for name, target in targets.items():
             lock, region = self._site.lock, self._site.region
             with held(lock, name, region, HOLDER, LEASE_SECONDS) as lease, keeping(self._site):
@@ -87,15 +101,10 @@ class LocalConfig:
         found = self._site.registry.aliases(name)
         return {
             f"version {name}": as_data(revision),
-            f"servers {name}": len(self._servers(name, revision.version)),
+            f"servers {name}": len(roles_of(self._site.home, name, revision.version)),
             f"route {name}": serving,
             f"aliases {name}": {role: found[role] for role in ALIASES if role in found},
         }
-
-    def _servers(self, name: str, version: str) -> list[str]:
-        home = self._site.home
-        roles = home.roles(home.processes)
-        return [role for role in roles if role.startswith(f"{name}@{version}#")]
 
     def _require_returnable(self, name: str, target: Revision) -> None:
         """Refused during a rollout, and for what no undo would return to."""
@@ -113,15 +122,17 @@ class LocalConfig:
                 hint=f"pincex deploy-model {name} {target.version}",
             )
 
-    def _put_policy(self, text: str | None) -> None:
-        home = self._site.home
-        path = home.path / "policy.toml"
+    def _put_file(self, item: str, text: str | None) -> None:
+        path = self._site.settings / FILES[item]
         if text is None:
             with writing(path):
                 path.unlink()
-        else:
+            return
+        if item == "policy":
             parse(text)
-            write_whole(path, text, stage=home.stage)
+        else:
+            read(text, FILE)
+        write_whole(path, text, stage=self._site.home.stage)
 
     def _put(self, name: str, target: Revision, wanted: Items, lease: Lease) -> None:
         here = self._site.holding(lease)

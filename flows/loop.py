@@ -6,11 +6,9 @@ ledger say.
 
 import sys
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial
-from threading import Thread
 from time import monotonic, sleep
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from cluster.errors import (
     Forbidden,
@@ -25,10 +23,11 @@ from cluster.files import writing
 from cluster.local.readiness import in_one_line
 from cluster.lock import Lease
 from flows import evidence
-from flows.approve import Given, answer
+from flows.approve import answer
 from flows.effects import Effect, perform
 from flows.progress import progress_of
 from flows.progress_file import publish
+from flows.recorder import Aside, Recorder, Steps
 from flows.refusal import Refused
 from flows.room import with_reserve
 from flows.sight import Sight
@@ -41,66 +40,6 @@ from rollout.facts import BringUp, Conclude, Facts, Finish, Hold, RollBack
 from rollout.state import Phase, Rollout
 
 T = TypeVar("T")
-
-PAGE_PATIENCE = 5.0
-
-
-class Steps(Protocol):
-    """Where the steps of a flow are recorded: in Prefect, or nowhere."""
-
-    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T: ...
-    def show(self, progress: dict[str, Any]) -> None: ...
-
-
-class Recorder(Steps, Protocol):
-    """The record of a flow, in which a person may be asked; `go_on` is False while it cannot."""
-
-    def ask(self, rollout: Rollout) -> Given | None: ...
-    def go_on(self) -> bool: ...
-
-
-class Unrecorded:
-    """The same loop without Prefect's record."""
-
-    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
-        return function(*arguments)
-
-    def show(self, progress: dict[str, Any]) -> None:
-        """Nobody watches here; the progress file is written all the same."""
-
-    def ask(self, rollout: Rollout) -> Given | None:
-        """Nobody can be asked here; `pincex approve` answers all the same."""
-
-    def go_on(self) -> bool:
-        return True
-
-
-class Aside:
-    """The record of a watch, or of a wait for a person: pages are written beside the loop.
-
-    Whatever Prefect does meanwhile, no look and no undo waits for it; they are not recorded.
-    """
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._writing: Thread | None = None
-
-    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
-        return function(*arguments)
-
-    def show(self, progress: dict[str, Any]) -> None:
-        """Write the page unless the one before is still being written."""
-        if self._writing is not None and self._writing.is_alive():
-            return
-        # The copy tells the thread which flow run it writes for.
-        arguments = (self._recorder.show, progress)
-        self._writing = Thread(target=copy_context().run, args=arguments, daemon=True)
-        self._writing.start()
-
-    def end(self) -> None:
-        """Wait a moment for the page that is being written."""
-        if self._writing is not None:
-            self._writing.join(PAGE_PATIENCE)
 
 
 def run(sight: Sight, lease: Lease, recorder: Recorder) -> Finish:

@@ -21,7 +21,7 @@ from flows.approve import Given
 from flows.asked import prefect_answers
 from flows.pause import LOST, Pause
 from flows.site import Site
-from rollout.live import markdown, table
+from rollout.live import markdown, table, way
 from rollout.state import Rollout
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class InPrefect:
     def _write(self, progress: dict[str, Any]) -> None:
         key = f"{progress['component']}-{progress['candidate']}".lower().replace(".", "-")
         text = markdown(progress)
-        share = 100.0 if progress["finished"] else _share(progress)
+        share = way(progress)
         if self._page is None:
             self._page = _id(create_markdown_artifact(text, key=key, description="present state"))
             self._bar = _id(create_progress_artifact(share, key=f"{key}-progress"))
@@ -92,16 +92,9 @@ class InPrefect:
                 client.update_artifact(self._page, ArtifactUpdate(data=text))
             assert self._bar is not None
             update_progress_artifact(self._bar, share)
-        if progress["finished"] and (progress["gates"] or progress["watch"]):
-            create_table_artifact(table(progress), key=f"{key}-gates", description="gates")
-
-
-def _share(progress: dict[str, Any]) -> float:
-    """How far the slowest blocking gate, or the watch, has come, in percent."""
-    if watch := progress["watch"]:
-        return 100.0 * (1 - float(watch["left"] / watch["seconds"]))
-    ways = [max(gate["safe"], 0.0) for gate in progress["gates"] if gate["blocking"]]
-    return 100.0 * min(*ways, 1.0) if ways else 0.0
+        rows = table(progress) if progress["finished"] else []
+        if rows:
+            create_table_artifact(rows, key=f"{key}-gates", description="gates")
 
 
 def _id(answer: Any) -> UUID:

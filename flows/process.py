@@ -15,9 +15,10 @@ from cluster.files import write_whole
 from flows import zombies
 from flows.asked import prefect_answers
 from flows.dispatch import dispatch
-from flows.loop import Unrecorded
+from flows.platform import parts_of
 from flows.prefect_api import PrefectLost
 from flows.progress_file import live_folder
+from flows.recorder import Unrecorded
 from flows.refusal import Exit, Refused, from_room, room_errors
 from flows.site import Site, site
 
@@ -46,14 +47,14 @@ def main(arguments: list[str]) -> int:
 
 def run_verb(here: Site, verb: str, rest: list[str]) -> tuple[Exit, dict[str, Any]]:
     """In Prefect where it answers, else the same without its record; so also a rollback."""
-    if not here.keeps_runs or verb == "deploy" or _undoing(here, verb, rest):
+    if not here.keeps_runs or _undoing(here, verb, rest):
         return dispatch(here, verb, rest, Unrecorded())
     if prefect_answers(here):
         if verb == "resume":
             _bury_aside(here, rest[0] if rest else None)
-        from flows import deployments
+        from flows.recorded import run_recorded
 
-        return deployments.run_recorded(here.name, verb, rest)
+        return run_recorded(here.name, verb, rest)
     print("Prefect does not answer: this rollout is not recorded there", file=sys.stderr)  # noqa: T201
     return dispatch(here, verb, rest, Unrecorded())
 
@@ -79,12 +80,12 @@ def _named(site_name: str) -> Site:
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:
-    """Whether a rollback is gone on with: traffic must not wait for the import of Prefect.
-
-    Nor does a rollout of services, which is not recorded there.
-    """
+    """Whether what is gone on with undoes: traffic must not wait for the import of Prefect."""
     opened = here.history(rest[0]).open if verb == "resume" and rest else None
-    return opened is not None and (opened.verb.undoes or opened.verb.of_release)
+    if opened is None:
+        return False
+    harmed = opened.verb.of_release and parts_of(here, opened.component).harm is not None
+    return opened.verb.undoes or harmed
 
 
 if __name__ == "__main__":

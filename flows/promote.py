@@ -9,7 +9,7 @@ from cluster.lock import held
 from flows import evidence
 from flows.effects import ask, enter
 from flows.keeping import keeping
-from flows.loop import Recorder, run
+from flows.loop import run
 from flows.openers import (
     actor,
     blocking,
@@ -20,6 +20,7 @@ from flows.openers import (
     revision,
 )
 from flows.policies import policy_text
+from flows.recorder import Recorder
 from flows.refusal import Exit, Refused, bad_input
 from flows.report import exit_code, report
 from flows.sight import Sight, sight

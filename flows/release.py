@@ -1,8 +1,5 @@
-"""`deploy` and `rollback`: the services of an application, component by component, or back."""
+"""The loop of every rollout of services, and of the way back: component by component."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -12,20 +9,19 @@ from cluster.errors import Refused as NotAllowed
 from cluster.lock import Lease, held
 from flows.applications import read, runnable
 from flows.keeping import keeping
-from flows.openers import actor
-from flows.platform import parts_of, recorded
+from flows.platform import recorded
 from flows.progress_file import publish
-from flows.refusal import Exit, Refused, bad_input
+from flows.recorder import Aside, Recorder, Steps
+from flows.refusal import Exit
 from flows.release_effects import perform
+from flows.release_openers import ReleaseRequest, check_release, opened_release
 from flows.release_sight import ReleaseSight, release_sight
 from flows.report import exit_code, release_report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
 from flows.waiting import AGAIN, tell, wait_for
-from rollout.application import Application, Component
+from rollout import release_text
 from rollout.deploying import decide_release
-from rollout.history import OPENED, History, as_data
-from rollout.release import Parts
 from rollout.release_facts import (
     End,
     Fault,
@@ -33,61 +29,71 @@ from rollout.release_facts import (
     ReleaseFacts,
     Run,
     Start,
+    Wait,
     Weigh,
 )
-from rollout.release_text import progress_of
-from rollout.state import Ending, Revision, Rollout, Verb
+from rollout.state import Rollout
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRequest:
-    """What `deploy` was asked; `retry` allows a release that was undone before.
-
-    `accept_downtime` allows components whose rollout loses requests.
-    """
-
-    version: str
-    application: str
-    policy_text: str
-    retry: bool
-    accept_downtime: bool = False
-
-
-def deploy(here: Site, request: ReleaseRequest) -> tuple[Exit, dict[str, Any]]:
+def deploy(here: Site, request: ReleaseRequest, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until it has ended."""
     described = runnable(here.services, read(request.application, "application.toml"))
     holder = f"deploy {request.version}"
     with held(here.lock, described.name, here.region, holder, LEASE_SECONDS) as lease:
         site = here.holding(lease)
         opened = check_release(site, request, described)
-        return _run(site, opened or _opened(site, request, described), lease)
+        return _run(site, opened or opened_release(site, request, described), lease, recorder)
 
 
-def go_on(here: Site, rollout: Rollout) -> tuple[Exit, dict[str, Any]]:
+def go_on(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """`resume`: take the lock of an open rollout and go on from what was recorded."""
     holder = f"resume {rollout.verb} {rollout.candidate.version}"
     with held(here.lock, rollout.component, here.region, holder, LEASE_SECONDS) as lease:
-        return _run(here.holding(lease), rollout, lease)
+        return _run(here.holding(lease), rollout, lease, recorder)
 
 
-def _run(site: Site, rollout: Rollout, lease: Lease) -> tuple[Exit, dict[str, Any]]:
+def _run(
+    site: Site, rollout: Rollout, lease: Lease, recorder: Recorder
+) -> tuple[Exit, dict[str, Any]]:
     with keeping(site):
-        run(release_sight(site, rollout), lease)
+        run(release_sight(site, rollout), lease, recorder)
     ended = recorded(site, rollout.component, rollout.id)
     return exit_code(ended), release_report(site, ended)
 
 
-def run(sight: ReleaseSight, lease: Lease, until: float = float("inf")) -> End | None:
-    """Look, decide, perform until the rollout has ended; None where `until` comes first."""
+def run(
+    sight: ReleaseSight, lease: Lease, recorder: Recorder, until: float = float("inf")
+) -> End | None:
+    """Look, decide, perform until the rollout has ended; None where `until` comes first.
+
+    Pages are written beside it, and of what undoes no step is recorded: neither waits for Prefect.
+    """
+    aside = Aside(recorder)
     while monotonic() < until:
         facts = look(sight, lease)
         if facts.rollout.closed is not None:
-            publish(sight.site, progress_of(facts, None, sight.site.told))
+            progress = release_text.progress_of(facts, None, sight.site.told)
+            publish(sight.site, progress)
+            aside.end()
+            recorder.show(progress)
             return End(facts.rollout.closed, facts.rollout.reason)
         action = decide_release(facts, sight.policy)
-        publish(sight.site, progress_of(facts, action, sight.site.told))
-        attempt(sight, facts, action, lease)
+        progress = release_text.progress_of(facts, action, sight.site.told)
+        publish(sight.site, progress)
+        aside.show(progress)
+        quiet = isinstance(action, Wait) or facts.harm is not None or facts.rollout.verb.undoes
+        _taken(sight, facts, action, lease, aside if quiet else recorder)
     return None
+
+
+def _taken(
+    sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease, record: Steps
+) -> None:
+    # Prefect walks through all that a step is given, so that it is given nothing.
+    def taken() -> str:
+        return attempt(sight, facts, action, lease)
+
+    record.step(release_text.step(action), taken)
 
 
 def look(sight: ReleaseSight, lease: Lease) -> ReleaseFacts:
@@ -100,7 +106,7 @@ def look(sight: ReleaseSight, lease: Lease) -> ReleaseFacts:
             wait_for(sight, error, AGAIN)
 
 
-def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease) -> None:
+def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lease: Lease) -> str:
     """Perform it; what the version or somebody else makes impossible is a fact of the next look."""
     undoing = facts.harm is not None or facts.rollout.verb.undoes
     rollout, policy = facts.rollout, sight.policy
@@ -112,9 +118,10 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
         fault = None if undoing else fault_of(action, error)
         if fault is None:
             wait_for(sight, error, AGAIN)
-            return
+            return str(error)
         sight.failure, said = fault, fault.reason
     tell(sight, said)
+    return said
 
 
 def fault_of(action: ReleaseAction, error: ClusterError) -> Fault | None:
@@ -128,153 +135,3 @@ def fault_of(action: ReleaseAction, error: ClusterError) -> Fault | None:
     if isinstance(action, Start) and not lasting:
         return Fault(f"{action.revision.version} cannot be started: {error}", of_version=False)
     return Fault(str(error), of_version=lasting)
-
-
-def check_release(site: Site, request: ReleaseRequest, described: Application) -> Rollout | None:
-    """Whether a deploy may start; the open rollout where it is the same one."""
-    history = site.history(described.name)
-    candidate = Revision(request.version, described.digest)
-    opened = history.open
-    if opened is not None:
-        if (opened.verb, opened.candidate) == (Verb.RELEASE, candidate):
-            return opened
-        raise release_open(site, opened)
-    champion = history.champion
-    parts = parts_of(site, described.name)
-    left = any(_last_left(parts, part, request.version) for part in described.services)
-    if champion is not None and champion.revision == candidate:
-        if not left:
-            raise bad_input(
-                f"{request.version} of {described.name} serves already", f"pincex status{site.told}"
-            )
-    elif champion is not None and champion.revision.version == request.version:
-        raise bad_input(
-            f"{request.version} serves already, from another description of {described.name}",
-            "a version of its own for what has changed",
-        )
-    _require_known(site, described, history)
-    _require_eyes(site, described, parts)
-    site.services.require_rights()
-    undone = _undone(history, candidate)
-    if undone is not None and not request.retry:
-        raise Refused(
-            f"{request.version} was undone at {undone.opened_at:%Y-%m-%d %H:%M} UTC: "
-            f"{undone.reason}",
-            hint=f"pincex deploy {request.version} --retry{site.told}, once that is mended",
-            code=Exit.HARM,
-        )
-    if not request.accept_downtime:
-        _require_no_loss(site, request, described)
-    return None
-
-
-def _last_left(parts: Parts, part: Component, version: str) -> bool:
-    """Whether a release step that runs last was begun and is not done; its version serves."""
-    known, revision = parts.part(part.name), Revision(version, part.digest)
-    last = {step.name for step in part.release_steps if not step.reversible}
-    begun = known.serving == revision and revision in known.crossed
-    return begun and bool(last - known.steps_of(revision))
-
-
-def _require_known(site: Site, described: Application, history: History) -> None:
-    """What gets requests and is not in the ledger would be replaced at once, as if it were new."""
-    for part in () if history.rollouts else described.services:
-        try:
-            route = site.services.route(part.name)
-        except NotFound:
-            continue
-        raise Refused(
-            f"{part.name} gets requests ({', '.join(sorted(route.versions))}), and the ledger"
-            f" {site.home.ledger} knows of no release",
-            hint="deploy from the $PINCEX_HOME that it was deployed from",
-        )
-
-
-def _require_eyes(site: Site, described: Application, parts: Parts) -> None:
-    """Absence of evidence never passes: where nobody counts, no step could be passed."""
-    replaced = [part.name for part in described.services if parts.part(part.name).serving]
-    if replaced and not site.sees:
-        raise Refused(
-            f"nobody counts what {', '.join(replaced)} answer, so no step could be passed",
-            hint="--metrics FILE says which Prometheus does (RUNBOOK.md, pincex deploy)",
-            code=Exit.HELD,
-        )
-
-
-def _require_no_loss(site: Site, request: ReleaseRequest, described: Application) -> None:
-    lost = [said for part in described.services for said in site.services.losses(part)]
-    if lost:
-        raise Refused(
-            f"a rollout would lose requests: {'; '.join(lost)}",
-            hint=f"put it right, or: pincex deploy {request.version} --accept-downtime{site.told}",
-        )
-
-
-def release_open(site: Site, opened: Rollout) -> Refused:
-    """One rollout of an application at a time."""
-    return Refused(
-        f"{opened.verb} {opened.candidate.version} of {opened.component} is open "
-        f"(since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
-        hint=f"pincex resume {opened.component}{site.told} follows it;"
-        f" pincex rollback{site.told} ends and undoes it",
-    )
-
-
-def _undone(history: History, candidate: Revision) -> Rollout | None:
-    """The last deploy of this very release, if evidence undid it."""
-    for rollout in reversed(history.rollouts):
-        if rollout.candidate == candidate and rollout.verb is Verb.RELEASE:
-            return rollout if rollout.closed is Ending.ROLLED_BACK else None
-    return None
-
-
-def _opened(site: Site, request: ReleaseRequest, described: Application) -> Rollout:
-    champion = site.history(described.name).champion
-    targets = {part.name: Revision(request.version, part.digest) for part in described.services}
-    return open_release(
-        site,
-        described.name,
-        Verb.RELEASE,
-        champion.revision if champion else None,
-        Revision(request.version, described.digest),
-        targets,
-        request.application,
-        request.policy_text,
-        None,
-    )
-
-
-def open_release(
-    site: Site,
-    name: str,
-    verb: Verb,
-    stable: Revision | None,
-    candidate: Revision,
-    targets: Mapping[str, Revision],
-    application: str,
-    policy_text: str,
-    override: str | None,
-) -> Rollout:
-    """Append the opening row and return the rollout as the ledger has it now."""
-    import uuid
-
-    rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    site.ledger.append(
-        OPENED,
-        component=name,
-        region=site.region,
-        actor=actor(),
-        data={
-            "rollout": rollout_id,
-            "verb": str(verb),
-            "stable": as_data(stable),
-            "candidate": as_data(candidate),
-            "targets": {part: as_data(revision) for part, revision in targets.items()},
-            "application": application,
-            "policy": policy_text,
-            "sample": 1.0,
-            "cap": 1.0,
-            "override": override,
-        },
-    )
-    return recorded(site, name, rollout_id)

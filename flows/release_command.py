@@ -14,8 +14,10 @@ from flows.in_cluster import chosen
 from flows.keeping import keeping
 from flows.platform import applications, parts_of
 from flows.policies import policy_text
+from flows.recorder import Unrecorded
 from flows.refusal import Exit, Refused, bad_input
-from flows.release import ReleaseRequest, check_release, open_release, release_open, run
+from flows.release import run
+from flows.release_openers import ReleaseRequest, check_release, open_release, release_open
 from flows.release_sight import release_sight
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
@@ -84,7 +86,7 @@ def rollback(options: argparse.Namespace) -> Answer:
         held = here.holding(lease)
         opening = partial(_open, held, name, options.component, options.reason, wanted)
         rollout = with_reserve(here, opening)
-        ended = run(release_sight(held, rollout), lease, begun + DEADLINE)
+        ended = run(release_sight(held, rollout), lease, Unrecorded(), begun + DEADLINE)
     if ended is None:
         raise Refused(
             f"{name} is not back after {DEADLINE:.0f} s",

@@ -7,9 +7,9 @@ from cluster.lock import kept
 from flows import aliases, reports
 from flows.deploy import NothingToDo, go_on
 from flows.keeping import keeping
-from flows.loop import Recorder
 from flows.openers import actor, open_already, refuse_foreign
 from flows.platform import applications, recorded
+from flows.recorder import Recorder
 from flows.refusal import Exit, Refused
 from flows.rollback import undo
 from flows.site import LEASE_SECONDS, Site
@@ -98,7 +98,7 @@ def _continue(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, d
     if rollout.verb.of_release:
         from flows import release
 
-        return release.go_on(here, rollout)
+        return release.go_on(here, rollout, recorder)
     if rollout.verb is not Verb.ROLLBACK:
         return go_on(here, rollout, recorder)
     from time import monotonic

@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster.identity import start_mark
 from flows import prefect_api
+from flows.platform import applications
 from flows.prefect_api import Server
 from flows.site import Site
 from rollout.state import Rollout
@@ -125,21 +126,28 @@ def came_to_an_end(here: Server, run: Mapping[str, Any]) -> bool:
 
 def _elsewhere(here: Site, run: Mapping[str, Any], heir: str | None) -> str:
     """Where the rollout goes on, or how it ended."""
-    name = run["parameters"].get("name")
-    rollouts = here.history(str(name)).rollouts if name else ()
+    rollouts = [one for name in _named_in(here, run) for one in here.history(name).rollouts]
     if not rollouts:
         return "It had no rollout."
-    last = rollouts[-1]
+    last = max(rollouts, key=lambda one: one.opened_at)
     if last.closed is not None:
         return f"The last {_named(last)} is closed: {last.closed}."
     holder = here.lock.holder(last.component, last.region)
     if last.waiting:
         return f"The {_named(last)} needs no process: it waits for promote-model."
-    if heir == name:
+    if heir == last.component:
         return f"The {_named(last)} goes on in process {os.getpid()}."
     if holder is not None:
         return f"The {_named(last)} goes on in process {holder.pid} ({holder.holder})."
     return f"The {_named(last)} is open; the keeper goes on with it."
+
+
+def _named_in(here: Site, run: Mapping[str, Any]) -> list[str]:
+    """The model of a run; of a rollout of services, which none names, each that was deployed."""
+    told = run["parameters"]
+    if "application" in told:
+        return applications(here)
+    return [str(told["name"])] if told.get("name") else []
 
 
 def _named(rollout: Rollout) -> str:

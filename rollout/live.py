@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollout import approval_text, release_text, watch_words
+from rollout import approval_text, release_page, release_text, watch_words
 from rollout.words import bar, count, duration
 
 LABEL = 25
@@ -67,6 +67,8 @@ def line(progress: Mapping[str, Any]) -> str:
 
 def markdown(progress: Mapping[str, Any]) -> str:
     """The same as a page for the Prefect UI."""
+    if "parts" in progress:
+        return release_page.markdown(progress)
     if progress["watch"]:
         return _watch_page(progress)
     rows = [
@@ -99,7 +101,9 @@ def markdown(progress: Mapping[str, Any]) -> str:
 
 
 def table(progress: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The gates, or the triggers of a watch, as rows for a table artifact."""
+    """Gates, triggers of a watch or components of a release, as rows for a table artifact."""
+    if "parts" in progress:
+        return release_page.table(progress)
     if progress["watch"]:
         return [
             {
@@ -112,6 +116,18 @@ def table(progress: Mapping[str, Any]) -> list[dict[str, str]]:
         ]
     keys = ("label", "now", "outcome")
     return [{key: str(gate[key]) for key in keys} for gate in progress["gates"]]
+
+
+def way(progress: Mapping[str, Any]) -> float:
+    """How far it has come, in percent: its slowest blocking gate, its watch, or its components."""
+    if progress["finished"]:
+        return 100.0
+    if "parts" in progress:
+        return release_page.done(progress)
+    if watch := progress["watch"]:
+        return 100.0 * (1 - float(watch["left"] / watch["seconds"]))
+    ways = [max(gate["safe"], 0.0) for gate in progress["gates"] if gate["blocking"]]
+    return 100.0 * min(*ways, 1.0) if ways else 0.0
 
 
 def _watch_page(progress: Mapping[str, Any]) -> str:

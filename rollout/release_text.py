@@ -5,7 +5,8 @@ from typing import Any
 
 from rollout.application import Application, Component
 from rollout.policy import Policy
-from rollout.release_facts import Judge, ReleaseAction, ReleaseFacts, Standing, Wait
+from rollout.release_facts import End, Judge, ReleaseAction, ReleaseFacts, Standing, Wait
+from rollout.state import Decision
 from rollout.words import count, duration
 
 NAME, WIDTH = 14, 80
@@ -33,6 +34,7 @@ def progress_of(
         "elapsed": (facts.now - rollout.opened_at).total_seconds(),
         "parts": [_part(one, under_way=_at(action, one)) for one in facts.standings],
         "reason": rollout.reason or said,
+        "decision": str(Decision.ROLLBACK) if facts.harm else None,
         "undoing": facts.harm.reason if facts.harm else None,
         "approval": None,
         "watch": None,
@@ -163,6 +165,12 @@ def _line(part: Report) -> str:
 
 def _at(action: ReleaseAction | None, here: Standing) -> bool:
     return getattr(action, "component", None) == here.component.name
+
+
+def step(action: ReleaseAction) -> str:
+    """What doing this is called where steps are recorded, such as `weigh order-entry`."""
+    name = type(action).__name__.lower()
+    return name if isinstance(action, End) else f"{name} {action.component}"
 
 
 def _doing(action: ReleaseAction | None) -> str:

@@ -53,7 +53,7 @@ def start_instances(
     them out, and they must not come back.
     """
     cluster_name(component, version)
-    before = set(_roles(home, component, version))
+    before = set(roles_of(home, component, version))
     roles = [role_of(component, version, number) for number in range(1, len(specs) + 1)]
     deadline = time.monotonic() + timeout
     try:
@@ -91,7 +91,7 @@ def stop_instances(home: Home, component: str, version: str, timeout: float) -> 
     if version in traffic.deployed(component):
         traffic.drain(component, version, timeout)
     traffic.remove(component, version)
-    roles = _roles(home, component, version)
+    roles = roles_of(home, component, version)
     graces = [seen.grace for role in roles if (seen := recorded(home, role)) is not None]
     for role in roles:
         unwant(home, role)
@@ -161,7 +161,8 @@ def _list(
         time.sleep(0.02)
 
 
-def _roles(home: Home, component: str, version: str) -> list[str]:
+def roles_of(home: Home, component: str, version: str) -> list[str]:
+    """The instances of a version that shall run, as the keeper knows them."""
     prefix = f"{component}@{version}#"
     return [role for role in home.roles(home.processes) if role.startswith(prefix)]
 

@@ -11,10 +11,10 @@ from benchmarks.race_pairs import ALIKE, GOOD, OTHER, PATIENT, STABLE, on_stable
 from benchmarks.races import compared
 from flows import aliases
 from flows.deploy import deploy_model
-from flows.loop import Unrecorded
 from flows.openers import Request
 from flows.platform import traffic
 from flows.promote import promote_model
+from flows.recorder import Unrecorded
 from flows.refusal import Exit, Refused
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_site import MODEL, UNWATCHED, SmallSite

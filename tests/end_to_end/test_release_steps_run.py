@@ -21,8 +21,10 @@ from cluster.local.home import Home
 from cluster.local.scan import members
 from cluster.local.upkeep import ensure_keeper
 from flows.cli import main
+from flows.recorder import Unrecorded
 from flows.refusal import Exit
-from flows.release import ReleaseRequest, deploy
+from flows.release import deploy
+from flows.release_openers import ReleaseRequest
 from flows.site import Site, resume_argv
 
 pytestmark = [pytest.mark.site, pytest.mark.long]
@@ -76,7 +78,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ensure_keeper(home, resume_argv(made))
         ensure_envoy(home, 60)
         steps(made)
-        assert deploy(made, request("v1.0.0"))[0] == Exit.DONE
+        assert deploy(made, request("v1.0.0"), Unrecorded())[0] == Exit.DONE
         with ThreadPoolExecutor(1) as beside:
             beside.submit(ask, f"{made.endpoint}/prices", over)
             yield made
@@ -142,7 +144,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[
 def test_a_step_that_fails_before_its_version_starts_undoes_the_release(shop: Site) -> None:
     """Its last words are the reason, and no server of the version was started."""
     steps(shop, "grow")
-    code, report = deploy(shop, request("v1.1.0"))
+    code, report = deploy(shop, request("v1.1.0"), Unrecorded())
 
     assert code == Exit.HARM
     assert report["ending"] == "ROLLED_BACK"
@@ -157,7 +159,7 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
 ) -> None:
     """The version serves meanwhile; rollback says why it refuses, and changes nothing."""
     steps(shop, "shrink")
-    code, report = deploy(shop, request("v2.0.0"))
+    code, report = deploy(shop, request("v2.0.0"), Unrecorded())
     assert (code, report["ending"]) == (Exit.HELD, "INCONCLUSIVE"), report
     assert "v2.0.0 serves, but release step shrink of prices v2.0.0 failed" in report["reason"]
     assert serving(shop) == {"v2.0.0": 100}

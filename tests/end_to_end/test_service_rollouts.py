@@ -20,7 +20,9 @@ from cluster.local.home import Home
 from cluster.local.upkeep import ensure_keeper
 from flows.cli import main
 from flows.progress_file import read
-from flows.release import ReleaseRequest, deploy
+from flows.recorder import Unrecorded
+from flows.release import deploy
+from flows.release_openers import ReleaseRequest
 from flows.site import Site, resume_argv
 from rollout.state import Ending, Rollout
 
@@ -104,13 +106,13 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def story(exchange: Site, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """A first release, a second one through kills, a slow one, and a rollback, under load."""
     here = exchange
-    deploy(here, request("v1.0.0"))
+    deploy(here, request("v1.0.0"), Unrecorded())
     stats = tmp_path_factory.mktemp("trader") / "stats.json"
     with trading(here.endpoint, RATE, stats, here.home.path) as trader:
         second = through_kills(here)
         knobs = {"v3.0.0": {"order-entry": {"latency_ms": 3000}}}
         (here.home.path / "exchange" / "knobs.json").write_text(json.dumps(knobs))
-        deploy(here, request("v3.0.0"))
+        deploy(here, request("v3.0.0"), Unrecorded())
         slow, after_slow = here.history(NAME).rollouts[-1], routes(here)
         assert main(["rollback", "--reason", "tried out"]) == 0
         back, after_back = here.history(NAME).rollouts[-1], routes(here)

@@ -16,8 +16,8 @@ from cluster.local.home import Home
 from cluster.lock import held
 from flows import every_minute, prefect_api, zombies
 from flows.deploy import NothingToDo
-from flows.loop import Unrecorded
 from flows.prefect_api import PrefectLost
+from flows.recorder import Unrecorded
 from flows.resume import resume
 from flows.site import Site, site
 from flows.zombies import process_tag

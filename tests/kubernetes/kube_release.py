@@ -23,9 +23,10 @@ from cluster.kubernetes.traffic import Gateway
 from flows import release
 from flows.cli import parser
 from flows.cluster_site import ClusterSite, cluster_site
+from flows.recorder import Unrecorded
 from flows.refusal import Refused, from_room
-from flows.release import ReleaseRequest
 from flows.release_command import asked
+from flows.release_openers import ReleaseRequest
 
 NAME = "shop"
 PATIENCE = 600.0
@@ -179,7 +180,7 @@ class Shop:
             try:
                 here, request = asked(parser().parse_args(words))
                 here.begin()
-                return release.deploy(here, request)
+                return release.deploy(here, request, Unrecorded())
             except Unavailable:
                 assert time.monotonic() < deadline
             except Refused as refused:

@@ -3,7 +3,7 @@
 from release_parts import BAD, GOOD, OPEN, POLICY, Shop, running
 
 from rollout.deploying import decide_release
-from rollout.live import line, lines
+from rollout.live import line, lines, markdown, table, way
 from rollout.release_text import outcome, progress_of, status
 from rollout.state import Verb
 from rollout.status_text import told
@@ -28,6 +28,35 @@ def test_a_step_under_way_says_where_it_stands_and_what_is_missing() -> None:
     assert view[-1] == "Ctrl-C stops watching; it goes on: pincex resume shop"
     assert said == "deploy v2: prices 5 %: 40 of 200 requests"
     assert max(map(len, view)) <= 80
+
+
+def test_the_page_in_prefect_says_the_same_of_every_component() -> None:
+    """Its shares and its evidence; the bar counts a component by its share until it is done."""
+    shop = running(look=lambda component, share: OPEN)
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    shop.run(rollout, 4)
+    facts = shop.facts(rollout)
+    progress = progress_of(facts, decide_release(facts, POLICY), " --namespace prod")
+    page = markdown(progress)
+
+    assert page.startswith("## shop: deploy v2, before it before")
+    assert "**under way** after 4 s: 40 of 200 requests" in page
+    assert "| prices | v1 95 %, v2 5 % | 40, 0 errors | 40 of 200 requests | now |" in page
+    assert "`pincex rollback --namespace prod`" in page
+    assert [row["state"] for row in table(progress)] == ["now", "to come", "to come"]
+    assert way(progress) == 5 / 3
+
+
+def test_the_page_of_an_undo_says_why() -> None:
+    """In the place of what is going on, which the terminal leaves out, too."""
+    shop = running(look=lambda component, share: BAD if share else GOOD)
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    shop.run(rollout, 5)
+    facts = shop.facts(rollout)
+    progress = progress_of(facts, decide_release(facts, POLICY))
+
+    assert "undone because errors 30 %" in markdown(progress)
+    assert progress["decision"] == "ROLLBACK"
 
 
 def test_an_undo_says_why() -> None:

@@ -1,4 +1,7 @@
-"""`demo`: the main job on the embedded default, told as it goes."""
+"""`demo`: the main job on the embedded default, told as it goes.
+
+Not `flows/demo.py`: Prefect puts the folder of a flow's file first where modules are looked for.
+"""
 
 import argparse
 import os

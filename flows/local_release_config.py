@@ -1,0 +1,112 @@
+"""What the local site is told of the services of an application, and how that is put back.
+
+Put back as a rollback is: the ledger, the routes and the servers agree afterwards.
+"""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from cluster.backup import Items
+from cluster.errors import NotFound, Refused
+from cluster.local.instances import roles_of
+from cluster.lock import held
+from flows.applications import description_of
+from flows.keeping import keeping
+from flows.platform import parts_of
+from flows.recorder import Unrecorded
+from flows.release import run
+from flows.release_openers import open_release
+from flows.release_sight import release_sight
+from flows.site import LEASE_SECONDS, Site
+from rollout.history import as_data
+from rollout.policy import parse
+from rollout.release import Parts
+from rollout.state import Revision, Rollout, Verb
+
+HOLDER = "restore-config"
+DEADLINE = 240.0
+VERSION, SERVERS, ROUTE = "version", "servers", "route"
+
+
+def items_of(here: Site, name: str) -> dict[str, Any]:
+    """The release, and of each component its version, servers and route; Refused amid a rollout."""
+    history, parts = here.history(name), parts_of(here, name)
+    if history.champion is None:
+        return {}
+    _require_rest(here, name, "that is no configuration to keep")
+    items: dict[str, Any] = {f"release {name}": as_data(history.champion.revision)}
+    for component, part in sorted(parts.of.items()):
+        if part.serving is None:
+            continue
+        servers = roles_of(here.home, component, part.serving.version)
+        items[f"{VERSION} {name} {component}"] = as_data(part.serving)
+        items[f"{SERVERS} {name} {component}"] = len(servers)
+        items[f"{ROUTE} {name} {component}"] = _weights(here, component)
+    return items
+
+
+def require_returnable(here: Site, name: str, wanted: Items) -> None:
+    """Refused amid a rollout, and where the way back is barred or was never gone."""
+    _require_rest(here, name, "nothing was changed")
+    parts, targets = parts_of(here, name), _targets(name, wanted)
+    barred = parts.barred(targets)
+    if barred is not None:
+        raise Refused(f"{barred}; nothing was changed", hint="pincex deploy VERSION")
+    for component, target in targets.items():
+        if target not in parts.part(component).stack:
+            raise Refused(
+                f"{component} {target.version} was rolled back since the backup, and only evidence"
+                " brings it back; nothing was changed",
+                hint=f"pincex deploy {target.version}",
+            )
+
+
+def put(here: Site, name: str, wanted: Items) -> None:
+    """Open a rollback to what the backup says and go through with it; then its servers."""
+    with held(here.lock, name, here.region, HOLDER, LEASE_SECONDS) as lease, keeping(here):
+        site = here.holding(lease)
+        require_returnable(site, name, wanted)
+        parts, targets = parts_of(site, name), _targets(name, wanted)
+        rollout = _opened(site, name, parts, wanted, targets)
+        if run(release_sight(site, rollout), lease, Unrecorded(), monotonic() + DEADLINE) is None:
+            raise Refused(f"{name} is not back after {DEADLINE:g} s", hint=f"pincex resume {name}")
+        within = parse(rollout.policy_text).ready_within
+        for component, target in targets.items():
+            described = description_of(parts, component, target)
+            site.services.start(described, target.version, within, lease, forced=True)
+
+
+def _opened(
+    site: Site, name: str, parts: Parts, wanted: Items, targets: Mapping[str, Revision]
+) -> Rollout:
+    history, release = site.history(name), Revision(**wanted[f"release {name}"])
+    stable = history.champion.revision if history.champion else None
+    policy, text = history.rollouts[-1].policy_text, parts.texts[release.digest]
+    return open_release(site, name, Verb.RETURN, stable, release, targets, text, policy, HOLDER)
+
+
+def _targets(name: str, wanted: Items) -> dict[str, Revision]:
+    ahead = f"{VERSION} {name} "
+    return {
+        item.removeprefix(ahead): Revision(**told)
+        for item, told in wanted.items()
+        if item.startswith(ahead)
+    }
+
+
+def _weights(here: Site, component: str) -> dict[str, int]:
+    try:
+        shares = here.services.route(component).weights
+    except NotFound:
+        return {}
+    return {version: share for version, share in shares.items() if share}
+
+
+def _require_rest(here: Site, name: str, otherwise: str) -> None:
+    opened = here.history(name).open
+    if opened is not None:
+        raise Refused(
+            f"{opened.verb} {opened.candidate.version} of {name} is open; {otherwise}",
+            hint=f"pincex resume {name}, or end it: pincex rollback",
+        )

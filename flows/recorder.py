@@ -1,0 +1,72 @@
+"""Where the steps of a flow process are recorded: in Prefect, beside the loop, or nowhere."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from flows.approve import Given
+    from rollout.state import Rollout
+
+T = TypeVar("T")
+
+PAGE_PATIENCE = 5.0
+
+
+class Steps(Protocol):
+    """Where the steps of a flow are recorded: in Prefect, or nowhere."""
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T: ...
+    def show(self, progress: dict[str, Any]) -> None: ...
+
+
+class Recorder(Steps, Protocol):
+    """The record of a flow, in which a person may be asked; `go_on` is False while it cannot."""
+
+    def ask(self, rollout: "Rollout") -> "Given | None": ...
+    def go_on(self) -> bool: ...
+
+
+class Unrecorded:
+    """The same loop without Prefect's record."""
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Nobody watches here; the progress file is written all the same."""
+
+    def ask(self, rollout: "Rollout") -> "Given | None":
+        """Nobody can be asked here; `pincex approve` answers all the same."""
+
+    def go_on(self) -> bool:
+        return True
+
+
+class Aside:
+    """The record of a watch, or of a wait for a person: pages are written beside the loop.
+
+    Whatever Prefect does meanwhile, no look and no undo waits for it; they are not recorded.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._writing: Thread | None = None
+
+    def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Write the page unless the one before is still being written."""
+        if self._writing is not None and self._writing.is_alive():
+            return
+        # The copy tells the thread which flow run it writes for.
+        arguments = (self._recorder.show, progress)
+        self._writing = Thread(target=copy_context().run, args=arguments, daemon=True)
+        self._writing.start()
+
+    def end(self) -> None:
+        """Wait a moment for the page that is being written."""
+        if self._writing is not None:
+            self._writing.join(PAGE_PATIENCE)

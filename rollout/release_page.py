@@ -1,0 +1,67 @@
+"""A rollout of services as a page, a bar and a table for the Prefect UI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rollout.words import count, duration
+
+Progress = Mapping[str, Any]
+
+
+def markdown(progress: Progress) -> str:
+    """What every component stands at, what is going on, and how to end it."""
+    before = progress["stable"] or "nothing"
+    undoing = f"undone because {progress['undoing']}" if progress["undoing"] else None
+    rows = [
+        f"| {part['name']} | {_shares(part)} | {_asked(part)} | {part['evidence'] or ''} "
+        f"| {_word(part)} |"
+        for part in progress["parts"]
+    ]
+    told = progress["told"]
+    state = progress["phase"] if progress["finished"] else "under way"
+    return "\n".join(
+        [
+            f"## {progress['component']}: {progress['verb']} {progress['candidate']}, "
+            f"before it {before}",
+            "",
+            f"**{state}** after {duration(progress['elapsed'])}: {undoing or progress['reason']}",
+            "",
+            "| component | requests go to | requests of the candidate | evidence | |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            f"`pincex status{told}` · `pincex history{told}` · `pincex rollback{told}` undoes it",
+        ]
+    )
+
+
+def table(progress: Progress) -> list[dict[str, str]]:
+    """The components as rows for a table artifact."""
+    return [
+        {
+            "component": part["name"],
+            "requests go to": _shares(part),
+            "evidence": part["evidence"] or "",
+            "state": _word(part),
+        }
+        for part in progress["parts"]
+    ]
+
+
+def done(progress: Progress) -> float:
+    """How far it has come, in percent: components that are done, and the share of the one at it."""
+    parts = progress["parts"]
+    ways = [1.0 if part["settled"] else part["share"] / 100 for part in parts]
+    return 100.0 * sum(ways) / len(ways)
+
+
+def _shares(part: Progress) -> str:
+    return ", ".join(f"{version} {share} %" for version, share in part["weights"].items()) or "none"
+
+
+def _asked(part: Progress) -> str:
+    return f"{count(part['requests'])}, {count(part['errors'])} errors" if part["requests"] else ""
+
+
+def _word(part: Progress) -> str:
+    return "done" if part["settled"] else "now" if part["under_way"] else "to come"
