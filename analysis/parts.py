@@ -25,8 +25,6 @@ from analysis.policy import JudgePolicy
 from analysis.read import agreed_metadata, parquet_files, unreadable
 
 OVERLAP = 16_384
-ENOUGH = BATCH // 2
-"""Rows that are counted without waiting for more, from a row group that ends before a batch."""
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
 CODED = ("segment", "candidate_outcome")
@@ -118,13 +116,12 @@ def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
     try:
         opened = pq.ParquetFile(part.path, metadata=about, read_dictionary=coded, pre_buffer=False)
         pieces: list[pa.RecordBatch] = []
-        for group in part.groups:
-            # Row groups have codes of their own, and pieces of several are copied into one batch.
-            for piece in opened.iter_batches(BATCH, row_groups=[group], columns=names):
-                pieces.append(piece)
-                if sum(one.num_rows for one in pieces) >= ENOUGH:
-                    yield _frame(pieces)
-                    pieces = []
+        for piece in opened.iter_batches(BATCH, row_groups=list(part.groups), columns=names):
+            pieces.append(piece)
+            # Row groups have codes of their own, so that a batch of several comes in pieces.
+            if sum(one.num_rows for one in pieces) >= BATCH:
+                yield _frame(pieces)
+                pieces = []
         if any(one.num_rows for one in pieces):
             yield _frame(pieces)
     except (pa.ArrowException, OSError) as error:

@@ -21,13 +21,17 @@ def application(here: Site, given: str | None) -> Application:
         return read(files("demo.exchange").joinpath(FILE).read_text(encoding="utf-8"), FILE)
     if not path.is_file():
         raise bad_input(f"there is no application {path}", "--application FILE names a TOML file")
+    return read(text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """What stands in a file of settings; bad input where that is no text."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise bad_input(f"{path} is not UTF-8: {error}", "an application is UTF-8 TOML") from error
+        raise bad_input(f"{path} is not UTF-8: {error}", "settings are UTF-8 TOML") from error
     except OSError as error:
         raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
-    return read(text, str(path))
 
 
 def read(text: str, name: str) -> Application:

@@ -50,8 +50,13 @@ def command(arguments: list[str]) -> dict[str, Any]:
     """A verb without steps of its own: the command, with its report as the result."""
     from flows.cli import answer
 
-    _say_process()
-    code, report, _ = answer(arguments)
+    if arguments[0].startswith("rollback"):
+        # Traffic first: saying who we are waits for Prefect.
+        code, report, _ = answer(arguments)
+        _say_process()
+    else:
+        _say_process()
+        code, report, _ = answer(arguments)
     if code in (Exit.FAILED, Exit.BAD_INPUT):
         raise Refused(str(report), hint="", code=Exit(code))
     return report

@@ -18,7 +18,7 @@ from cluster.lock import Lease, held
 from cluster.route import Route
 from flows import local_release_config
 from flows.aliases import settle
-from flows.applications import FILE, read
+from flows.applications import FILE, read, text_of
 from flows.keeping import keeping
 from flows.local_release_config import HOLDER
 from flows.local_site import require_up
@@ -58,7 +58,7 @@ class LocalConfig:
         for item, file in FILES.items():
             path = self._site.settings / file
             if path.exists():
-                items[item] = path.read_text(encoding="utf-8")
+                items[item] = text_of(path)
         services = applications(self._site)
         for name in sorted(components):
             told = local_release_config.items_of(self._site, name) if name in services else None
@@ -66,7 +66,7 @@ class LocalConfig:
         return items
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
-        """The files, then each application, and model by model what serves, and aliases."""
+        """Each application, model by model what serves and aliases, and at last the files."""
         changed = {change.item for change in changes}
         touched = sorted({item.split()[1] for item in changed - FILES.keys()})
         services = [name for name in touched if name in applications(self._site)]
@@ -76,8 +76,9 @@ class LocalConfig:
             local_release_config.require_returnable(self._site, name, backup.items)
         for name, target in targets.items():
             self._require_returnable(name, target)
-        for item in FILES.keys() & changed:
-            self._put_file(item, backup.items.get(item))
+        files = {item: backup.items.get(item) for item in sorted(FILES.keys() & changed)}
+        for item, text in files.items():
+            _require_sound(item, text)
         ensure_keeper(self._site.home, resume_argv(self._site))
         for name in services:
             local_release_config.put(self._site, name, backup.items)
@@ -86,6 +87,8 @@ class LocalConfig:
             with held(lock, name, region, HOLDER, LEASE_SECONDS) as lease, keeping(self._site):
                 self._require_returnable(name, target)
                 self._put(name, target, backup.items, lease)
+        for item, text in files.items():
+            self._put_file(item, text)
 
     def _of(self, name: str) -> dict[str, Any]:
         champion = self._site.history(name).champion
@@ -127,12 +130,8 @@ class LocalConfig:
         if text is None:
             with writing(path):
                 path.unlink()
-            return
-        if item == "policy":
-            parse(text)
         else:
-            read(text, FILE)
-        write_whole(path, text, stage=self._site.home.stage)
+            write_whole(path, text, stage=self._site.home.stage)
 
     def _put(self, name: str, target: Revision, wanted: Items, lease: Lease) -> None:
         here = self._site.holding(lease)
@@ -149,3 +148,13 @@ class LocalConfig:
         if traffic(here, name).serving != target.version:
             here.serving.set_route(name, Route({target.version: 100}), lease, forced=True)
         settle(here, name, actor=actor(), overrule=True)
+
+
+def _require_sound(item: str, text: str | None) -> None:
+    """Bad input where a file was already broken when the backup was made."""
+    if text is None:
+        return
+    if item == "policy":
+        parse(text)
+    else:
+        read(text, FILE)

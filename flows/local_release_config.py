@@ -14,7 +14,7 @@ from cluster.lock import held
 from flows.applications import description_of
 from flows.keeping import keeping
 from flows.platform import parts_of
-from flows.recorder import Unrecorded
+from flows.recorder import Aside, Unrecorded
 from flows.release import run
 from flows.release_openers import open_release
 from flows.release_sight import release_sight
@@ -34,7 +34,7 @@ def items_of(here: Site, name: str) -> dict[str, Any]:
     history, parts = here.history(name), parts_of(here, name)
     if history.champion is None:
         return {}
-    _require_rest(here, name, "that is no configuration to keep")
+    _require_rest(here, name)
     items: dict[str, Any] = {f"release {name}": as_data(history.champion.revision)}
     for component, part in sorted(parts.of.items()):
         if part.serving is None:
@@ -47,19 +47,27 @@ def items_of(here: Site, name: str) -> dict[str, Any]:
 
 
 def require_returnable(here: Site, name: str, wanted: Items) -> None:
-    """Refused amid a rollout, and where the way back is barred or was never gone."""
-    _require_rest(here, name, "nothing was changed")
+    """Refused amid a rollout, and where there is no way back to what the backup says."""
+    _require_rest(here, name)
     parts, targets = parts_of(here, name), _targets(name, wanted)
+    release = Revision(**wanted[f"release {name}"])
+    added = [one for one, part in parts.of.items() if part.serving and one not in targets]
+    if added:
+        raise Refused(
+            f"{name} got {', '.join(added)} since the backup, which no rollback takes away",
+            hint="pincex backup-config, for a backup with them",
+        )
     barred = parts.barred(targets)
     if barred is not None:
-        raise Refused(f"{barred}; nothing was changed", hint="pincex deploy VERSION")
-    for component, target in targets.items():
-        if target not in parts.part(component).stack:
-            raise Refused(
-                f"{component} {target.version} was rolled back since the backup, and only evidence"
-                " brings it back; nothing was changed",
-                hint=f"pincex deploy {target.version}",
-            )
+        raise Refused(barred, hint="pincex deploy VERSION")
+    gone = [f"{one} {to.version}" for one, to in targets.items() if to not in parts.part(one).stack]
+    if release not in [served.revision for served in here.history(name).champions]:
+        gone.append(f"release {release.version}")
+    if gone:
+        raise Refused(
+            f"{', '.join(gone)}: rolled back since the backup, and only evidence brings it back",
+            hint=f"pincex deploy {release.version}",
+        )
 
 
 def put(here: Site, name: str, wanted: Items) -> None:
@@ -69,7 +77,8 @@ def put(here: Site, name: str, wanted: Items) -> None:
         require_returnable(site, name, wanted)
         parts, targets = parts_of(site, name), _targets(name, wanted)
         rollout = _opened(site, name, parts, wanted, targets)
-        if run(release_sight(site, rollout), lease, Unrecorded(), monotonic() + DEADLINE) is None:
+        sight, record = release_sight(site, rollout), Aside(Unrecorded())
+        if run(sight, lease, record, monotonic() + DEADLINE) is None:
             raise Refused(f"{name} is not back after {DEADLINE:g} s", hint=f"pincex resume {name}")
         within = parse(rollout.policy_text).ready_within
         for component, target in targets.items():
@@ -103,10 +112,10 @@ def _weights(here: Site, component: str) -> dict[str, int]:
     return {version: share for version, share in shares.items() if share}
 
 
-def _require_rest(here: Site, name: str, otherwise: str) -> None:
+def _require_rest(here: Site, name: str) -> None:
     opened = here.history(name).open
     if opened is not None:
         raise Refused(
-            f"{opened.verb} {opened.candidate.version} of {name} is open; {otherwise}",
+            f"{opened.verb} {opened.candidate.version} of {name} is open",
             hint=f"pincex resume {name}, or end it: pincex rollback",
         )

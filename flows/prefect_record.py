@@ -1,5 +1,6 @@
 """A rollout as Prefect shows it: a task per step, one page that stays current, a bar, a table."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,13 +16,14 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.context import TagsContext
 from prefect.tasks import Task
 
 from flows.approve import Given
 from flows.asked import prefect_answers
 from flows.pause import LOST, Pause
 from flows.site import Site
-from rollout.live import markdown, table, way
+from rollout.live import markdown, percent_done, table
 from rollout.state import Rollout
 
 T = TypeVar("T")
@@ -53,7 +55,9 @@ class InPrefect:
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
         """Run it as a task of that name, never from a cache."""
         recorded: Task[..., T] = Task(function, name=name, cache_policy=NO_CACHE)
-        answer = recorded(*arguments)
+        # A task with tags asks the server for their limits first, for minutes where that hangs.
+        with TagsContext():
+            answer = recorded(*arguments)
         if isinstance(answer, str):
             get_run_logger().info("%s: %s", name, answer)
         return answer
@@ -81,9 +85,10 @@ class InPrefect:
         self._pending = pending
 
     def _write(self, progress: dict[str, Any]) -> None:
-        key = f"{progress['component']}-{progress['candidate']}".lower().replace(".", "-")
+        named = f"{progress['component']}-{progress['candidate']}".lower()
+        key = re.sub(r"[^a-z0-9]+", "-", named)
         text = markdown(progress)
-        share = way(progress)
+        share = percent_done(progress)
         if self._page is None:
             self._page = _id(create_markdown_artifact(text, key=key, description="present state"))
             self._bar = _id(create_progress_artifact(share, key=f"{key}-progress"))
@@ -94,7 +99,7 @@ class InPrefect:
             update_progress_artifact(self._bar, share)
         rows = table(progress) if progress["finished"] else []
         if rows:
-            create_table_artifact(rows, key=f"{key}-gates", description="gates")
+            create_table_artifact(rows, key=f"{key}-table", description="where it ended")
 
 
 def _id(answer: Any) -> UUID:

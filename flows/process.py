@@ -15,7 +15,6 @@ from cluster.files import write_whole
 from flows import zombies
 from flows.asked import prefect_answers
 from flows.dispatch import dispatch
-from flows.platform import parts_of
 from flows.prefect_api import PrefectLost
 from flows.progress_file import live_folder
 from flows.recorder import Unrecorded
@@ -80,12 +79,12 @@ def _named(site_name: str) -> Site:
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:
-    """Whether what is gone on with undoes: traffic must not wait for the import of Prefect."""
+    """Whether a rollback is gone on with: traffic must not wait for the import of Prefect.
+
+    Nor may services that lost their process: a candidate may have requests and nobody looks.
+    """
     opened = here.history(rest[0]).open if verb == "resume" and rest else None
-    if opened is None:
-        return False
-    harmed = opened.verb.of_release and parts_of(here, opened.component).harm is not None
-    return opened.verb.undoes or harmed
+    return opened is not None and (opened.verb.undoes or opened.verb.of_release)
 
 
 if __name__ == "__main__":

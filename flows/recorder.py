@@ -45,13 +45,13 @@ class Unrecorded:
 
 
 class Aside:
-    """The record of a watch, or of a wait for a person: pages are written beside the loop.
+    """The record of what must not wait for Prefect: pages are written beside the loop.
 
-    Whatever Prefect does meanwhile, no look and no undo waits for it; they are not recorded.
+    So of a watch, of a wait for a person and of services. Its own steps are not recorded.
     """
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self._writing: Thread | None = None
 
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
@@ -62,11 +62,18 @@ class Aside:
         if self._writing is not None and self._writing.is_alive():
             return
         # The copy tells the thread which flow run it writes for.
-        arguments = (self._recorder.show, progress)
+        arguments = (self.recorder.show, progress)
         self._writing = Thread(target=copy_context().run, args=arguments, daemon=True)
         self._writing.start()
 
-    def end(self) -> None:
-        """Wait a moment for the page that is being written."""
-        if self._writing is not None:
-            self._writing.join(PAGE_PATIENCE)
+    def end(self) -> bool:
+        """Wait a moment for the page that is being written; whether it is."""
+        if self._writing is None:
+            return True
+        self._writing.join(PAGE_PATIENCE)
+        return not self._writing.is_alive()
+
+    def finish(self, progress: dict[str, Any]) -> None:
+        """Write the last page after all others; not at all where one of them hangs."""
+        if self.end():
+            self.recorder.show(progress)

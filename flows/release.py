@@ -23,8 +23,8 @@ from flows.waiting import AGAIN, tell, wait_for
 from rollout import release_text
 from rollout.deploying import decide_release
 from rollout.release_facts import (
-    End,
     Fault,
+    Judge,
     ReleaseAction,
     ReleaseFacts,
     Run,
@@ -32,58 +32,72 @@ from rollout.release_facts import (
     Wait,
     Weigh,
 )
-from rollout.state import Rollout
+from rollout.state import Decision, Rollout
+
+Progress = dict[str, Any]
 
 
 def deploy(here: Site, request: ReleaseRequest, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """Open the rollout, or go on with the one that is open, and stay until it has ended."""
     described = runnable(here.services, read(request.application, "application.toml"))
-    holder = f"deploy {request.version}"
+    holder, record = f"deploy {request.version}", Aside(recorder)
     with held(here.lock, described.name, here.region, holder, LEASE_SECONDS) as lease:
         site = here.holding(lease)
         opened = check_release(site, request, described)
-        return _run(site, opened or opened_release(site, request, described), lease, recorder)
+        rollout = opened or opened_release(site, request, described)
+        last = _kept_up(site, rollout, lease, record)
+    return _ended(here, rollout, record, last)
 
 
 def go_on(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[str, Any]]:
     """`resume`: take the lock of an open rollout and go on from what was recorded."""
-    holder = f"resume {rollout.verb} {rollout.candidate.version}"
+    holder, record = f"resume {rollout.verb} {rollout.candidate.version}", Aside(recorder)
     with held(here.lock, rollout.component, here.region, holder, LEASE_SECONDS) as lease:
-        return _run(here.holding(lease), rollout, lease, recorder)
+        last = _kept_up(here.holding(lease), rollout, lease, record)
+    return _ended(here, rollout, record, last)
 
 
-def _run(
-    site: Site, rollout: Rollout, lease: Lease, recorder: Recorder
-) -> tuple[Exit, dict[str, Any]]:
+def _kept_up(site: Site, rollout: Rollout, lease: Lease, record: Aside) -> Progress | None:
     with keeping(site):
-        run(release_sight(site, rollout), lease, recorder)
-    ended = recorded(site, rollout.component, rollout.id)
-    return exit_code(ended), release_report(site, ended)
+        return run(release_sight(site, rollout), lease, record)
+
+
+def _ended(
+    here: Site, rollout: Rollout, record: Aside, last: Progress | None
+) -> tuple[Exit, dict[str, Any]]:
+    """The last page waits for Prefect, and so is written after the lock was given back."""
+    assert last is not None
+    record.finish(last)
+    ended = recorded(here, rollout.component, rollout.id)
+    return exit_code(ended), release_report(here, ended)
 
 
 def run(
-    sight: ReleaseSight, lease: Lease, recorder: Recorder, until: float = float("inf")
-) -> End | None:
-    """Look, decide, perform until the rollout has ended; None where `until` comes first.
+    sight: ReleaseSight, lease: Lease, record: Aside, until: float = float("inf")
+) -> Progress | None:
+    """Look, decide, perform until it has ended; the last progress, None where `until` comes first.
 
-    Pages are written beside it, and of what undoes no step is recorded: neither waits for Prefect.
+    Neither pages nor the steps of an undo, its decision among them, wait for Prefect.
     """
-    aside = Aside(recorder)
     while monotonic() < until:
         facts = look(sight, lease)
         if facts.rollout.closed is not None:
             progress = release_text.progress_of(facts, None, sight.site.told)
             publish(sight.site, progress)
-            aside.end()
-            recorder.show(progress)
-            return End(facts.rollout.closed, facts.rollout.reason)
+            return progress
         action = decide_release(facts, sight.policy)
         progress = release_text.progress_of(facts, action, sight.site.told)
         publish(sight.site, progress)
-        aside.show(progress)
-        quiet = isinstance(action, Wait) or facts.harm is not None or facts.rollout.verb.undoes
-        _taken(sight, facts, action, lease, aside if quiet else recorder)
+        record.show(progress)
+        _taken(sight, facts, action, lease, record if _urgent(facts, action) else record.recorder)
     return None
+
+
+def _urgent(facts: ReleaseFacts, action: ReleaseAction) -> bool:
+    """Whether it undoes, decides so, or only waits for the next look."""
+    harmful = isinstance(action, Judge) and action.decision is not Decision.PROMOTE
+    undoing = facts.harm is not None or facts.rollout.verb.undoes
+    return undoing or harmful or isinstance(action, Wait)
 
 
 def _taken(

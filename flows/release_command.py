@@ -14,7 +14,7 @@ from flows.in_cluster import chosen
 from flows.keeping import keeping
 from flows.platform import applications, parts_of
 from flows.policies import policy_text
-from flows.recorder import Unrecorded
+from flows.recorder import Aside, Unrecorded
 from flows.refusal import Exit, Refused, bad_input
 from flows.release import run
 from flows.release_openers import ReleaseRequest, check_release, open_release, release_open
@@ -86,7 +86,7 @@ def rollback(options: argparse.Namespace) -> Answer:
         held = here.holding(lease)
         opening = partial(_open, held, name, options.component, options.reason, wanted)
         rollout = with_reserve(here, opening)
-        ended = run(release_sight(held, rollout), lease, Unrecorded(), begun + DEADLINE)
+        ended = run(release_sight(held, rollout), lease, Aside(Unrecorded()), begun + DEADLINE)
     if ended is None:
         raise Refused(
             f"{name} is not back after {DEADLINE:.0f} s",

@@ -13,13 +13,15 @@ from flows import prefect_api
 from flows.platform import applications
 from flows.prefect_api import Server
 from flows.site import Site
-from rollout.state import Rollout
+from rollout.state import Rollout, Verb
 
 UNFINISHED = ("PENDING", "RUNNING", "PAUSED", "CANCELLING")
 NO_PROCESS = "Suspended"
 """A suspended run has no process on purpose: resuming it starts another."""
 
 PROCESS = "process "
+OF_SERVICES = (str(Verb.RELEASE), str(Verb.RETURN))
+"""With what the names of their runs begin."""
 
 
 def process_tag(pid: int | None = None) -> str:
@@ -36,8 +38,8 @@ def tags_with_process(tags: Iterable[str]) -> list[str]:
 def bury(here: Site, heir: str | None = None) -> list[str]:
     """Mark every unfinished run of a dead process as Crashed; the messages, one for each.
 
-    `heir` is the model whose rollout the calling process goes on with. PrefectLost where the
-    server does not answer: the next one that looks does it.
+    `heir` is the model or application whose rollout the calling process goes on with. PrefectLost
+    where the server does not answer: the next one that looks does it.
     """
     wanted = {
         "tags": {"all_": ["pincex", here.name]},
@@ -144,10 +146,11 @@ def _elsewhere(here: Site, run: Mapping[str, Any], heir: str | None) -> str:
 
 def _named_in(here: Site, run: Mapping[str, Any]) -> list[str]:
     """The model of a run; of a rollout of services, which none names, each that was deployed."""
-    told = run["parameters"]
-    if "application" in told:
-        return applications(here)
-    return [str(told["name"])] if told.get("name") else []
+    name = run["parameters"].get("name")
+    if name:
+        return [str(name)]
+    of_services = str(run["name"]).partition(",")[0].partition(" ")[0] in OF_SERVICES
+    return applications(here) if of_services else []
 
 
 def _named(rollout: Rollout) -> str:

@@ -118,12 +118,12 @@ def table(progress: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{key: str(gate[key]) for key in keys} for gate in progress["gates"]]
 
 
-def way(progress: Mapping[str, Any]) -> float:
-    """How far it has come, in percent: its slowest blocking gate, its watch, or its components."""
+def percent_done(progress: Mapping[str, Any]) -> float:
+    """How far its slowest blocking gate, its watch, or its components have come."""
     if progress["finished"]:
         return 100.0
     if "parts" in progress:
-        return release_page.done(progress)
+        return release_page.percent_done(progress)
     if watch := progress["watch"]:
         return 100.0 * (1 - float(watch["left"] / watch["seconds"]))
     ways = [max(gate["safe"], 0.0) for gate in progress["gates"] if gate["blocking"]]

@@ -92,10 +92,15 @@ class Part:
         """The release steps of a revision that are done."""
         return frozenset(step for of, step in self.ran if of == revision)
 
-    def barred(self, to: Revision) -> str | None:
-        """The step that bars the way from what serves back to another revision."""
-        found = self.crossed.get(self.serving) if self.serving else None
-        return found.step if found and to in found.before else None
+    def barred(self, to: Revision) -> tuple[Revision, str] | None:
+        """Whose step, and which, bars the way from what serves back to another revision."""
+        places = [place for place, revision in enumerate(self.stack) if revision == to]
+        above = self.stack[places[-1] + 1 :] if places else self.stack[-1:]
+        for revision in reversed(above):
+            found = self.crossed.get(revision)
+            if found is not None and to in found.before:
+                return revision, found.step
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,11 @@ class Parts:
     def barred(self, targets: Mapping[str, Revision]) -> str | None:
         """Why there is no way back to these revisions, in words; None where there is one."""
         for name, to in targets.items():
-            part = self.part(name)
-            step = part.barred(to)
-            if step is not None and part.serving is not None:
+            found = self.part(name).barred(to)
+            if found is not None:
+                of, step = found
                 return (
-                    f"{name} {part.serving.version} began its release step {step}, which cannot "
+                    f"{name} {of.version} began its release step {step}, which cannot "
                     f"be taken back, so {to.version} may not work any more"
                 )
         return None

@@ -14,7 +14,7 @@ def markdown(progress: Progress) -> str:
     undoing = f"undone because {progress['undoing']}" if progress["undoing"] else None
     rows = [
         f"| {part['name']} | {_shares(part)} | {_asked(part)} | {part['evidence'] or ''} "
-        f"| {_word(part)} |"
+        f"| {_word(progress, part)} |"
         for part in progress["parts"]
     ]
     told = progress["told"]
@@ -42,17 +42,17 @@ def table(progress: Progress) -> list[dict[str, str]]:
             "component": part["name"],
             "requests go to": _shares(part),
             "evidence": part["evidence"] or "",
-            "state": _word(part),
+            "state": _word(progress, part),
         }
         for part in progress["parts"]
     ]
 
 
-def done(progress: Progress) -> float:
-    """How far it has come, in percent: components that are done, and the share of the one at it."""
+def percent_done(progress: Progress) -> float:
+    """Components that are done, and the share of the one at it."""
     parts = progress["parts"]
-    ways = [1.0 if part["settled"] else part["share"] / 100 for part in parts]
-    return 100.0 * sum(ways) / len(ways)
+    done = [1.0 if part["settled"] else part["share"] / 100 for part in parts]
+    return 100.0 * sum(done) / len(done)
 
 
 def _shares(part: Progress) -> str:
@@ -63,5 +63,9 @@ def _asked(part: Progress) -> str:
     return f"{count(part['requests'])}, {count(part['errors'])} errors" if part["requests"] else ""
 
 
-def _word(part: Progress) -> str:
-    return "done" if part["settled"] else "now" if part["under_way"] else "to come"
+def _word(progress: Progress, part: Progress) -> str:
+    if part["settled"]:
+        return "done"
+    if progress["finished"]:
+        return ""
+    return "now" if part["under_way"] else "to come"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.small_exchange import NAME, QUICK, trading
+from cluster.local.processes import running
 from flows import prefect_api
 from flows.prefect_api import PrefectLost, call
 from flows.progress_file import read
@@ -21,6 +22,7 @@ from rollout.state import Ending
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(400)]
 
 RATE = 150.0
+THIRD = "v3.0.0"
 
 
 @dataclass
@@ -33,7 +35,6 @@ class Told:
     bar: float
     components: list[dict[str, str]]
     killed: dict[str, Any]
-    resumed: dict[str, Any]
     history: History
     backup: str
     failed: int
@@ -104,7 +105,7 @@ def told(here: SmallSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         asked = formed(here, "deploy", version="v2.0.0", policy=QUICK, site_name="local")
         assert asked["state_type"] == "COMPLETED", asked["state"]
         backup = here.pincex("backup-config")
-        killed, resumed = through_a_kill(here, "v3.0.0", str(policy))
+        killed = through_a_kill(here, THIRD, str(policy))
         counted = trader.end()
     shown = artifacts(here, asked)
     yield Told(
@@ -114,7 +115,6 @@ def told(here: SmallSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         float(shown["progress"]),
         json.loads(shown["table"]),
         killed,
-        resumed,
         here.site.history(NAME),
         str(backup.report["file"]),
         counted["failed"],
@@ -122,11 +122,10 @@ def told(here: SmallSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert here.pincex("rollback", "--reason", "the test is over").code == 0
 
 
-def through_a_kill(
-    here: SmallSite, version: str, policy: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """SIGKILL the process at its first step; the runs of the killed one and of who went on."""
+def through_a_kill(here: SmallSite, version: str, policy: str) -> dict[str, Any]:
+    """SIGKILL the process at its first step; its run."""
     started = here.pincex("deploy", version, "--policy", policy, "--no-follow")
+    assert started.code == 0, started
     tag = process_tag(started.report["pid"])
 
     def weighed() -> bool:
@@ -144,13 +143,7 @@ def through_a_kill(
         return run_of(here, id={"any_": [run["id"]]})
 
     eventually(lambda: of(killed)["state_type"] == "CRASHED", 90, "the dead run is marked")
-
-    def resumed() -> dict[str, Any]:
-        ended = {"type": {"any_": ["COMPLETED"]}}
-        return run_of(here, name={"like_": f"resume {NAME}"}, state=ended)
-
-    eventually(resumed, 60, "the run of who went on is completed")
-    return of(killed), resumed()
+    return of(killed)
 
 
 def test_the_form_rolls_the_services_out_and_the_run_says_how_it_ended(told: Told) -> None:
@@ -177,11 +170,10 @@ def test_the_page_the_bar_and_the_table_are_those_of_the_end(told: Told) -> None
 
 
 def test_a_killed_run_is_crashed_and_says_which_rollout_goes_on(told: Told) -> None:
-    """The keeper's resume is a run of its own, and ends as the rollout did."""
+    """The keeper's resume waits for no Prefect, and is no run there."""
     third = told.history.rollouts[2]
     assert third.closed is Ending.PROMOTED
-    assert f"rollout {third.id} (deploy {NAME} v3.0.0)" in told.killed["state"]["message"]
-    assert told.resumed["state"]["name"] == "Promoted"
+    assert f"rollout {third.id} (deploy {NAME} {THIRD})" in told.killed["state"]["message"]
     assert told.failed == 0
 
 
@@ -189,9 +181,9 @@ def test_what_the_form_is_told_wrong_fails_with_the_words_of_the_command(
     here: SmallSite, told: Told
 ) -> None:
     """Nothing is opened, and the run says why."""
-    refused = formed(here, "deploy", version="v3.0.0", policy=QUICK, site_name="local")
+    refused = formed(here, "deploy", version=THIRD, policy=QUICK, site_name="local")
     assert refused["state_type"] == "FAILED"
-    assert "v3.0.0 of sample-exchange serves already" in refused["state"]["message"]
+    assert f"{THIRD} of sample-exchange serves already" in refused["state"]["message"]
     assert len(here.site.history(NAME).rollouts) == len(told.history.rollouts)
 
 
@@ -217,7 +209,8 @@ def test_a_backup_by_the_form_holds_the_services_and_a_restore_returns_to_an_ear
     shown = here.pincex("restore-config", told.backup)
     restored = here.pincex("restore-config", told.backup, "--yes")
 
-    for line in (f"change  version {NAME} order-entry", "v3.0.0 -> v2.0.0", "remove  application"):
+    changed = f"change  version {NAME} order-entry"
+    for line in (changed, f"{THIRD} -> v2.0.0", "remove  application"):
         assert line in shown.said
     assert (shown.code, restored.code) == (4, 0), restored
     assert set(routes(here).values()) == {("v2.0.0", 100)}
@@ -226,5 +219,34 @@ def test_a_backup_by_the_form_holds_the_services_and_a_restore_returns_to_an_ear
     assert (last.closed, last.override) == (Ending.ROLLED_BACK, "restore-config")
     assert here.pincex("restore-config", told.backup).code == 0
     refused = here.pincex("restore-config", str(mixed), "--yes")
-    assert "was rolled back since the backup, and only evidence" in refused.said
+    assert "rolled back since the backup, and only evidence" in refused.report["error"]
     assert set(routes(here).values()) == {("v2.0.0", 100)}
+
+
+def test_an_undo_waits_for_no_prefect(
+    here: SmallSite, told: Told, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """While its server is stopped, a slow version is judged and gone all the same."""
+    slow = {"v4.0.0": {"order-entry": {"latency_ms": 3000}}}
+    (here.home.path / "exchange" / "knobs.json").write_text(json.dumps(slow))
+    stats = tmp_path_factory.mktemp("slow") / "stats.json"
+    with trading(here.home.site().endpoint, RATE, stats, here.home.path):
+        policy = str(here.home.path / "quick.toml")
+        assert here.pincex("deploy", "v4.0.0", "--policy", policy, "--no-follow").code == 0
+
+        def harmful() -> bool:
+            progress = read(here.site, NAME)
+            parts = progress["parts"] if progress and progress["candidate"] == "v4.0.0" else []
+            return any(part["name"] == "order-entry" and part["share"] for part in parts)
+
+        eventually(harmful, 240, "a step of order entry is under way")
+        server = running(here.home, "prefect")
+        assert server is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            eventually(lambda: here.site.history(NAME).open is None, 50, "it is undone")
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+    last = here.site.history(NAME).rollouts[-1]
+    assert last.closed is Ending.ROLLED_BACK
+    assert "order-entry: slower than" in last.reason

@@ -174,7 +174,7 @@ def test_the_way_back_is_barred_once_a_step_that_cannot_be_taken_back_has_begun(
     crossed = fold_parts([*rows, taken("v2"), begun("v2", "shrink", reversible=False)])
 
     assert part.barred(V1) is None
-    assert crossed.part("prices").barred(V1) == "shrink"
+    assert crossed.part("prices").barred(V1) == (V2, "shrink")
     assert crossed.part("prices").barred(V2) is None
 
 
@@ -187,6 +187,19 @@ def test_the_way_back_to_the_version_that_crossed_it_stays_open() -> None:
 
     assert fold_parts(rows).part("prices").barred(V1) is None
     assert fold_parts([*rows, opened("v1"), taken("v1")]).part("prices").barred(V2) is None
+
+
+def test_the_way_back_stays_barred_below_releases_that_came_after_the_step() -> None:
+    """A backup may ask for more than one release down."""
+    rows = [
+        *(opened("v1"), taken("v1"), opened("v2"), taken("v2")),
+        *(begun("v2", "shrink", reversible=False), opened("v3"), taken("v3")),
+    ]
+    parts = fold_parts(rows)
+
+    assert parts.barred(parts.below) is None
+    assert parts.part("prices").barred(V1) == (V2, "shrink")
+    assert "prices v2 began its release step shrink" in str(parts.barred({"prices": V1}))
 
 
 def test_the_way_back_is_told_in_words() -> None:

@@ -3,7 +3,7 @@
 from release_parts import BAD, GOOD, OPEN, POLICY, Shop, running
 
 from rollout.deploying import decide_release
-from rollout.live import line, lines, markdown, table, way
+from rollout.live import line, lines, markdown, percent_done, table
 from rollout.release_text import outcome, progress_of, status
 from rollout.state import Verb
 from rollout.status_text import told
@@ -44,7 +44,7 @@ def test_the_page_in_prefect_says_the_same_of_every_component() -> None:
     assert "| prices | v1 95 %, v2 5 % | 40, 0 errors | 40 of 200 requests | now |" in page
     assert "`pincex rollback --namespace prod`" in page
     assert [row["state"] for row in table(progress)] == ["now", "to come", "to come"]
-    assert way(progress) == 5 / 3
+    assert percent_done(progress) == 5 / 3
 
 
 def test_the_page_of_an_undo_says_why() -> None:
