@@ -17,7 +17,7 @@ from cluster.errors import ClusterError, StateDamaged
 from cluster.files import try_lock
 from cluster.local.child import Child
 from cluster.local.home import Home
-from cluster.local.processes import ProcessSpec, forget, recorded, register, wanted
+from cluster.local.processes import ProcessSpec, forget, recorded, register, want, wanted
 from cluster.local.resume import Resumer
 from cluster.local.samples import Sampler
 from cluster.local.scan import members
@@ -35,6 +35,7 @@ class Keeper:
         self.home = home
         self._children: dict[str, Child] = {}
         self._specs: dict[str, tuple[tuple[int, int], ProcessSpec | None]] = {}
+        self._damaged: set[str] = set()
         self._resumer = Resumer(home)
         self._sampler = Sampler(home)
         self._confirm_after = 0.0
@@ -60,6 +61,8 @@ class Keeper:
         for role in specs:
             self._children.setdefault(role, Child(self.home, role, None))
         for role, child in list(self._children.items()):
+            if role in self._damaged:
+                continue
             try:
                 if not child.tick(specs.get(role), now):
                     del self._children[role]
@@ -73,7 +76,7 @@ class Keeper:
         return exists or bool(self._children)
 
     def _read_specs(self) -> dict[str, ProcessSpec | None]:
-        """What is wanted; a file that cannot be read leaves its process as it is."""
+        """What is wanted; a file that is damaged is written again as it was read before."""
         roles = self.home.roles(self.home.processes)
         for role in roles:
             try:
@@ -84,12 +87,27 @@ class Keeper:
                     # Noted first, so that a damaged file is told once and not ten times a second.
                     self._specs[role] = ((stat.st_mtime_ns, stat.st_ino), before)
                     self._specs[role] = (self._specs[role][0], wanted(self.home, role))
+                    self._damaged.discard(role)
             except FileNotFoundError:
                 continue
             except StateDamaged as error:
-                log.error("%s; its process stays as it is", error)
+                self._mend(role, error)
+        self._damaged.intersection_update(roles)
         self._specs = {role: self._specs[role] for role in roles if role in self._specs}
         return {role: spec for role, (_, spec) in self._specs.items() if spec is not None}
+
+    def _mend(self, role: str, error: StateDamaged) -> None:
+        known = self._specs[role][1]
+        if known is None:
+            # As one that nobody wants it would be ended.
+            self._damaged.add(role)
+            log.error("%s; its process stays as it is", error)
+            return
+        log.error("%s; written again as it was", error)
+        try:
+            want(self.home, known)
+        except ClusterError as failed:
+            log.error("%s", failed)
 
     def _sample(self, now: float) -> None:
         deaths = {role: one.seen.deaths for role, one in self._children.items() if one.seen}

@@ -22,6 +22,7 @@ from cluster.local.processes import (
     running,
     unwant,
     want,
+    wanted,
 )
 from cluster.local.samples import EVERY, Sampler, samples
 from cluster.local.scan import members
@@ -308,6 +309,35 @@ def test_a_half_written_note_is_repaired(home: Home, role: str) -> None:
 
     assert [pids(home, "worker"), pids(home, KEEPER)] == [[pid], keeper]
     assert running(home, role) is not None
+
+
+def test_a_damaged_spec_is_written_again_by_the_keeper_that_read_it(home: Home) -> None:
+    """Its process goes on, and what is wanted is what was wanted before."""
+    ensure_keeper(home)
+    pid = start(home, sleeper("a"))
+    file = home.spec_file("a")
+    file.write_bytes(file.read_bytes()[:20])
+
+    eventually(lambda: file.read_bytes()[20:])
+
+    assert wanted(home, "a") == sleeper("a")
+    assert pids(home, "a") == [pid]
+
+
+def test_a_spec_damaged_while_no_keeper_lived_ends_nothing(home: Home) -> None:
+    """Nobody knows what it said; removed, as its remedy says, it is as one that nobody wants."""
+    ensure_keeper(home)
+    pid = start(home, sleeper("a"))
+    kill_role(home, KEEPER)
+    home.spec_file("a").write_text("{")
+
+    ensure_keeper(home)
+    time.sleep(1.0)
+    there = pids(home, "a")
+    home.spec_file("a").unlink()
+
+    assert there == [pid]
+    eventually(lambda: not pids(home, "a"))
 
 
 def test_a_note_damaged_while_no_keeper_lived_is_repaired(home: Home) -> None:

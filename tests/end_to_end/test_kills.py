@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from story_parts import Story
 
-from benchmarks.kill_stages import Stage
+from benchmarks.kill_stages import Stage, prove, returned
 from benchmarks.kills import HAS, PHASES, SHORT, STEPS, WATCHED, Victim, kill
 from flows.rehearsal.small_client import Client
-from flows.rehearsal.small_site import SmallSite
+from flows.rehearsal.small_site import MODEL, SmallSite
 from rollout.state import Phase
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
@@ -30,6 +30,11 @@ def client(story: Story) -> Iterator[Client]:
     """Requests from outside, after the story has proven v2.0.0."""
     story.here.hold_to(WATCHED)
     with story.here.load() as running:
+        if any(stage.name == Phase.WATCHING for stage, _ in CHOSEN):
+            # A promotion is watched as the policy of its PASS says.
+            returned(story.here)
+            prove(story.here)
+            assert story.here.pincex("promote-model", MODEL).code == 0
         yield running
 
 

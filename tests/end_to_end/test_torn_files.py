@@ -31,7 +31,7 @@ FILES: dict[str, Callable[[SmallSite], Path]] = {
     "bootstrap": lambda here: here.home.bootstrap,
     "progress": lambda here: progress_file(here.site, MODEL),
 }
-SHORT = ["site", "note of the keeper", "routes", "progress"]
+SHORT = ["site", "spec of the proxy", "note of the keeper", "routes", "progress"]
 CHOSEN = list(FILES) if os.environ.get("PINCEX_FAULTS") == "all" else SHORT
 # A command that reads the file and cannot do without it; the others repair it or need it later.
 NEEDED = {"site", "routes"}
