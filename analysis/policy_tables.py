@@ -220,7 +220,8 @@ def _accuracy(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Accuracy
         )
     least = 1.0 if rule == "within_factor" else 0.0
     tolerance = given.get("tolerance", least)
-    within("[accuracy] tolerance", tolerance, least, MOST)
+    # A part of the label: 10 for ten percent would find every answer right.
+    within("[accuracy] tolerance", tolerance, least, 1.0 if rule == "within_relative" else MOST)
     return Accuracy(rule, float(tolerance))
 
 

@@ -43,7 +43,7 @@ def progress_of(sight: Sight, facts: Facts, action: Action) -> dict[str, Any]:
         "rate": rate,
         "mirrored": facts.traffic.mirrored.fraction if facts.traffic.mirrored else 0.0,
         "pairs": verdict.pairs if verdict else sight.control.pairs if sight.control else 0,
-        "control": facts.controlled.said if facts.controlled else None,
+        "control": facts.controlled.said if rollout.verb is Verb.CONTROL else None,
         "coverage": (verdict.coverage if verdict else None) or 0.0,
         "labels": labels,
         "label_delay": delay,

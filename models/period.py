@@ -71,9 +71,18 @@ def _pieces(path: Path) -> Iterator[tuple[pl.DataFrame, int]]:
     tail = Tail(path)
     try:
         while tail.unread:
-            yield frame_of(tail.take(PIECE), WRITTEN, NEEDED)
+            yield _rows(tail.take(PIECE))
     finally:
         tail.close()
+
+
+def _rows(lines: bytes) -> tuple[pl.DataFrame, int]:
+    """The rows among these lines, and how many lines were neither a row nor an announcement."""
+    frame, damaged = frame_of(lines, {**WRITTEN, "open": ROW["open"]}, ())
+    rows = frame.drop_nulls(NEEDED)
+    announced = pl.col("open").is_not_null() & pl.all_horizontal(pl.col(NEEDED).is_null())
+    known = rows.height + frame.filter(announced).height
+    return rows.drop("open"), damaged + frame.height - known
 
 
 def _labels(path: Path, ids: pl.DataFrame, start: float) -> pl.DataFrame:
@@ -106,7 +115,8 @@ def _reach(traffic: Path) -> float | None:
     begins = []
     for path in traffic.glob("*.jsonl.1"):
         with path.open("rb") as file:
-            first, _ = frame_of(file.readline(), WRITTEN, NEEDED)
-        if first.height:
-            begins.append(float(first["at"][0]))
+            first, _ = frame_of(file.readline(), {"at": ROW["at"], "open": ROW["open"]}, ())
+        moments = [told for name in ("at", "open") for told in first[name].drop_nulls()]
+        if moments:
+            begins.append(float(moments[0]))
     return max(begins, default=None)

@@ -64,6 +64,10 @@ REFUSED = {
     "unknown rule": ('[accuracy]\nrule = "close"', "rule is 'close'"),
     "tolerance without rule": ("[accuracy]\ntolerance = 2.0", "rule is None"),
     "rule without tolerance": ('[accuracy]\nrule = "within_factor"', "without a tolerance"),
+    "percent for a part": (
+        '[accuracy]\nrule = "within_relative"\ntolerance = 10.0',
+        "tolerance is 10",
+    ),
     "equal with tolerance": ('[accuracy]\nrule = "equal"\ntolerance = 1.0', "with a tolerance"),
     "factor below 1": ('[accuracy]\nrule = "within_factor"\ntolerance = 0.5', "tolerance is 0.5"),
     "pinned p95 of 0": ("[latency]\nbaseline_p95_ms = 0.0", "baseline_p95_ms is 0"),

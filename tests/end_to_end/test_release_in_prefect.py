@@ -12,9 +12,10 @@ import pytest
 from benchmarks.small_exchange import NAME, QUICK, trading
 from cluster.local.processes import running
 from flows import prefect_api
+from flows.platform import parts_of
 from flows.prefect_api import PrefectLost, call
 from flows.progress_file import read
-from flows.rehearsal.small_site import MODEL, SmallSite, eventually
+from flows.rehearsal.small_site import SmallSite, eventually
 from flows.zombies import process_tag
 from rollout.history import History
 from rollout.state import Ending
@@ -70,7 +71,7 @@ def formed(here: SmallSite, flow: str, **parameters: object) -> dict[str, Any]:
 
 def routes(here: SmallSite) -> dict[str, tuple[str, int]]:
     """The one version of each service that gets requests, and how many percent."""
-    found = {name: route for name, route in here.site.traffic.routes().items() if name != MODEL}
+    found = {name: here.site.services.route(name) for name in parts_of(here.site, NAME).of}
     return {name: one for name, route in found.items() for one in route.weights.items() if one[1]}
 
 

@@ -54,6 +54,18 @@ def test_rows_of_all_sources_in_the_window(tmp_path: Path) -> None:
     assert (period.numbers, period.reach, period.damaged) == (True, 50, 0)
 
 
+def test_announcements_are_no_damage(tmp_path: Path) -> None:
+    """A server says now and then since when none of its requests is open; half a line is damage."""
+    opened = {"open": 100.5}
+    write(tmp_path / "traffic/v1.0.0-1.jsonl.1", {"open": 90.0}, row("old", 95))
+    write(tmp_path / "traffic/v1.0.0-1.jsonl", row("a", 100), opened, {"id": "b", "at": 101})
+
+    period = read_period(tmp_path, 100, 200)
+
+    assert period.rows["id"].to_list() == ["a"]
+    assert (period.damaged, period.reach) == (1, 90.0)
+
+
 def test_nothing_recorded(tmp_path: Path) -> None:
     """No folder, no file: an empty table with all its columns."""
     period = read_period(tmp_path, 0, 1)
