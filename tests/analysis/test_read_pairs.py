@@ -9,6 +9,7 @@ import pytest
 from pair_tables import METADATA, TIMESTAMP, pairs, policy, write
 
 from analysis import PAIR_SCHEMA, BadInput, in_blocks, judge, read_pairs
+from analysis.columns import IN_FILE, statuses
 
 SMALL = pairs(40)
 
@@ -64,6 +65,13 @@ def test_a_bad_file_is_refused_at_its_first_bad_row(
 
     assert said in refused.value.message
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt16, pl.Int64, pl.Int128, pl.Float64], ids=str)
+def test_a_status_is_a_whole_number_of_any_type(kind: type[pl.DataType]) -> None:
+    """JSON lines with a very large number make a column of 128 bits, which numpy has not."""
+    read = statuses(pl.Series("candidate_status", [100, 101], dtype=kind), IN_FILE)
+    assert read.tolist() == [100, 101]
 
 
 @pytest.mark.parametrize("column", [name for name in PAIR_SCHEMA if name != "candidate_outcome"])
