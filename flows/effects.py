@@ -10,6 +10,7 @@ from flows.openers import actor
 from flows.platform import traffic
 from flows.servers import bring_up, retire_others
 from flows.site import Site
+from rollout import words
 from rollout.facts import (
     Ask,
     BeginWatch,
@@ -91,7 +92,7 @@ def _shift(
             "began_at": began_at.isoformat(),
         },
     )
-    shares = ", ".join(f"{version} {percent} %" for version, percent in weights.items())
+    shares = words.shares(weights)
     return f"traffic: {shares}; copies to {copies or 'nobody'}"
 
 

@@ -61,16 +61,19 @@ class LocalConfig:
                 items[item] = text_of(path)
         services = applications(self._site)
         for name in sorted(components):
-            told = local_release_config.items_of(self._site, name) if name in services else None
-            items |= self._of(name) if told is None else told
+            of_services = name in services
+            items |= (
+                local_release_config.items_of(self._site, name) if of_services else self._of(name)
+            )
         return items
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
         """Each application, model by model what serves and aliases, and at last the files."""
         changed = {change.item for change in changes}
         touched = sorted({item.split()[1] for item in changed - FILES.keys()})
-        services = [name for name in touched if name in applications(self._site)]
-        models = [name for name in touched if name not in services]
+        known = applications(self._site)
+        services = [name for name in touched if name in known]
+        models = [name for name in touched if name not in known]
         targets = {name: Revision(**backup.items[f"version {name}"]) for name in models}
         for name in services:
             local_release_config.require_returnable(self._site, name, backup.items)

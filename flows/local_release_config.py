@@ -16,7 +16,7 @@ from flows.keeping import keeping
 from flows.platform import parts_of
 from flows.recorder import Aside, Unrecorded
 from flows.release import run
-from flows.release_openers import open_release
+from flows.release_openers import open_release, release_open
 from flows.release_sight import release_sight
 from flows.site import LEASE_SECONDS, Site
 from rollout.history import as_data
@@ -26,7 +26,6 @@ from rollout.state import Revision, Rollout, Verb
 
 HOLDER = "restore-config"
 DEADLINE = 240.0
-VERSION, SERVERS, ROUTE = "version", "servers", "route"
 
 
 def items_of(here: Site, name: str) -> dict[str, Any]:
@@ -40,9 +39,9 @@ def items_of(here: Site, name: str) -> dict[str, Any]:
         if part.serving is None:
             continue
         servers = roles_of(here.home, component, part.serving.version)
-        items[f"{VERSION} {name} {component}"] = as_data(part.serving)
-        items[f"{SERVERS} {name} {component}"] = len(servers)
-        items[f"{ROUTE} {name} {component}"] = _weights(here, component)
+        items[f"version {name} {component}"] = as_data(part.serving)
+        items[f"servers {name} {component}"] = len(servers)
+        items[f"route {name} {component}"] = _weights(here, component)
     return items
 
 
@@ -96,7 +95,7 @@ def _opened(
 
 
 def _targets(name: str, wanted: Items) -> dict[str, Revision]:
-    ahead = f"{VERSION} {name} "
+    ahead = f"version {name} "
     return {
         item.removeprefix(ahead): Revision(**told)
         for item, told in wanted.items()
@@ -115,7 +114,4 @@ def _weights(here: Site, component: str) -> dict[str, int]:
 def _require_rest(here: Site, name: str) -> None:
     opened = here.history(name).open
     if opened is not None:
-        raise Refused(
-            f"{opened.verb} {opened.candidate.version} of {name} is open",
-            hint=f"pincex resume {name}, or end it: pincex rollback",
-        )
+        raise release_open(here, opened)

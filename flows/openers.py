@@ -2,8 +2,10 @@
 
 import getpass
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from flows import aliases
 from flows.platform import traffic
@@ -194,27 +196,33 @@ def open_rollout(
     in_the_way = site.history(name).open
     if in_the_way is not None:
         raise open_already(in_the_way)
-    rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    site.ledger.append(
-        OPENED,
-        component=name,
-        region=site.region,
-        actor=actor(),
-        data={
-            "rollout": rollout_id,
-            "verb": str(verb),
-            "stable": as_data(stable),
-            "candidate": as_data(candidate),
-            "policy": policy_text,
-            "sample": sample,
-            "cap": cap,
-            "override": override,
-        },
-    )
+    told = {"policy": policy_text, "sample": sample, "cap": cap, "override": override}
+    rollout_id = append_opening(site, name, verb, stable, candidate, told)
     opened = site.history(name).open
     if opened is None or opened.id != rollout_id:
         raise Refused("the ledger does not show the rollout just opened", hint="pincex history")
     return opened
+
+
+def append_opening(
+    site: Site,
+    name: str,
+    verb: Verb,
+    stable: Revision | None,
+    candidate: Revision,
+    told: Mapping[str, Any],
+) -> str:
+    """Write the row that opens a rollout, with what else is told of it; its new id."""
+    rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    data = {
+        "rollout": rollout_id,
+        "verb": str(verb),
+        "stable": as_data(stable),
+        "candidate": as_data(candidate),
+        **told,
+    }
+    site.ledger.append(OPENED, component=name, region=site.region, actor=actor(), data=data)
+    return rollout_id
 
 
 def share(percent: float | None) -> float | None:

@@ -5,14 +5,11 @@ from typing import Any
 
 from prefect import State, flow
 
-from flows.applications import FILE, application, read
+from flows import applications
 from flows.flow_runs import SiteName, command, conclude
 from flows.policies import policy_text
 from flows.release_openers import ReleaseRequest
 from flows.site import site
-
-# In the form below `application` is a field.
-described_by = application
 
 
 @flow(name="deploy", flow_run_name="deploy {version}, {site_name}")
@@ -35,7 +32,11 @@ def deploy(
         site_name: Where to run it.
     """
     here = site(site_name)
-    described = read(application, FILE) if application else described_by(here, None)
+    described = (
+        applications.read(application, applications.FILE)
+        if application
+        else applications.application(here, None)
+    )
     text = policy if policy is not None else policy_text(here, None)
     request = ReleaseRequest(version, described.text, text, retry, accept_downtime)
     given = json.dumps({field: getattr(request, field) for field in ReleaseRequest.__slots__})

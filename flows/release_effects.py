@@ -11,6 +11,7 @@ from cluster.services import calls_of
 from flows.applications import description_of
 from flows.platform import parts_of
 from flows.site import Site
+from rollout import words
 from rollout.application import Component, ReleaseStep
 from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
@@ -92,7 +93,7 @@ def _weigh(
             "past_p95_ms": action.past_p95_ms,
         },
     )
-    shares = ", ".join(f"{version} {percent} %" for version, percent in action.weights.items())
+    shares = words.shares(action.weights)
     return f"{part.name}: {shares}"
 
 

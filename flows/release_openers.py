@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cluster.errors import NotFound
-from flows.openers import actor
+from flows.openers import append_opening
 from flows.platform import parts_of, recorded
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import Site
 from rollout.application import Application, Component
-from rollout.history import OPENED, History, as_data
+from rollout.history import History, as_data
 from rollout.release import Parts
 from rollout.state import Ending, Revision, Rollout, Verb
 
@@ -156,25 +155,12 @@ def open_release(
     override: str | None,
 ) -> Rollout:
     """Append the opening row and return the rollout as the ledger has it now."""
-    import uuid
-
-    rollout_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    site.ledger.append(
-        OPENED,
-        component=name,
-        region=site.region,
-        actor=actor(),
-        data={
-            "rollout": rollout_id,
-            "verb": str(verb),
-            "stable": as_data(stable),
-            "candidate": as_data(candidate),
-            "targets": {part: as_data(revision) for part, revision in targets.items()},
-            "application": application,
-            "policy": policy_text,
-            "sample": 1.0,
-            "cap": 1.0,
-            "override": override,
-        },
-    )
-    return recorded(site, name, rollout_id)
+    told = {
+        "targets": {part: as_data(revision) for part, revision in targets.items()},
+        "application": application,
+        "policy": policy_text,
+        "sample": 1.0,
+        "cap": 1.0,
+        "override": override,
+    }
+    return recorded(site, name, append_opening(site, name, verb, stable, candidate, told))

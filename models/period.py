@@ -7,13 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from models.join import typed
-from models.streams import PIECE, ROW, LabelFile
+from models.streams import ANNOUNCES, IS_ROW, PIECE, ROW, LabelFile
 from models.tail import PolarsType, Tail, frame_of
 
 WRITTEN: dict[str, PolarsType] = {
     name: ROW[name] for name in ("id", "at", "status", "ms", "prediction")
 }
-NEEDED = ("id", "at", "status", "ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,8 @@ def _pieces(path: Path) -> Iterator[tuple[pl.DataFrame, int]]:
 def _rows(lines: bytes) -> tuple[pl.DataFrame, int]:
     """The rows among these lines, and how many lines were neither a row nor an announcement."""
     frame, damaged = frame_of(lines, {**WRITTEN, "open": ROW["open"]}, ())
-    rows = frame.drop_nulls(NEEDED)
-    announced = pl.col("open").is_not_null() & pl.all_horizontal(pl.col(NEEDED).is_null())
-    known = rows.height + frame.filter(announced).height
-    return rows.drop("open"), damaged + frame.height - known
+    known = frame.filter(IS_ROW | ANNOUNCES)
+    return known.filter(IS_ROW).drop("open"), damaged + frame.height - known.height
 
 
 def _labels(path: Path, ids: pl.DataFrame, start: float) -> pl.DataFrame:

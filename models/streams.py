@@ -19,6 +19,10 @@ ROW: dict[str, PolarsType] = {
     "mirrored": pl.Boolean,
     "open": pl.Float64,
 }
+NEEDED = ("id", "at", "status", "ms")
+IS_ROW = pl.all_horizontal(pl.col(NEEDED).is_not_null())
+ANNOUNCES = pl.col("open").is_not_null() & pl.all_horizontal(pl.col(NEEDED).is_null())
+"""What a server says alone: since when none of its requests is open."""
 PROXIED: dict[str, PolarsType] = {
     "id": pl.String,
     "status": pl.Int64,
@@ -161,9 +165,5 @@ def _said(lines: bytes) -> tuple[pl.DataFrame, int]:
     moments = [
         (pl.col(name) * 1_000_000).round().cast(pl.Int64).alias(name) for name in ("at", "open")
     ]
-    row = pl.all_horizontal(pl.col("id", "at", "status", "ms").is_not_null())
-    announced = pl.col("open").is_not_null() & pl.all_horizontal(
-        pl.col("id", "at", "status", "ms").is_null()
-    )
-    whole = frame.filter(row | announced)
+    whole = frame.filter(IS_ROW | ANNOUNCES)
     return whole.with_columns(*moments), damaged + frame.height - whole.height

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rollout.words import count, duration
+from rollout.words import count, duration, shares
 
 Progress = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ def percent_done(progress: Progress) -> float:
 
 
 def _shares(part: Progress) -> str:
-    return ", ".join(f"{version} {share} %" for version, share in part["weights"].items()) or "none"
+    return shares(part["weights"]) or "none"
 
 
 def _asked(part: Progress) -> str:

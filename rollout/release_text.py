@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rollout import words
 from rollout.application import Application, Component
 from rollout.policy import Policy
 from rollout.release_facts import End, Judge, ReleaseAction, ReleaseFacts, Standing, Wait
@@ -156,10 +157,10 @@ def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
 
 
 def _line(part: Report) -> str:
-    shares = ", ".join(f"{version} {share} %" for version, share in part["weights"].items())
     mark = "done" if part["settled"] else "now" if part["under_way"] else ""
-    return f"  {part['name']:<{NAME}} {shares or 'no requests':<28} {mark:<5}" + (
-        part["evidence"] or "" if part["under_way"] else ""
+    return (
+        f"  {part['name']:<{NAME}} {words.shares(part['weights']) or 'no requests':<28} {mark:<5}"
+        + (part["evidence"] or "" if part["under_way"] else "")
     )
 
 
@@ -169,7 +170,7 @@ def _at(action: ReleaseAction | None, here: Standing) -> bool:
 
 def step(action: ReleaseAction) -> str:
     """What doing this is called where steps are recorded, such as `weigh order-entry`."""
-    name = type(action).__name__.lower()
+    name = _doing(action)
     return name if isinstance(action, End) else f"{name} {action.component}"
 
 
@@ -186,8 +187,8 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
     for entry in entries:
         shown.append(f"{entry['name']}   {entry['version'] or 'no release yet'}")
         for part in entry["parts"]:
-            shares = ", ".join(f"{one} {share} %" for one, share in part["weights"].items())
-            shown.append(f"  {part['name']:<{NAME}} {shares or 'no requests'}")
+            shares = words.shares(part["weights"]) or "no requests"
+            shown.append(f"  {part['name']:<{NAME}} {shares}")
             shown += _servers(part)
         if entry.get("lock"):
             shown.append(f"  lock       {entry['lock']}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rollout import approval_text, release_text, watch_words
+from rollout import approval_text, release_text, watch_words, words
 from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
@@ -166,7 +166,7 @@ def told(row: Report) -> str:
             word = "because" if undone else "override:"
             what += f", {word} {data['override']}" if data["override"] else ""
         case "traffic":
-            shares = ", ".join(f"{version} {share} %" for version, share in data["weights"].items())
+            shares = words.shares(data["weights"])
             copies = f", copies to {data['mirrored']}" if data["mirrored"] else ""
             of = f" of {data['component']}" if "component" in data else ""
             what = f"route{of} {shares}{copies}"

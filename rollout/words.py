@@ -1,11 +1,17 @@
 """Numbers as people read them: a unit, at most three significant digits, counts in full."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 
 def count(number: int) -> str:
     """41206 -> "41,206"."""
     return f"{number:,}"
+
+
+def shares(weights: Mapping[str, int]) -> str:
+    """{"v1": 80, "v2": 20} -> "v1 80 %, v2 20 %"."""
+    return ", ".join(f"{version} {share} %" for version, share in weights.items())
 
 
 def percent(fraction: float | None) -> str:

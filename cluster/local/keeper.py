@@ -35,7 +35,6 @@ class Keeper:
         self.home = home
         self._children: dict[str, Child] = {}
         self._specs: dict[str, tuple[tuple[int, int], ProcessSpec | None]] = {}
-        self._damaged: set[str] = set()
         self._resumer = Resumer(home)
         self._sampler = Sampler(home)
         self._confirm_after = 0.0
@@ -58,10 +57,12 @@ class Keeper:
         """One round over all roles; False when the site is gone and nothing of it runs."""
         exists = self.home.path.exists()
         specs = self._read_specs() if exists else {}
+        # As one that nobody wants it would be ended.
+        unknown = self._specs.keys() - specs.keys() if exists else set()
         for role in specs:
             self._children.setdefault(role, Child(self.home, role, None))
         for role, child in list(self._children.items()):
-            if role in self._damaged:
+            if role in unknown:
                 continue
             try:
                 if not child.tick(specs.get(role), now):
@@ -87,20 +88,16 @@ class Keeper:
                     # Noted first, so that a damaged file is told once and not ten times a second.
                     self._specs[role] = ((stat.st_mtime_ns, stat.st_ino), before)
                     self._specs[role] = (self._specs[role][0], wanted(self.home, role))
-                    self._damaged.discard(role)
             except FileNotFoundError:
                 continue
             except StateDamaged as error:
                 self._mend(role, error)
-        self._damaged.intersection_update(roles)
         self._specs = {role: self._specs[role] for role in roles if role in self._specs}
         return {role: spec for role, (_, spec) in self._specs.items() if spec is not None}
 
     def _mend(self, role: str, error: StateDamaged) -> None:
         known = self._specs[role][1]
         if known is None:
-            # As one that nobody wants it would be ended.
-            self._damaged.add(role)
             log.error("%s; its process stays as it is", error)
             return
         log.error("%s; written again as it was", error)
