@@ -117,15 +117,15 @@ class ReleaseSight:
             return replace(here, blind=str(error))
 
     def _judged(self, rows: Answers, here: Standing) -> Standing:
-        from rollout.step_evidence import judge_step
+        from rollout.step_evidence import judge_step, slow_above_ms
 
         step, before = here.step, here.before
         assert step is not None
         assert before is not None
         past = step.past_p95_ms
-        limit = self.policy.live_rules.response_time.limit_ms(past) if past else float("inf")
         name, version = here.component.name, here.target.version
-        counts = rows.counts(name, version, before.version, step.began_at, limit)
+        slow_ms = slow_above_ms(past, self.policy)
+        counts = rows.counts(name, version, before.version, step.began_at, slow_ms)
         share: float = step.share
         if here.by_instances and share < 100 and counts.requests and counts.beside:
             # Clients that keep their connections keep their version: pods are not requests.

@@ -6,7 +6,7 @@ limit, it does not fail more often than the version beside it, and its answers a
 the past p95 allows, unless those beside it are as well.
 """
 
-from math import log
+from math import inf, log
 
 from analysis import rates
 from analysis.triggers import P95_TAIL
@@ -16,6 +16,16 @@ from rollout.state import Decision
 from rollout.words import count, percent
 
 CLAIMS = 3
+
+
+def slow_above_ms(past_p95_ms: float | None, policy: Policy) -> float:
+    """Above how many ms an answer is slow; without a past p95 none is, and no step is passed.
+
+    A p95 of 0 ms is a past: the proxy counts whole milliseconds.
+    """
+    if past_p95_ms is None:
+        return inf
+    return policy.live_rules.response_time.limit_ms(past_p95_ms)
 
 
 def judge_step(

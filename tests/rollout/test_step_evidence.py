@@ -1,12 +1,14 @@
 """A step lets a candidate go on when enough is proven, and undoes it when harm is."""
 
+from math import inf
+
 import numpy as np
 import pytest
 
 from rollout.policy import default_policy_text, parse
 from rollout.release import StepCounts
 from rollout.state import Decision
-from rollout.step_evidence import judge_step
+from rollout.step_evidence import judge_step, slow_above_ms
 
 POLICY = parse(default_policy_text())
 STEPS = 4
@@ -41,6 +43,20 @@ def decided(counts: StepCounts, share: int = 20, past: float | None = 4.0) -> De
 def test_what_a_step_comes_to(counts: StepCounts, past: float | None, decision: Decision) -> None:
     """Harm at any time; the next step on proof alone."""
     assert decided(counts, past=past) is decision
+
+
+@pytest.mark.parametrize(
+    ("past", "limit"),
+    [
+        pytest.param(None, inf, id="no past: none is slow, and none passes"),
+        pytest.param(0.0, 10.0, id="a p95 below half a millisecond is a past"),
+        pytest.param(4.0, 14.0, id="the floor for fast ones"),
+        pytest.param(100.0, 150.0, id="half more"),
+    ],
+)
+def test_above_what_an_answer_is_slow(past: float | None, limit: float) -> None:
+    """By the runbook's rule against the past p95, whatever that was."""
+    assert slow_above_ms(past, POLICY) == limit
 
 
 def test_at_the_last_step_nobody_is_beside_the_candidate() -> None:
