@@ -16,7 +16,7 @@ from flows.keeping import keeping
 from flows.platform import parts_of
 from flows.recorder import Aside, Unrecorded
 from flows.release import run
-from flows.release_openers import open_release, release_open
+from flows.release_openers import open_release, release_open, require_way
 from flows.release_sight import release_sight
 from flows.site import LEASE_SECONDS, Site
 from rollout.history import as_data
@@ -56,9 +56,7 @@ def require_returnable(here: Site, name: str, wanted: Items) -> None:
             f"{name} got {', '.join(added)} since the backup, which no rollback takes away",
             hint="pincex backup-config, for a backup with them",
         )
-    barred = parts.barred(targets)
-    if barred is not None:
-        raise Refused(barred, hint="pincex deploy VERSION")
+    require_way(parts, targets)
     gone = [f"{one} {to.version}" for one, to in targets.items() if to not in parts.part(one).stack]
     if release not in [served.revision for served in here.history(name).champions]:
         gone.append(f"release {release.version}")

@@ -17,7 +17,13 @@ from flows.policies import policy_text
 from flows.recorder import Aside, Unrecorded
 from flows.refusal import Exit, Refused, bad_input
 from flows.release import run
-from flows.release_openers import ReleaseRequest, check_release, open_release, release_open
+from flows.release_openers import (
+    ReleaseRequest,
+    check_release,
+    open_release,
+    release_open,
+    require_way,
+)
 from flows.release_sight import release_sight
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
@@ -140,11 +146,7 @@ def _targets(
 ) -> tuple[Revision, Mapping[str, Revision]]:
     """The release and the versions that a rollback leads to; Refused where there is no way back."""
     release, targets = _asked_for(here, history, parts, component)
-    barred = parts.barred(targets)
-    if barred is not None:
-        raise Refused(
-            barred, hint="pincex deploy VERSION, one that mends what is wrong", code=Exit.HELD
-        )
+    require_way(parts, targets)
     return release, targets
 
 

@@ -61,9 +61,24 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
             hint=f"pincex deploy {request.version} --retry{site.told}, once that is mended",
             code=Exit.HARM,
         )
+    require_way(parts, targets_of(request, described))
     if not request.accept_downtime:
         _require_no_loss(site, request, described)
     return None
+
+
+def targets_of(request: ReleaseRequest, described: Application) -> Mapping[str, Revision]:
+    """What a deploy leads each component to."""
+    return {part.name: Revision(request.version, part.digest) for part in described.services}
+
+
+def require_way(parts: Parts, targets: Mapping[str, Revision]) -> None:
+    """A version from before a step that cannot be taken back is one, whichever verb asks for it."""
+    barred = parts.barred(targets)
+    if barred is not None:
+        raise Refused(
+            barred, hint="pincex deploy VERSION, one that mends what is wrong", code=Exit.HELD
+        )
 
 
 def _last_left(parts: Parts, part: Component, version: str) -> bool:
@@ -129,14 +144,13 @@ def _undone(history: History, candidate: Revision) -> Rollout | None:
 def opened_release(site: Site, request: ReleaseRequest, described: Application) -> Rollout:
     """The rollout to this release, every component of it, as it was opened now."""
     champion = site.history(described.name).champion
-    targets = {part.name: Revision(request.version, part.digest) for part in described.services}
     return open_release(
         site,
         described.name,
         Verb.RELEASE,
         champion.revision if champion else None,
         Revision(request.version, described.digest),
-        targets,
+        targets_of(request, described),
         request.application,
         request.policy_text,
         None,

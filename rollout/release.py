@@ -71,13 +71,15 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A component: the versions that served, newest last; `before` the open rollout began.
+    """A component: what it can go back to, what serves last; `before` the open rollout began.
 
-    `ran` are the release steps that are done, by their revision; `crossed` tells of a revision
-    which step of it was at least begun, though it cannot be taken back.
+    `served` are all revisions that ever did, `ran` the release steps that are done, by their
+    revision; `crossed` tells of a revision which step of it was at least begun, though it cannot
+    be taken back.
     """
 
     stack: tuple[Revision, ...] = ()
+    served: frozenset[Revision] = frozenset()
     before: Revision | None = None
     step: Step | None = None
     ran: frozenset[tuple[Revision, str]] = frozenset()
@@ -93,12 +95,15 @@ class Part:
         return frozenset(step for of, step in self.ran if of == revision)
 
     def barred(self, to: Revision) -> tuple[Revision, str] | None:
-        """Whose step, and which, bars the way from what serves back to another revision."""
+        """Whose step, and which, bars the way from what serves to a revision that served before.
+
+        By its version: under another description it is the same program.
+        """
         places = [place for place, revision in enumerate(self.stack) if revision == to]
-        above = self.stack[places[-1] + 1 :] if places else self.stack[-1:]
+        above = self.stack[places[-1] + 1 :] if places else self.stack
         for revision in reversed(above):
             found = self.crossed.get(revision)
-            if found is not None and to in found.before:
+            if found is not None and to.version in {one.version for one in found.before}:
                 return revision, found.step
         return None
 
@@ -156,8 +161,9 @@ def _after(found: Parts, row: Row) -> Parts:
             return _judged(found, data)
         case "component-served":
             revision = Revision(**data["to"])
-            stack = _stacked(found.part(data["component"]).stack, revision, undo=data["undo"])
-            return _with(found, data["component"], stack=stack)
+            part = found.part(data["component"])
+            stack = _stacked(part.stack, revision, undo=data["undo"])
+            return _with(found, data["component"], stack=stack, served=part.served | {revision})
         case "release-step-begun" if not data["reversible"]:
             return _crossed(found, data)
         case "release-step-ran":
@@ -197,7 +203,7 @@ def _judged(found: Parts, data: Mapping[str, Any]) -> Parts:
 
 def _crossed(found: Parts, data: Mapping[str, Any]) -> Parts:
     part, of = found.part(data["component"]), Revision(**data["of"])
-    crossing = Crossing(data["step"], frozenset(part.stack) - {of})
+    crossing = Crossing(data["step"], part.served - {of})
     return _with(found, data["component"], crossed={**part.crossed, of: crossing})
 
 

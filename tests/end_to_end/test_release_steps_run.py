@@ -183,6 +183,9 @@ def test_no_way_leads_back_across_a_last_step_and_what_failed_of_it_runs_again(
     own.write_text(APPLICATION)
     code, told = command(capsys, "deploy", "v2.0.0", "--application", str(own))
     assert (code, told["error"]) == (Exit.BAD_INPUT, "v2.0.0 of shop serves already")
+    code, told = command(capsys, "deploy", "v1.0.0", "--application", str(own))
+    assert (code, told["changed"]) == (Exit.HELD, "Nothing was changed.")
+    assert "so v1.0.0 may not work any more" in told["error"]
 
 
 def test_a_step_whose_command_is_killed_runs_again_and_never_beside_itself(shop: Site) -> None:

@@ -202,6 +202,19 @@ def test_the_way_back_stays_barred_below_releases_that_came_after_the_step() -> 
     assert "prices v2 began its release step shrink" in str(parts.barred({"prices": V1}))
 
 
+def test_what_was_taken_back_before_the_step_is_barred_as_well() -> None:
+    """It is in no way back any more, and may still be asked for by its version."""
+    rows = [
+        *(opened("v1"), taken("v1"), opened("v0"), taken("v0"), taken("v1", undo=True)),
+        *(opened("v2"), taken("v2"), begun("v2", "shrink", reversible=False)),
+        *(opened("v3"), taken("v3")),
+    ]
+    part = fold_parts(rows).part("prices")
+
+    assert part.barred(Revision("v0", "other words")) == (V2, "shrink")
+    assert part.barred(Revision("v4", "new")) is None
+
+
 def test_the_way_back_is_told_in_words() -> None:
     """Which component, which step, and what it would lead to."""
     rows = [opened("v1"), taken("v1"), opened("v2"), taken("v2")]
