@@ -35,7 +35,6 @@ from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
 from flows.cluster_site import ClusterSite  # noqa: E402
 from flows.platform import parts_of  # noqa: E402
-from flows.rehearsal.small_client import Client  # noqa: E402
 from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
 from rollout.history import History  # noqa: E402
 
@@ -137,8 +136,7 @@ def board(directory: Path) -> Iterator[tuple[Matrix, Shop]]:
         code, report, said = shop.command_deploy("v1.0.0")
         assert code == 0, (report, said)
         here = Namespaced(shop, str(probed_python(directory / "probed")))
-        # Nobody is asked: a client that was never started has sent nothing.
-        yield Matrix(here, here, Client("", 1.0), Steps(directory / "steps")), shop
+        yield Matrix(here, here, None, Steps(directory / "steps")), shop
 
 
 def main() -> int:

@@ -14,8 +14,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -59,11 +60,39 @@ class Counting(Protocol):
     def failed_since(self, count: int) -> str: ...
 
 
-class Matrix:
-    """Two sites: one that serves a client all the time, one that is made and ended."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a client saw since a moment; nothing where there is none."""
 
-    def __init__(self, here: SmallSite, other: SmallSite, client: Counting, steps: Steps) -> None:
+    sent: int = 0
+    failed: int = 0
+    doubled: int = 0
+    kinds: str = ""
+
+
+class Matrix:
+    """Two sites: one that serves a client all the time, one that is made and ended.
+
+    Where nobody answers, as fake pods do not, there is no client.
+    """
+
+    def __init__(
+        self, here: SmallSite, other: SmallSite, client: Counting | None, steps: Steps
+    ) -> None:
         self.here, self.other, self.client, self.steps = here, other, client, steps
+
+    def counting(self) -> Callable[[], Cost]:
+        """What the client saw since now, whenever that is asked."""
+        client = self.client
+        if client is None:
+            return Cost
+        sent, failed = client.sent, client.failed
+
+        def cost() -> Cost:
+            since = client.sent - sent, client.failed - failed
+            return Cost(*since, client.doubled, client.failed_since(failed))
+
+        return cost
 
     def trace(self, verb: Verb) -> list[Seen]:
         """What the verb does when nobody kills it."""
@@ -79,7 +108,7 @@ class Matrix:
         """Kill at a point, let the next command follow, and require one good end."""
         site = self._site(verb)
         words = verb.prepare(site)
-        sent, failed = self.client.sent, self.client.failed
+        cost = self.counting()
         begun = time.monotonic()
         with self.steps.watching(verb.verb, point):
             command = site.command(*words)
@@ -93,7 +122,7 @@ class Matrix:
         seconds = time.monotonic() - (killed or begun)
         if verb.live:
             verb.agree(site)
-            assert self.client.sent > sent, "nobody asked: the client has ended"
+            assert self.client is None or cost().sent, "nobody asked: the client has ended"
         return Row(
             verb.name,
             point.process,
@@ -103,10 +132,7 @@ class Matrix:
             again[0] if again[0] != words[0] else "the same",
             verb.state(site, words),
             round(seconds, 1),
-            self.client.sent - sent,
-            self.client.failed - failed,
-            self.client.doubled,
-            self.client.failed_since(failed),
+            *astuple(cost()),
         )
 
     def _over(
@@ -174,14 +200,13 @@ def run(
 
 def _row(board: Matrix, verb: Verb, point: Point, turn: int) -> Row:
     """A row; one that ends badly is a row, too, and the next kill starts from there."""
-    sent, failed = board.client.sent, board.client.failed
+    cost = board.counting()
     try:
         return board.kill(verb, point, turn)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         return Row(
             verb.name, point.process, point.step, point.side, True, "", "NOT SETTLED", 0.0,
-            board.client.sent - sent, board.client.failed - failed,
-            board.client.doubled, board.client.failed_since(failed), error=str(error)[:2000],
+            *astuple(cost()), error=str(error)[:2000],
         )  # fmt: skip
 
 

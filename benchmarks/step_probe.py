@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = tuple(f"{ROOT}/{room}/" for room in ("analysis", "rollout", "cluster", "models", "flows"))
-DOORS = ("cluster.files", "cluster.database", "models.rest", "flows.room")
+DOORS = ("cluster.files", "cluster.database", "cluster.kubernetes.api", "models.rest", "flows.room")
 DEPTH = 3
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NORMAL = (
