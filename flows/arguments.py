@@ -107,7 +107,11 @@ def _service_arguments(made: Mapping[str, ArgumentParser]) -> None:
     )
     deploy.add_argument("--plan", action="store_true", help="say what would be done, do nothing")
     deploy.add_argument("--rate", type=float, help="requests a second, for the times of the plan")
-    deploy.add_argument("--retry", action="store_true", help="although it was undone before")
+    deploy.add_argument(
+        "--retry",
+        action="store_true",
+        help="although it was undone before, or a release step since cannot be taken back",
+    )
     deploy.add_argument(
         "--accept-downtime", action="store_true", help="although a component would lose requests"
     )

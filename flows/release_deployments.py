@@ -27,7 +27,7 @@ def deploy(
         version: Release string, such as v2.1.0.
         application: Text of an application.toml; the site's own, or the sample, when empty.
         policy: Text of a policy; the site's own when empty.
-        retry: On to deploy a release that was undone before.
+        retry: On to deploy a release that was undone, or that served before a step without return.
         accept_downtime: On to deploy although a component would lose requests.
         site_name: Where to run it.
     """

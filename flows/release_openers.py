@@ -16,7 +16,7 @@ from rollout.state import Ending, Revision, Rollout, Verb
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """What `deploy` was asked; `retry` allows a release that was undone before.
+    """What `deploy` was asked; `retry` allows a release that was undone, or that a step outdated.
 
     `accept_downtime` allows components whose rollout loses requests.
     """
@@ -61,7 +61,8 @@ def check_release(site: Site, request: ReleaseRequest, described: Application) -
             hint=f"pincex deploy {request.version} --retry{site.told}, once that is mended",
             code=Exit.HARM,
         )
-    require_way(parts, targets_of(request, described))
+    if not request.retry:
+        require_way(parts, targets_of(request, described))
     if not request.accept_downtime:
         _require_no_loss(site, request, described)
     return None

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analysis import BadInput
+from rollout.pod import CREDENTIALS, component_pod
 from rollout.toml_lines import Lines
 from rollout.toml_reader import NAME, Reader
 
 PLACEHOLDERS = ("port", "version", "instance", "home", "endpoint", "python")
-CREDENTIALS = re.compile(r"://[^/\s@]*:[^/\s@]*@")
 RESERVED = ("/predict", "/labels", "/models")
 """Paths at which the models of a site answer."""
 
@@ -23,7 +22,7 @@ KEYS = {
     "application": ("name",),
     "component": (
         *("image", "command", "model", "paths", "health", "dependencies", "metrics", "database"),
-        *("runs", "instances", "grace", "idempotent", "mirrorable", "release_steps"),
+        *("runs", "instances", "grace", "idempotent", "mirrorable", "release_steps", "pod"),
     ),
     "health": ("ready", "live"),
     "release_steps": ("name", "command", "reversible", "within"),
@@ -56,6 +55,7 @@ class ReleaseStep:
 class Component:
     """One part of an application; `grace` in seconds, `model` names what `deploy-model` rolls out.
 
+    `pod` is a PodSpec with one container, for what a cluster must know besides.
     Requests that are not idempotent are never sent twice, those that are not mirrorable never
     copied. One that runs as `single` is handed over, never given a share of the requests.
     """
@@ -75,6 +75,7 @@ class Component:
     idempotent: bool
     mirrorable: bool
     release_steps: tuple[ReleaseStep, ...]
+    pod: Mapping[str, Any]
     digest: str
 
     def shares(self, steps: Sequence[int], *, by_instances: bool = False) -> tuple[int, ...]:
@@ -167,6 +168,7 @@ def _component(reader: Reader, name: str) -> Component:
         idempotent=reader.flag((*at, "idempotent"), False),
         mirrorable=reader.flag((*at, "mirrorable"), False),
         release_steps=_release_steps(reader, at),
+        pod=component_pod(reader, at),
         digest=_digest(reader.value(at)),
     )
     _require_consistent(reader, at, part)

@@ -55,6 +55,9 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
             )
         case 400 | 422 | 405 | 415:
             return _invalid(asked, said, details)
+        # An apply with a field of no schema ends so, and would however often it is repeated.
+        case 500 if "failed to create typed patch object" in said:
+            return _invalid(asked, said, details)
         case 500 if "webhook" in said:
             return Refused(
                 f"a webhook of the cluster does not let us {asked.doing}: {said}",

@@ -16,6 +16,7 @@ from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import JOB, POD
 from cluster.kubernetes.names import APPLICATION, STEP, STEP_OF, object_name
 from cluster.kubernetes.pods import condition_of, message_of, worst
+from cluster.kubernetes.workloads import Workload
 from cluster.lock import Lease
 from rollout.application import Component, ReleaseStep
 
@@ -32,7 +33,7 @@ def run_to_its_end(
     part: Component,
     version: str,
     step: ReleaseStep,
-    image: str,
+    workload: Workload,
     command: Sequence[str],
     lease: Lease,
 ) -> None:
@@ -41,7 +42,7 @@ def run_to_its_end(
     One that a killed command left behind, under way or done, is this one; any other step of the
     component is waited for first.
     """
-    job = _job(part, version, step, image, command, lease)
+    job = _job(part, version, step, workload, command, lease)
     name = job["metadata"]["name"]
     what = f"release step {step.name} of {part.name} {version}"
     _until(lambda: not _others_under_way(api, part.name, name), lease)
@@ -122,20 +123,23 @@ def _job(
     part: Component,
     version: str,
     step: ReleaseStep,
-    image: str,
+    workload: Workload,
     command: Sequence[str],
     lease: Lease,
 ) -> Object:
     """Its name tells what it runs for which revision, because a Job cannot be changed."""
-    runs = json.dumps([part.name, version, part.digest, step.name, image, *command, step.within])
+    told = [step.name, workload.image, *command, step.within]
+    runs = json.dumps([part.name, version, part.digest, *told])
     digest = hashlib.sha256(runs.encode()).hexdigest()[:DIGITS]
     readable = f"{object_name(part.name, version)}-{step.name}"[: LONGEST - DIGITS - 1]
     container = {
-        "name": "step",
-        "image": image,
+        **workload.container("step"),
         "command": list(command),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+    # A step is no server, so that nothing waits for it to answer.
+    container.pop("startupProbe", None)
+    pod = {**workload.pod, "restartPolicy": "Never", "containers": [container]}
     marks = {APPLICATION: lease.component, STEP: step.name, STEP_OF: part.name}
     return {
         "metadata": {"name": f"{readable.rstrip('-')}-{digest}", "labels": marks},
@@ -145,7 +149,7 @@ def _job(
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {
                 "metadata": {"labels": marks},
-                "spec": {"restartPolicy": "Never", "containers": [container]},
+                "spec": pod,
             },
         },
     }

@@ -24,6 +24,7 @@ from cluster.prometheus import Prometheus
 from cluster.route import Route
 from cluster.services import require_steps
 from rollout.application import Component, ReleaseStep
+from rollout.pod import VARIABLES
 from rollout.release_facts import Fault
 
 CONTAINER_PORT = 8080
@@ -154,10 +155,9 @@ class ClusterServices:
         self._workloads.bring_up(part.name, version, workload, within, lease, forced=forced)
 
     def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:
-        """A Job of the version's image, beside its pods."""
-        told = workload_of(part, version)
+        """A Job of the version's image, beside its pods and described as they are."""
         command = [_filled(word, version) for word in step.command]
-        run_to_its_end(self._api, part, version, step, told.image, command, lease)
+        run_to_its_end(self._api, part, version, step, workload_of(part, version), command, lease)
 
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
@@ -227,9 +227,10 @@ def workload_of(part: Component, version: str) -> Workload:
         live_path=part.health.live,
         replicas=part.instances,
         command=tuple(_filled(word, version) for word in part.command),
-        env={"PORT": str(CONTAINER_PORT), "VERSION": version},
+        env=dict(zip(VARIABLES, (str(CONTAINER_PORT), version), strict=True)),
         drain=DRAIN,
         grace=DRAIN + max(ceil(part.grace), LAST_REQUEST_SECONDS),
+        pod=part.pod,
     )
 
 

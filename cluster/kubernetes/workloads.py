@@ -39,6 +39,13 @@ class Workload:
     live_path: str | None = None
     pod: Mapping[str, Any] = field(default_factory=lambda: {"containers": [{}]})
 
+    def container(self, name: str) -> Object:
+        """Its one container as described, with image and variables; called as its pods know it."""
+        (described,) = self.pod["containers"]
+        told = [{"name": key, "value": value} for key, value in sorted(self.env.items())]
+        variables = [*told, *described.get("env", ())]
+        return {**described, "name": name, "image": self.image, "env": variables}
+
 
 class Workloads:
     """The versions of components that run in one namespace."""
@@ -168,14 +175,9 @@ def _selector(marks: dict[str, str]) -> dict[str, str]:
 
 
 def _deployment(marks: dict[str, str], name: str, workload: Workload) -> Object:
-    (described,) = workload.pod["containers"]
-    env = [{"name": key, "value": value} for key, value in sorted(workload.env.items())]
     container: Object = {
-        **described,
-        "name": "server",
-        "image": workload.image,
+        **workload.container("server"),
         "ports": [{"name": "http", "containerPort": workload.port}],
-        "env": [*env, *described.get("env", ())],
         "readinessProbe": {
             "httpGet": {"path": workload.ready_path, "port": "http"},
             "periodSeconds": 1,

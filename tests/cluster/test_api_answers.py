@@ -34,6 +34,11 @@ CONFLICT = {
 WRONG = {"causes": [{"reason": "Invalid", "message": "must be >= 0", "field": "spec.replicas"}]}
 WEBHOOK = 'admission webhook "guard.example" denied the request: no release on Friday'
 
+UNTYPED = (
+    "failed to create typed patch object (shop/price; apps/v1, Kind=Deployment):"
+    " .spec.typo: field not declared in schema"
+)
+
 
 @pytest.mark.parametrize(
     ("code", "reason", "message", "details", "kind", "words"),
@@ -54,6 +59,7 @@ WEBHOOK = 'admission webhook "guard.example" denied the request: no release on F
         (409, "Conflict", "conflict", CONFLICT, errors.Owned, ["kubectl-edit", "spec.replicas"]),
         (422, "Invalid", "invalid", WRONG, errors.Invalid, ["spec.replicas: must be >= 0"]),
         (400, "BadRequest", "unknown field x", {}, errors.Invalid, ["unknown field x"]),
+        (500, "", UNTYPED, {}, errors.Invalid, [".spec.typo: field not declared in schema"]),
         (500, "InternalError", WEBHOOK, {}, errors.Refused, ["no release on Friday"]),
         (500, "InternalError", "etcd went away", {}, errors.Unavailable, ["500", "etcd went"]),
         (503, "ServiceUnavailable", "starting", {}, errors.Unavailable, ["503", "starting"]),
@@ -62,7 +68,8 @@ WEBHOOK = 'admission webhook "guard.example" denied the request: no release on F
     ids=[
         "no credentials", "missing right", "making",
         "quota", "not there", "exists", "stale", "owned",
-        "invalid field", "bad request", "webhook", "server error", "unavailable", "gateway",
+        "invalid field", "bad request", "field of no schema",
+        "webhook", "server error", "unavailable", "gateway",
     ],
 )  # fmt: skip
 def test_each_refusal_is_one_error_with_a_remedy(

@@ -9,13 +9,23 @@ from kube_cluster import Cluster
 from kube_release import Shop, release_step
 from test_deploy_services import GATEWAY
 
-from cluster.kubernetes.kinds import JOB
-from cluster.kubernetes.names import STEP
+from cluster.kubernetes.kinds import DEPLOYMENT, JOB
+from cluster.kubernetes.names import STEP, object_name
 
 pytestmark = pytest.mark.kubernetes
 
 GROW = release_step("grow")
 SHRINK = release_step("shrink", reversible=False)
+DESCRIBED = """
+[component.prices.pod]
+serviceAccountName = "prices"
+
+[[component.prices.pod.containers]]
+name = "server"
+env = [{name = "LEVEL", value = "info"}]
+envFrom = [{secretRef = {name = "prices-database"}}]
+resources = {requests = {cpu = "10m"}}
+"""
 
 
 @pytest.fixture
@@ -86,3 +96,31 @@ def test_a_job_that_a_killed_command_left_is_the_same_step(shop: Shop) -> None:
 
     assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
     assert jobs(shop)["grow v2.0.0"]["metadata"]["uid"] == before
+
+
+def test_pods_and_steps_run_as_their_component_describes_them(shop: Shop) -> None:
+    """With its account, its Secrets by name and its volumes; what a deploy fills in is added."""
+    shop.cluster.kubectl("-n", shop.namespace, "create", "serviceaccount", "prices")
+    shop.steps = GROW + DESCRIBED
+    code, report = shop.deploy("v2.0.0")
+    assert (code, report.get("ending")) == (0, "PROMOTED"), report
+    deployment = shop.api.get(DEPLOYMENT, object_name("prices", "v2.0.0"))
+    found = [deployment, jobs(shop)["grow v2.0.0"]]
+
+    for pod in (one["spec"]["template"]["spec"] for one in found):
+        (container,) = pod["containers"]
+        assert pod["serviceAccountName"] == "prices"
+        assert container["envFrom"] == [{"secretRef": {"name": "prices-database"}}]
+        variables = {one["name"]: one["value"] for one in container["env"]}
+        assert variables == {"PORT": "8080", "VERSION": "v2.0.0", "LEVEL": "info"}
+        assert container["resources"]["requests"] == {"cpu": "10m"}
+
+
+def test_a_field_that_no_pod_has_undoes_nothing_but_its_own_release(shop: Shop) -> None:
+    """The API server says which; what served serves on."""
+    shop.steps = DESCRIBED.replace("serviceAccountName", "serviceAcountName")
+    code, report = shop.deploy("v2.0.0")
+
+    assert (code, report["ending"]) == (4, "INCONCLUSIVE"), report
+    assert "serviceAcountName" in report["reason"]
+    assert shop.serving("v1.0.0")
