@@ -5,20 +5,21 @@ whole requests. A histogram knows only its bounds, so what lies between two of t
 """
 
 import math
+import time
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from cluster.errors import Unavailable
-from rollout.release import StepCounts
+from rollout.release import Side, StepCounts
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
-# Before a moment there must be a sample to count from; a scrape a minute is slow already.
-LOOKBACK = 120.0
+# Before a moment there must be a sample to count from, also where scrapes failed for a while.
+LOOKBACK = 900.0
 FRESH = 1.0
 TAIL = 0.95
 
@@ -46,22 +47,23 @@ class Prometheus:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._client = httpx.Client(timeout=TIMEOUT)
-        self._known: dict[tuple[str, datetime], tuple[float, list[Any]]] = {}
+        self._known: dict[str, tuple[float, list[Any]]] = {}
 
     def read(self) -> None:
         """Nothing is read ahead: each count asks for its own series."""
 
     def before(
-        self, component: str, version: str, since: datetime, least: int
+        self, component: str, version: str, since: datetime, least: int, seconds: float
     ) -> tuple[int, float | None]:
         """Requests to a version since then, and the bound (ms) under which 95 % of them were.
 
-        None while they are fewer than `least`, or where that bound is the infinite one.
+        None while they are fewer than `least` or not yet counted for so many seconds, or where
+        that bound is the infinite one.
         """
-        requests, _ = self._requests(component, version, since)
+        requests = self._requests(component, version, since).requests
         bounds, above = self._above(component, version, since)
         total = above.get(-math.inf, 0)
-        if min(requests, total) < least:
+        if min(requests, total) < least or datetime.now(UTC) < since + timedelta(seconds=seconds):
             return requests, None
         fast = [bound for bound in bounds if total - above[bound] >= TAIL * total]
         return requests, 1000 * fast[0] if fast and math.isfinite(fast[0]) else None
@@ -70,19 +72,29 @@ class Prometheus:
         self, component: str, candidate: str, beside: str, since: datetime, slow_ms: float
     ) -> StepCounts:
         """The candidate's requests since then and those to the version beside it."""
-        requests, errors = self._requests(component, candidate, since)
-        slow, perhaps = self._slow(component, candidate, since, slow_ms / 1000)
-        other, other_errors = self._requests(component, beside, since)
-        other_slow, _ = self._slow(component, beside, since, slow_ms / 1000)
-        return StepCounts(
-            requests=requests,
-            errors=errors,
-            slow=min(slow, requests),
-            beside=other,
-            errors_beside=other_errors,
-            slow_beside=min(other_slow, other),
-            unsure=max(0, min(perhaps, requests) - min(slow, requests)),
+        own, other = (
+            self._timed(
+                self._requests(component, version, since), component, version, since, slow_ms
+            )
+            for version in (candidate, beside)
         )
+        return StepCounts(own, other, self._silent(component, candidate, since))
+
+    def _silent(self, component: str, version: str, since: datetime) -> int:
+        """Series that counted since a moment and whose pods are not scraped any more."""
+        query = self._metrics.requests
+        alive = self._alive(query, component, version)
+        found = self._series(query, component, version, since)
+        return sum(
+            labels not in alive
+            for labels, samples in found
+            if samples and samples[-1][0] > since.timestamp()
+        )
+
+    def _alive(self, query: str, component: str, version: str) -> list[Mapping[str, str]]:
+        """The series of what is scraped now: those of a pod that went are none of them."""
+        told = _filled(query, component, version)
+        return self._kept(told, lambda: [one["metric"] for one in self._answer(told)])
 
     def stood_still(self, component: str, version: str, since: datetime) -> float | None:
         """For how long (s) no request to a version was counted, since a moment at most.
@@ -90,15 +102,15 @@ class Prometheus:
         Negative while the moment is not scraped yet; None where nobody counts.
         """
         query = self._metrics.requests
-        alive = [one["metric"] for one in self._answer(_filled(query, component, version))]
+        alive = self._alive(query, component, version)
         found = self._series(query, component, version, since)
         # The counters of a pod that went stand still for ever, and say nothing.
         return still([samples for labels, samples in found if labels in alive], since.timestamp())
 
-    def _requests(self, component: str, version: str, since: datetime) -> tuple[int, int]:
-        """All answers, and those with a status of 500 and above."""
+    def _requests(self, component: str, version: str, since: datetime) -> Side:
+        """All answers, and those with a status of 500 and above, or of 400."""
         found = self._series(self._metrics.requests, component, version, since)
-        total = errors = 0
+        total = errors = refused = 0
         for labels, samples in found:
             added = grown(samples, since.timestamp())
             total += added
@@ -110,16 +122,24 @@ class Prometheus:
                     hint="status in the metrics file names the label",
                 )
             errors += added if int(status) >= 500 else 0
-        return total, errors
+            refused += added if 400 <= int(status) < 500 else 0
+        return Side(total, errors, refused)
 
-    def _slow(self, component: str, version: str, since: datetime, limit: float) -> tuple[int, int]:
-        """Answers that took longer than the limit (s) for certain, and those that may have."""
+    def _timed(
+        self, side: Side, component: str, version: str, since: datetime, slow_ms: float
+    ) -> Side:
+        """The same with what took longer than the limit for certain, and with what may have.
+
+        Answers that are in no histogram may have.
+        """
         bounds, above = self._above(component, version, since)
+        limit, all_of = slow_ms / 1000, side.requests
         at = bisect_left(bounds, limit)
-        certain = above[bounds[at]] if at < len(bounds) else 0
+        certain = min(above[bounds[at]] if at < len(bounds) else 0, all_of)
         exact = at < len(bounds) and bounds[at] == limit
         below = bounds[at] if exact else bounds[at - 1] if at else -math.inf
-        return certain, above.get(below, 0)
+        perhaps = above.get(below, 0) + all_of - min(above[-math.inf], all_of)
+        return replace(side, slow=certain, unsure=max(0, min(perhaps, all_of) - certain))
 
     def _above(
         self, component: str, version: str, since: datetime
@@ -138,17 +158,24 @@ class Prometheus:
         self, query: str, component: str, version: str, since: datetime
     ) -> list[tuple[Mapping[str, str], Samples]]:
         """The raw samples of each series from a while before a moment until now."""
-        told = _filled(query, component, version)
-        now = datetime.now(UTC).timestamp()
-        asked, kept = self._known.get((told, since), (-math.inf, []))
-        if now - asked < FRESH:
+        told, begun = _filled(query, component, version), since.timestamp()
+
+        def ask() -> list[tuple[Mapping[str, str], Samples]]:
+            span = math.ceil(datetime.now(UTC).timestamp() - begun + LOOKBACK)
+            return [
+                (one["metric"], [(float(at), float(value)) for at, value in one["values"]])
+                for one in self._answer(f"{told}[{span}s]")
+            ]
+
+        return self._kept(f"{told} since {begun}", ask)
+
+    def _kept(self, key: str, ask: Callable[[], list[Any]]) -> list[Any]:
+        """What was answered within the last second, else a new answer."""
+        asked, kept = self._known.get(key, (-math.inf, []))
+        if time.monotonic() - asked < FRESH:
             return kept
-        span = math.ceil(now - since.timestamp() + LOOKBACK)
-        found: list[tuple[Mapping[str, str], Samples]] = [
-            (one["metric"], [(float(at), float(value)) for at, value in one["values"]])
-            for one in self._answer(f"{told}[{span}s]")
-        ]
-        self._known[told, since] = (now, found)
+        found = ask()
+        self._known[key] = (time.monotonic(), found)
         return found
 
     def _answer(self, query: str) -> Iterable[Any]:

@@ -29,9 +29,12 @@ class Answers(Protocol):
         """Take in what is new."""
 
     def before(
-        self, component: str, version: str, since: datetime, least: int
+        self, component: str, version: str, since: datetime, least: int, seconds: float
     ) -> tuple[int, float | None]:
-        """Requests to a version since then, and the p95 (ms) of its past once they are enough."""
+        """Requests to a version since then, and the p95 (ms) of its past once they are enough.
+
+        They are at least so many, over at least so many seconds.
+        """
 
     def counts(
         self, component: str, candidate: str, beside: str, since: datetime, slow_ms: float
@@ -109,27 +112,30 @@ class ReleaseSight:
         try:
             rows.read()
             if step.share == 0:
-                least, name = self.policy.steps.min_requests, here.component.name
-                requests, past = rows.before(name, before.version, step.began_at, least)
+                steps, name = self.policy.steps, here.component.name
+                requests, past = rows.before(
+                    name, before.version, step.began_at, steps.min_requests, steps.seconds
+                )
                 return replace(here, requests_before=requests, past_p95_ms=past)
             return self._judged(rows, here)
         except Unavailable as error:
             return replace(here, blind=str(error))
 
     def _judged(self, rows: Answers, here: Standing) -> Standing:
-        from rollout.step_evidence import judge_step, slow_above_ms
+        from rollout.step_evidence import judge_step
 
         step, before = here.step, here.before
         assert step is not None
         assert before is not None
         past = step.past_p95_ms
         name, version = here.component.name, here.target.version
-        slow_ms = slow_above_ms(past, self.policy)
+        slow_ms = self.policy.live_rules.response_time.limit_ms(past)
         counts = rows.counts(name, version, before.version, step.began_at, slow_ms)
         share: float = step.share
-        if here.by_instances and share < 100 and counts.requests and counts.beside:
+        own, beside_it = counts.own.requests, counts.beside.requests
+        if here.by_instances and share < 100 and own and beside_it:
             # Clients that keep their connections keep their version: pods are not requests.
-            share = 100 * counts.requests / (counts.requests + counts.beside)
+            share = 100 * own / (own + beside_it)
         look = judge_step(counts, share, len(here.shares(self.policy)), past, self.policy)
         return replace(here, look=look)
 

@@ -153,7 +153,7 @@ class Site:
         """What is noted about the answers of the services that a rollout observes."""
         from flows.step_rows import StepRows
 
-        return StepRows(self.home.access_log, rollout_id)
+        return StepRows(self.home.access_log, rollout_id, self.traffic.active)
 
     def flow_environment(self) -> dict[str, str]:
         """What a flow process must know beside what every process of the site does."""

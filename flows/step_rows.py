@@ -1,5 +1,6 @@
 """What the proxy noted about the answers of an observed component, counted by version."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,25 +8,33 @@ import polars as pl
 
 from cluster.local.route import cluster_name
 from models.tail import Tail, frame_of
-from rollout.release import StepCounts
+from rollout.release import Side, StepCounts
 
 NOTED = {
     "rollout": pl.String,
     "cluster": pl.String,
+    "flags": pl.String,
     "status": pl.Int64,
     "ms": pl.Float64,
     "at": pl.Float64,
 }
-CLIENT_LEFT = 0
-"""The status of a request whose client did not wait: nobody's error."""
+LEFT = pl.col("status") == 0
+"""The client did not wait: nobody's error, and an answer that nobody got in time."""
+
+CUT_OFF = ("UC", "UT", "UR", "UPE", "LR")
+"""The version broke off or was too late, though the first bytes of an answer said 200."""
 
 
 class StepRows:
-    """The answers noted for one rollout; rebuilt from the file at will."""
+    """The answers noted for one rollout, rebuilt from the file at will, and what is under way.
 
-    def __init__(self, log: Path, rollout_id: str) -> None:
+    `under_way` tells of a component and version how many requests wait for an answer now.
+    """
+
+    def __init__(self, log: Path, rollout_id: str, under_way: Callable[[str, str], int]) -> None:
         self._tail = Tail(log)
         self._rollout = rollout_id
+        self._under_way = under_way
         self._rows = pl.DataFrame(schema=NOTED)
 
     def read(self) -> None:
@@ -33,41 +42,53 @@ class StepRows:
         lines = self._tail.take()
         read, _ = frame_of(lines, {**NOTED, "at": pl.String}, list(NOTED))
         new = read.with_columns(pl.col("at").cast(pl.Float64))
-        ours = (pl.col("rollout") == self._rollout) & (pl.col("status") != CLIENT_LEFT)
-        self._rows = pl.concat([self._rows, new.filter(ours)])
+        self._rows = pl.concat([self._rows, new.filter(pl.col("rollout") == self._rollout)])
 
     def before(
-        self, component: str, version: str, since: datetime, least: int
+        self, component: str, version: str, since: datetime, least: int, seconds: float
     ) -> tuple[int, float | None]:
-        """Requests to a version since then, and the p95 (ms) of the first `least` of them."""
-        ms = self._of(component, version, since)["ms"]
-        if len(ms) < least:
-            return len(ms), None
-        p95 = ms.head(least).quantile(0.95, "higher")
-        return len(ms), p95
+        """Requests to a version since then, and the p95 (ms) of its first answers without errors.
+
+        Of at least so many, over at least so many seconds: the same however late one looks.
+        """
+        answered = self._of(component, version, since).filter(~LEFT & ~_errors()).sort("at")
+        whole = answered.filter(pl.col("at") >= _stamp(since) + seconds)
+        if answered.height < least or whole.is_empty():
+            return answered.height, None
+        first = answered.head(max(least, answered.height - whole.height))
+        return answered.height, first["ms"].quantile(0.95, "higher")
 
     def counts(
         self, component: str, candidate: str, beside: str, since: datetime, slow_ms: float
     ) -> StepCounts:
         """The candidate's requests since then and those to the version beside it."""
-        own, other = (self._of(component, version, since) for version in (candidate, beside))
-        return StepCounts(
-            requests=own.height,
-            errors=_errors(own),
-            slow=_slow(own, slow_ms),
-            beside=other.height,
-            errors_beside=_errors(other),
-            slow_beside=_slow(other, slow_ms),
+        own, other = (
+            self._side(component, version, since, slow_ms) for version in (candidate, beside)
         )
+        return StepCounts(own, other)
+
+    def _side(self, component: str, version: str, since: datetime, slow_ms: float) -> Side:
+        rows, under_way = self._of(component, version, since), self._under_way(component, version)
+        slow, refused = pl.col("ms") > slow_ms, pl.col("status").is_between(400, 499)
+        counted = rows.select(
+            requests=(~LEFT).sum(),
+            errors=(~LEFT & _errors()).sum(),
+            refused=(refused & ~_errors()).sum(),
+            slow=slow.sum(),
+            unsure=(LEFT & ~slow).sum() + under_way,
+            without=LEFT.sum() + under_way,
+        )
+        return Side(**counted.row(0, named=True))
 
     def _of(self, component: str, version: str, since: datetime) -> pl.DataFrame:
         named = pl.col("cluster") == cluster_name(component, version)
-        return self._rows.filter(named & (pl.col("at") >= since.astimezone(UTC).timestamp()))
+        return self._rows.filter(named & (pl.col("at") >= _stamp(since)))
 
 
-def _slow(rows: pl.DataFrame, slow_ms: float) -> int:
-    return int((rows["ms"] > slow_ms).sum())
+def _stamp(moment: datetime) -> float:
+    return moment.astimezone(UTC).timestamp()
 
 
-def _errors(rows: pl.DataFrame) -> int:
-    return int((rows["status"] >= 500).sum())
+def _errors() -> pl.Expr:
+    flags = pl.col("flags").str.split(",")
+    return (pl.col("status") >= 500) | flags.list.eval(pl.element().is_in(CUT_OFF)).list.any()

@@ -153,7 +153,8 @@ class Watcher:
         return judging.rollback_level(judging.gates[LEVEL_OF[name]])
 
     def _over(self) -> str:
-        past = self.watch.past_p95_ms or 0.0
+        past = self.watch.past_p95_ms
+        assert past is not None
         limit = self.policy.live_rules.response_time.limit_ms(past)
         return f"p95 over {limit:.3g} ms (past p95 {past:.3g} ms)"
 

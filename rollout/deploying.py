@@ -112,15 +112,19 @@ def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> Re
     name, look = here.component.name, here.look
     shares = here.shares(policy)
     age = (facts.now - step.began_at).total_seconds()
-    if step.passed:
-        larger = [share for share in shares if share > here.share]
-        return _weigh(here, larger[0]) if larger else Take(name, here.target, undo=False)
     if look is not None and look.decision is Decision.ROLLBACK:
         return Judge(name, Decision.ROLLBACK, look.reason)
-    lasted = age >= policy.steps.seconds
-    if look is not None and look.decision is Decision.PROMOTE and lasted:
-        return Judge(name, Decision.PROMOTE, look.reason)
     reason = look.reason if look is not None else "no request yet"
+    # Where pods make the shares, a version has fewer of them on the way, and is never ready.
+    if here.target.version not in here.ready and not here.by_instances:
+        reason = f"{here.target.version} is not ready"
+    elif look is not None and look.decision is Decision.PROMOTE:
+        # That it was passed may be long ago: its process died since, and others went on.
+        if step.passed:
+            larger = [share for share in shares if share > here.share]
+            return _weigh(here, larger[0]) if larger else Take(name, here.target, undo=False)
+        if age >= policy.steps.seconds:
+            return Judge(name, Decision.PROMOTE, look.reason)
     return _hold(facts, here, step.began_at, reason, policy)
 
 

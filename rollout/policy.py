@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from math import inf
 from typing import Any
 
 from analysis import BadInput, JudgePolicy, parse_policy
@@ -90,8 +91,13 @@ class ResponseTimeRule:
     floor_ms: float
     minutes: int
 
-    def limit_ms(self, past_p95_ms: float) -> float:
-        """The p95 that is over it."""
+    def limit_ms(self, past_p95_ms: float | None) -> float:
+        """Above how many ms an answer is slow; without a past p95 none is.
+
+        A p95 of 0 ms is a past: the proxy counts whole milliseconds.
+        """
+        if past_p95_ms is None:
+            return inf
         ratio = 1 + self.above_percent / 100
         return max(past_p95_ms * ratio, past_p95_ms + self.floor_ms)
 

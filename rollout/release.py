@@ -27,20 +27,32 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class StepCounts:
-    """Requests to the candidate since the step began; those to the version beside it, and bad ones.
+class Side:
+    """Requests to one version: those with an answer, and `without` one, or none yet.
 
-    Slow are the answers over the limit that the past p95 gives; `unsure` those of which nobody
-    knows whether they were.
+    Errors are answers of 500 and above and those cut off, `refused` those from 400 on. Slow is
+    what took longer than the limit that the past p95 gives, with an answer or without; `unsure`
+    that of which nobody knows whether it did.
     """
 
-    requests: int
-    errors: int
-    slow: int
-    beside: int = 0
-    errors_beside: int = 0
-    slow_beside: int = 0
+    requests: int = 0
+    errors: int = 0
+    refused: int = 0
+    slow: int = 0
     unsure: int = 0
+    without: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepCounts:
+    """What the candidate did since the step began, and the version beside it.
+
+    `silent` are counters of the candidate that nobody reads any more.
+    """
+
+    own: Side
+    beside: Side = Side()
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ def _planned(
         [one for one in part.release_steps if one.reversible == kind] for kind in (True, False)
     )
     told = [head]
+    least = f"{duration(policy.steps.seconds)} and {count(policy.steps.min_requests)} requests"
+    told.append(f"  note what the version before takes: at least {least}")
     told += [f"  run {one.name} (at most {duration(one.within)})" for one in before]
     told.append(f"  start {started}, wait until ready (at most {duration(policy.ready_within)})")
     if part.single:
@@ -147,8 +149,8 @@ def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
         "serving": here.serving.version if here.serving else None,
         "share": here.share,
         "ready": sorted(here.ready),
-        "requests": look.counts.requests if look else 0,
-        "errors": look.counts.errors if look else 0,
+        "requests": look.counts.own.requests if look else 0,
+        "errors": look.counts.own.errors if look else 0,
         "decision": str(look.decision) if look else None,
         "evidence": look.reason if look else None,
         "under_way": under_way,

@@ -2,30 +2,24 @@
 
 Requests are split, not copied, so nothing is paired: events are counted on each side. Three
 claims, each with its share of the level, at each step anew: the candidate's errors are within the
-limit, it does not fail more often than the version beside it, and its answers are not slower than
-the past p95 allows, unless those beside it are as well.
+limit, it neither fails nor refuses more often than the version beside it, and its answers are not
+slower than the past p95 allows, unless those beside it are as well. Those who did not wait for an
+answer, and those who wait still, are the slow ones whom nobody answered: without them a candidate
+that hangs would be judged by its survivors.
 """
 
-from math import inf, log
+from math import log
 
 from analysis import rates
 from analysis.triggers import P95_TAIL
 from rollout.policy import Policy
-from rollout.release import StepCounts, StepLook
+from rollout.release import Side, StepCounts, StepLook
 from rollout.state import Decision
 from rollout.words import count, percent
 
 CLAIMS = 3
-
-
-def slow_above_ms(past_p95_ms: float | None, policy: Policy) -> float:
-    """Above how many ms an answer is slow; without a past p95 none is, and no step is passed.
-
-    A p95 of 0 ms is a past: the proxy counts whole milliseconds.
-    """
-    if past_p95_ms is None:
-        return inf
-    return policy.live_rules.response_time.limit_ms(past_p95_ms)
+LEAST_OF_SHARE = 0.5
+"""Of what its share should bring it, so much at least must have been answered."""
 
 
 def judge_step(
@@ -33,23 +27,23 @@ def judge_step(
 ) -> StepLook:
     """Judge a step at `share` percent, one of `steps`; without a past p95 no step is passed."""
     # Over a whole rollout of one component; each step and each claim has its part of the level.
-    level = policy.judging.alpha_rollback / (CLAIMS * steps)
-    harm = _harm(counts, share, log(1 / level), past_p95_ms, policy)
+    wanted, own = log(CLAIMS * steps / policy.judging.alpha_rollback), counts.own
+    harm = _harm(counts, share, wanted, past_p95_ms, policy)
     if harm is not None:
         return StepLook(Decision.ROLLBACK, harm, counts)
-    missing = _missing(counts, past_p95_ms, policy)
+    missing = _missing(counts, share, wanted, past_p95_ms, policy)
     if missing is not None:
         return StepLook(Decision.CONTINUE, missing, counts)
     part = policy.steps.errors_limit_percent / 100
-    wanted = part * policy.live_rules.errors.above_percent / 100
+    limit = part * policy.live_rules.errors.above_percent / 100
     safe = log(steps / policy.judging.alpha_promote)
-    told = f"errors {_of(counts.errors, counts.requests)}"
-    if rates.safety_bets(wanted).log_e(_rest(counts.errors, counts)) < safe:
-        return StepLook(Decision.CONTINUE, f"{told}, not proven below {percent(wanted)}", counts)
+    told = f"errors {_of(own.errors, own.requests)}"
+    if rates.safety_bets(limit).log_e(_errors(own)) < safe:
+        return StepLook(Decision.CONTINUE, f"{told}, not proven below {percent(limit)}", counts)
     # What may have been slow is bad for safety, and no harm.
-    if rates.safety_bets(P95_TAIL).log_e(_rest(counts.slow + counts.unsure, counts)) < safe:
+    if rates.safety_bets(P95_TAIL).log_e(_in_time(own, own.slow + own.unsure)) < safe:
         assert past_p95_ms is not None
-        reason = f"{_slower(counts, past_p95_ms, policy)}: not proven to be fewer than one in 20"
+        reason = f"{_slower(own, past_p95_ms, policy)}: not proven to be fewer than one in 20"
         return StepLook(Decision.CONTINUE, reason, counts)
     return StepLook(Decision.PROMOTE, f"{told}, response time proven within its limit", counts)
 
@@ -58,23 +52,32 @@ def _harm(
     counts: StepCounts, share: float, wanted: float, past_p95_ms: float | None, policy: Policy
 ) -> str | None:
     """The harm for which there is log evidence of at least `wanted`, in words; None for none."""
+    own, beside = counts.own, counts.beside
     limit = policy.live_rules.errors.above_percent / 100
-    told = f"errors {_of(counts.errors, counts.requests)}"
-    if rates.harm_bets(limit).log_e(_rest(counts.errors, counts)) >= wanted:
-        return f"{told}, over {percent(limit)}"
-    if share < 100 and _more_often(share, counts.errors, counts.errors_beside) >= wanted:
-        return f"{told}, beside it {_of(counts.errors_beside, counts.beside)}"
-    if past_p95_ms is None or rates.harm_bets(P95_TAIL).log_e(_rest(counts.slow, counts)) < wanted:
+    if rates.harm_bets(limit).log_e(_errors(own)) >= wanted:
+        return f"errors {_of(own.errors, own.requests)}, over {percent(limit)}"
+    bad, bad_beside = own.errors + own.refused, beside.errors + beside.refused
+    if share < 100 and _more_often(share, bad, bad_beside) >= wanted:
+        # Who asks for what is not there does so of both.
+        what = "errors" if not own.refused else "answers of 400 and above"
+        return f"{what} {_of(bad, own.requests)}, beside it {_of(bad_beside, beside.requests)}"
+    slow = rates.harm_bets(P95_TAIL).log_e(_in_time(own, own.slow))
+    if past_p95_ms is None or slow < wanted:
         return None
     # A machine that is slow for both is no harm of the candidate's.
-    if share < 100 and _more_often(share, counts.slow, counts.slow_beside) < wanted:
+    if share < 100 and _more_often(share, own.slow, beside.slow) < wanted:
         return None
-    return _slower(counts, past_p95_ms, policy)
+    return _slower(own, past_p95_ms, policy)
 
 
-def _rest(bad: int, counts: StepCounts) -> tuple[int, int]:
-    """The candidate's bad requests and its others."""
-    return bad, counts.requests - bad
+def _errors(side: Side) -> tuple[int, int]:
+    """Errors and other answers."""
+    return side.errors, side.requests - side.errors
+
+
+def _in_time(side: Side, late: int) -> tuple[int, int]:
+    """What came late and all else, with an answer or without."""
+    return late, side.requests + side.without - late
 
 
 def _more_often(share: float, own: int, beside: int) -> float:
@@ -86,18 +89,28 @@ def _more_often(share: float, own: int, beside: int) -> float:
     return rates.harm_bets(share / 100).log_e((own, beside))
 
 
-def _missing(counts: StepCounts, past_p95_ms: float | None, policy: Policy) -> str | None:
+def _missing(
+    counts: StepCounts, share: float, wanted: float, past_p95_ms: float | None, policy: Policy
+) -> str | None:
     """What there is not enough of; absence of evidence lets nothing pass."""
+    answered, beside = counts.own.requests, counts.beside.requests
     if past_p95_ms is None:
         return "the past p95 of the version before is not known"
-    if counts.requests < policy.steps.min_requests:
-        return f"{count(counts.requests)} of {count(policy.steps.min_requests)} requests"
+    if counts.silent:
+        return f"{count(counts.silent)} of its counters are read no more"
+    if answered < policy.steps.min_requests:
+        return f"{count(answered)} of {count(policy.steps.min_requests)} requests"
+    # Where requests are counted once they are answered, those that hang are only missing.
+    few = rates.harm_bets(1 - LEAST_OF_SHARE * share / 100)
+    if share < 100 and few.log_e((beside, answered)) >= wanted:
+        all_of = count(answered + beside)
+        return f"it answered {count(answered)} of {all_of} requests, and {share:.3g} % are its own"
     return None
 
 
-def _slower(counts: StepCounts, past_p95_ms: float, policy: Policy) -> str:
+def _slower(own: Side, past_p95_ms: float, policy: Policy) -> str:
     limit = policy.live_rules.response_time.limit_ms(past_p95_ms)
-    slow = _of(counts.slow, counts.requests)
+    slow = _of(own.slow, own.requests + own.without)
     return f"slower than {limit:.3g} ms (past p95 {past_p95_ms:.3g} ms): {slow}"
 
 

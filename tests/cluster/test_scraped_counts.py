@@ -87,4 +87,4 @@ def test_a_server_that_does_not_answer_is_unavailable() -> None:
     seen = Prometheus(Metrics("http://127.0.0.1:9"))
 
     with pytest.raises(Unavailable, match=r"the metrics at http://127\.0\.0\.1:9 cannot be had"):
-        seen.before("prices", "v1.0.0", datetime.now(UTC), 50)
+        seen.before("prices", "v1.0.0", datetime.now(UTC), 50, 10.0)

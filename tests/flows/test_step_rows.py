@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 
 from flows.step_rows import StepRows
-from rollout.release import StepCounts
+from rollout.release import Side, StepCounts
 
 T0 = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
-def noted(path: Path, *rows: tuple[float, str, int, float], rollout: str = "r-1") -> None:
+def noted(
+    path: Path, *rows: tuple[float, str, int, float], rollout: str = "r-1", flags: str = "-"
+) -> None:
     """Lines as the proxy writes them: seconds since T0, cluster, status, milliseconds."""
     with path.open("a") as log:
         for seconds, cluster, status, ms in rows:
             at = f"{(T0 + timedelta(seconds=seconds)).timestamp():.6f}"
-            told = {"at": at, "cluster": cluster, "flags": "-", "ms": int(ms), "status": status}
+            told = {"at": at, "cluster": cluster, "flags": flags, "ms": int(ms), "status": status}
             log.write(json.dumps({**told, "rollout": rollout}) + "\n")
 
 
@@ -28,9 +30,16 @@ def log(tmp_path: Path) -> Path:
     noted(path, (-1, "orders--v2", 500, 900))
     noted(path, (1, "orders--v2", 201, 5), (2, "orders--v2", 503, 6), (3, "orders--v2", 201, 70))
     noted(path, (1, "orders--v1", 201, 5), (2, "orders--v1", 201, 80), (3, "orders--v1", 500, 5))
-    noted(path, (4, "orders--v2", 0, 3), (4, "prices--v2", 500, 3))
+    noted(path, (4, "prices--v2", 500, 3))
     noted(path, (4, "orders--v2", 500, 3), rollout="r-2")
     return path
+
+
+def rows_of(log: Path, **under_way: int) -> StepRows:
+    """The rows of the rollout, read, with so many requests to versions that wait still."""
+    rows = StepRows(log, "r-1", lambda _, version: under_way.get(version, 0))
+    rows.read()
+    return rows
 
 
 def counted(rows: StepRows) -> StepCounts:
@@ -39,17 +48,41 @@ def counted(rows: StepRows) -> StepCounts:
 
 
 def test_each_side_is_counted_by_itself(log: Path) -> None:
-    """A client that left, another component, another rollout and another time are not meant."""
-    rows = StepRows(log, "r-1")
-    rows.read()
+    """Another component, another rollout and another time are not meant."""
+    side = Side(requests=3, errors=1, slow=1)
 
-    assert counted(rows) == StepCounts(3, 1, 1, 3, 1, 1)
+    assert counted(rows_of(log)) == StepCounts(side, side)
+
+
+def test_who_waits_still_or_did_not_wait_is_not_forgotten(log: Path) -> None:
+    """Else a version that hangs is judged by the requests that it answered."""
+    noted(log, (4, "orders--v2", 0, 60), (4, "orders--v2", 0, 3), flags="DC")
+
+    assert counted(rows_of(log, v2=5)).own == Side(
+        requests=3, errors=1, slow=2, unsure=1 + 5, without=2 + 5
+    )
+
+
+def test_an_answer_that_broke_off_is_an_error_whatever_its_first_line_said(log: Path) -> None:
+    """Its status came before the version went."""
+    noted(log, (4, "orders--v2", 200, 3), flags="UC")
+    noted(log, (4, "orders--v2", 200, 3), flags="UT,DC")
+    noted(log, (4, "orders--v2", 200, 3), flags="DC")
+
+    assert counted(rows_of(log)).own == Side(requests=6, errors=3, slow=1)
+
+
+def test_what_a_version_refuses_is_counted_apart(log: Path) -> None:
+    """Clients ask for what is not there, of both sides alike."""
+    noted(log, (4, "orders--v2", 404, 3), (4, "orders--v2", 429, 3), (4, "orders--v1", 400, 3))
+    both = counted(rows_of(log))
+
+    assert (both.own.refused, both.own.errors, both.beside.refused) == (2, 1, 1)
 
 
 def test_what_is_appended_is_taken_in_once_it_is_a_whole_line(log: Path) -> None:
     """A look may come in the middle of a line."""
-    rows = StepRows(log, "r-1")
-    rows.read()
+    rows = rows_of(log)
     noted(log, (5, "orders--v2", 201, 5))
     whole = log.read_text()
     log.write_text(whole[:-10])
@@ -59,24 +92,32 @@ def test_what_is_appended_is_taken_in_once_it_is_a_whole_line(log: Path) -> None
         file.write(whole[-10:])
     rows.read()
 
-    assert (torn.requests, counted(rows).requests) == (3, 4)
+    assert (torn.own.requests, counted(rows).own.requests) == (3, 4)
 
 
-def test_the_past_p95_is_that_of_the_first_requests_once_they_are_enough(log: Path) -> None:
-    """So it is the same however late one looks."""
-    rows = StepRows(log, "r-1")
-    rows.read()
-    few = rows.before("orders", "v1", T0, least=4)
+def past(rows: StepRows, least: int, seconds: float = 0.0) -> tuple[int, float | None]:
+    """What the version before takes."""
+    return rows.before("orders", "v1", T0, least, seconds)
+
+
+def test_the_past_p95_is_that_of_the_first_answers_once_they_are_enough(log: Path) -> None:
+    """So it is the same however late one looks; what failed tells of no response time."""
+    few = past(rows_of(log), 3)
     noted(log, *((10 + number, "orders--v1", 201, 2000) for number in range(20)))
-    rows.read()
 
-    assert few == (3, None)
-    assert rows.before("orders", "v1", T0, least=3) == (23, 80.0)
+    assert few == (2, None)
+    assert past(rows_of(log), 2) == (22, 80.0)
+
+
+def test_the_past_p95_is_of_some_seconds_at_least(log: Path) -> None:
+    """A stall of a second among the first requests is not what a version takes."""
+    noted(log, *((5 + number / 100, "orders--v1", 201, 4) for number in range(500)))
+
+    assert past(rows_of(log), 2, seconds=1.5) == (502, 80.0)
+    assert past(rows_of(log), 2, seconds=8.0) == (502, 4.0)
+    assert past(rows_of(log), 2, seconds=30.0) == (502, None)
 
 
 def test_a_log_that_is_not_there_yet_counts_nothing(tmp_path: Path) -> None:
     """The proxy makes it with its first line."""
-    rows = StepRows(tmp_path / "access.jsonl", "r-1")
-    rows.read()
-
-    assert counted(rows) == StepCounts(0, 0, 0)
+    assert counted(rows_of(tmp_path / "access.jsonl")) == StepCounts(Side())

@@ -27,10 +27,11 @@ Weights = Callable[[], Mapping[str, Mapping[str, int]]]
 
 @dataclass
 class Behaviour:
-    """How a version answers: the share of errors, seconds an answer takes."""
+    """How a version answers: the shares of errors and of those that are timed, seconds it takes."""
 
     errors: float = 0.0
     seconds: float = 0.004
+    timed: float = 1.0
 
 
 @dataclass
@@ -78,10 +79,14 @@ class Requests:
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self.close()
         for thread in self._threads:
             thread.join()
+
+    def close(self) -> None:
+        """Nobody can ask for the page any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def page(self) -> str:
         """What is scraped."""
@@ -112,7 +117,8 @@ class Requests:
             self._counts[part, version, "200"] += number - bad
             self._counts[part, version, "500"] += bad
             for bound in (*BOUNDS, float("inf")):
-                self._fast[part, version, bound] += number if behaves.seconds <= bound else 0
+                timed = round(number * behaves.timed)
+                self._fast[part, version, bound] += timed if behaves.seconds <= bound else 0
 
 
 def one_page(port: int) -> dict[str, object]:

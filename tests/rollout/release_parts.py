@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rollout.application import Application, Component, parse_application
 from rollout.deploying import decide_release
 from rollout.policy import default_policy_text, parse
-from rollout.release import Harm, Step, StepCounts, StepLook
+from rollout.release import Harm, Side, Step, StepCounts, StepLook
 from rollout.release_facts import (
     End,
     Fault,
@@ -43,9 +43,9 @@ runs = "many"
 command = ["settlement", "{port}"]
 dependencies = ["orders"]
 """)
-GOOD = StepLook(Decision.PROMOTE, "fine", StepCounts(1000, 0, 0))
-BAD = StepLook(Decision.ROLLBACK, "errors 30 %", StepCounts(1000, 300, 0))
-OPEN = StepLook(Decision.CONTINUE, "40 of 200 requests", StepCounts(40, 0, 0))
+GOOD = StepLook(Decision.PROMOTE, "fine", StepCounts(Side(1000)))
+BAD = StepLook(Decision.ROLLBACK, "errors 30 %", StepCounts(Side(1000, errors=300)))
+OPEN = StepLook(Decision.CONTINUE, "40 of 200 requests", StepCounts(Side(40)))
 
 Judged = Callable[[str, int], StepLook]
 

@@ -7,7 +7,7 @@ from release_parts import BAD, GOOD, OPEN, POLICY, Judged, Shop, running
 
 from rollout.release import StepLook
 from rollout.release_facts import End, Judge, Retire, Start, Take, Weigh
-from rollout.state import Decision, Ending, Revision, Verb
+from rollout.state import Decision, Ending, Revision, Rollout, Verb
 
 NAMES = ("prices", "orders", "settlement")
 V1, V2 = Revision("v1", "d"), Revision("v2", "d")
@@ -95,6 +95,43 @@ def test_what_is_never_decided_is_undone_once_its_time_is_up() -> None:
     assert ended.ending is Ending.INCONCLUSIVE
     assert "undecided after 15 min: 40 of 200 requests" in ended.reason
     assert shop.serving == dict.fromkeys(NAMES, V1)
+
+
+def until_passed(shop: Shop, component: str, share: int) -> Rollout:
+    """A release of v2 that died right after it had passed this step."""
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    while not isinstance(shop.actions[-1] if shop.actions else None, Judge) or (
+        shop.weights[component].get("v2") != share
+    ):
+        shop.run(rollout, stop_after=1)
+    assert shop.steps[component].passed
+    return rollout
+
+
+@pytest.mark.parametrize("share", [20, 100])
+def test_a_step_that_was_passed_is_looked_at_again_before_the_next(share: int) -> None:
+    """Its process may have died since, and the candidate with it."""
+    shop = running()
+    rollout = until_passed(shop, "orders", share)
+    shop.look = judged("orders", share)
+    shop.actions.clear()
+    ended = shop.run(rollout)
+
+    assert isinstance(shop.actions[0], Judge)
+    assert ended == End(Ending.ROLLED_BACK, "orders: errors 30 %")
+
+
+def test_no_step_is_passed_while_the_candidate_is_not_ready() -> None:
+    """What nobody asks any more is judged by what it answered before."""
+    shop = running()
+    rollout = until_passed(shop, "orders", 20)
+    shop.broken = frozenset({("orders", "v2")})
+    shop.actions.clear()
+    ended = shop.run(rollout)
+
+    assert ended is not None
+    assert ended.ending is Ending.INCONCLUSIVE
+    assert ended.reason == "orders: undecided after 15 min: v2 is not ready"
 
 
 def test_a_candidate_that_cannot_start_gets_no_request() -> None:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from math import inf
 
 import pytest
 
@@ -201,3 +202,17 @@ def test_where_hosts_may_drift_apart_the_packaged_policy_guards() -> None:
     assert elsewhere.judging.accuracy == here.judging.accuracy
     assert elsewhere.judging.gates == here.judging.gates
     assert (elsewhere.shadow, elsewhere.live_rules) == (here.shadow, here.live_rules)
+
+
+@pytest.mark.parametrize(
+    ("past", "limit"),
+    [
+        pytest.param(None, inf, id="no past: none is slow, and nothing passes"),
+        pytest.param(0.0, 10.0, id="below half a millisecond is a past"),
+        pytest.param(4.0, 14.0, id="the floor for fast ones"),
+        pytest.param(100.0, 150.0, id="half more"),
+    ],
+)
+def test_above_what_an_answer_is_slow(past: float | None, limit: float) -> None:
+    """By the runbook's rule against the past p95, whatever that was."""
+    assert parse(PACKAGED).live_rules.response_time.limit_ms(past) == limit
