@@ -10,6 +10,7 @@ import orjson
 
 from models.rows import ROTATE_AT, RowFile
 from models.signature import Feature
+from models.wrote import written_by
 
 FOLDER = "inputs"
 EVERY = 1.0
@@ -41,9 +42,8 @@ def past_inputs(
     records: Path, version: str, start: float, end: float
 ) -> Iterator[tuple[float, dict[str, Value]]]:
     """The kept requests of a version between two moments (epoch seconds), in no order."""
-    for path in sorted((records / FOLDER).glob(f"{version}-*.jsonl*")):
-        wrote = path.name.split(".jsonl")[0].rpartition("-")[0]
-        if wrote != version or path.stat().st_mtime < start:
+    for path in written_by(version, (records / FOLDER).glob(f"{version}-*.jsonl*")):
+        if path.stat().st_mtime < start:
             continue
         with path.open("rb") as lines:
             for line in lines:

@@ -8,6 +8,7 @@ import polars as pl
 
 from models.streams import ROW
 from models.tail import frame_of
+from models.wrote import written_by
 
 PAST_ROWS = 20_000
 TAIL_BYTES = 8 * 2**20
@@ -19,14 +20,14 @@ def baseline_p95(traffic: Path, version: str, at_least: int = 5000) -> float | N
 
     None with fewer than `at_least`: then there is no past to hold a candidate against.
     """
-    return _p95(sorted(traffic.glob(f"{version}-*.jsonl*")), at_least)
+    return _p95(written_by(version, traffic.glob(f"{version}-*.jsonl*")), at_least)
 
 
 def past_p95(records: Path, version: str, rollout_id: str, at_least: int) -> float | None:
     """The same at the moment of a promotion: outside of shadows and as baseline of this one."""
     outside = (records / "traffic").glob(f"{version}-*.jsonl*")
     shadowed = (records / rollout_id).glob(f"baseline-{version}-*.jsonl")
-    return _p95(sorted([*outside, *shadowed]), at_least)
+    return _p95(written_by(version, [*outside, *shadowed]), at_least)
 
 
 def _p95(files: Sequence[Path], at_least: int) -> float | None:

@@ -7,6 +7,7 @@ import polars as pl
 from models.past import PAST_ROWS, TAIL_BYTES
 from models.streams import LABEL, ROW
 from models.tail import PolarsType, frame_of
+from models.wrote import written_by
 
 WRITTEN = {name: ROW[name] for name in ("id", "at", "status", "ms", "prediction")}
 
@@ -18,7 +19,7 @@ def past_traffic(records: Path, version: str) -> pl.DataFrame:
     """
     outside = (records / "traffic").glob(f"{version}-*.jsonl*")
     shadowed = records.glob(f"*/baseline-{version}-*.jsonl")
-    rows = _rows([*outside, *shadowed]).sort("at").tail(PAST_ROWS)
+    rows = _rows(written_by(version, [*outside, *shadowed])).sort("at").tail(PAST_ROWS)
     # A shadow refuses labels that are older than their request, so nothing is planned with them.
     late = pl.when(pl.col("told") >= pl.col("at"))
     return rows.join(_labels(records / "labels.jsonl"), on="id", how="left").select(

@@ -9,6 +9,7 @@ import polars as pl
 from models.join import typed
 from models.streams import ANNOUNCES, IS_ROW, PIECE, ROW, LabelFile
 from models.tail import PolarsType, Tail, frame_of
+from models.wrote import wrote
 
 WRITTEN: dict[str, PolarsType] = {
     name: ROW[name] for name in ("id", "at", "status", "ms", "prediction")
@@ -56,13 +57,10 @@ def pairs_between(file: Path, start: float, end: float) -> pl.DataFrame:
 
 def _files(records: Path, start: float) -> Iterator[tuple[Path, str]]:
     """Each file that may hold a row since then, with the version that wrote it."""
-    outside = [(path, path.name) for path in (records / "traffic").glob("*.jsonl*")]
-    shadowed = [
-        (path, path.name.removeprefix("baseline-")) for path in records.glob("*/baseline-*.jsonl")
-    ]
-    for path, name in sorted([*outside, *shadowed]):
+    outside = (records / "traffic").glob("*.jsonl*")
+    for path in sorted([*outside, *records.glob("*/baseline-*.jsonl")]):
         if path.stat().st_mtime >= start:
-            yield path, name.split(".jsonl")[0].rpartition("-")[0]
+            yield path, wrote(path)[1]
 
 
 def _pieces(path: Path) -> Iterator[tuple[pl.DataFrame, int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from models.tail import PolarsType, Tail, frame_of
+from models.wrote import wrote
 
 ROW: dict[str, PolarsType] = {
     "id": pl.String,
@@ -48,6 +49,7 @@ FIRST_PREDICTION = re.compile(rb'"prediction": ?(["0-9-])')
 class RowFiles:
     """All rows that the servers of one side wrote, and how far they are known to be complete.
 
+    `side` is a role in a shadow, a version outside of one.
     `numbers` says whether predictions are numbers (the first decides), None before there is one.
     """
 
@@ -61,7 +63,8 @@ class RowFiles:
     def read(self) -> pl.DataFrame:
         """The rows that are new; `at` and `open` in microseconds since 1970."""
         for path in sorted(self.directory.glob(f"{self.side}-*.jsonl")):
-            self._tails.setdefault(path, Tail(path))
+            if self.side in wrote(path):
+                self._tails.setdefault(path, Tail(path))
         return pl.concat([no_rows(), *(self._read_one(path) for path in self._tails)])
 
     def complete_until(self, now: int, timeout: int, grace: int) -> int:

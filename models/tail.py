@@ -40,9 +40,13 @@ class Tail:
         read = self._read(limit)
         content = self._rest + read
         if (limit is None or len(read) < limit) and self._replaced():
-            self.close()
-            # Nothing can end the last line of a file that was renamed away.
-            content = _ended(content) + self._read(None if limit is None else limit - len(read))
+            # What came between the reading and the renaming lies at its end.
+            last = self._read(None if limit is None else limit - len(read))
+            content, read = content + last, read + last
+            if limit is None or len(read) < limit:
+                self.close()
+                # Nothing can end the last line of a file that was renamed away.
+                content = _ended(content) + self._read(None if limit is None else limit - len(read))
         cut = content.rfind(b"\n") + 1
         self._rest = content[cut:]
         return content[:cut]

@@ -10,6 +10,8 @@ from model_parts import PYTHON
 
 from models.past import baseline_p95
 from models.rows import OPEN_FILES, RowFile, Rows, Ticket
+from models.streams import RowFiles
+from models.wrote import wrote
 
 
 def answer(rows: Rows, ticket: Ticket, now: float, name: str = "a", ms: float = 1.0) -> None:
@@ -137,6 +139,8 @@ def test_a_row_that_fits_in_part_is_taken_back(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from models.rows import RowFile
+from models.streams import RowFiles
+from models.wrote import wrote
 resource.setrlimit(resource.RLIMIT_FSIZE, (25, 25))
 file = RowFile(Path(sys.argv[1]), None)
 for _ in range(5):
@@ -156,7 +160,7 @@ for _ in range(5):
 
 def past(folder: Path, name: str, latencies: list[float], status: int = 200) -> None:
     """A traffic file with these latencies, in this order of arrival."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {"id": str(number), "at": float(number), "status": status, "ms": ms}
         for number, ms in enumerate(latencies)
@@ -164,21 +168,53 @@ def past(folder: Path, name: str, latencies: list[float], status: int = 200) -> 
     (folder / name).write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
 
 
-def test_the_past_p95_is_that_of_the_last_good_answers(tmp_path: Path) -> None:
+@pytest.fixture
+def traffic(tmp_path: Path) -> Path:
+    """Where the servers of the component `price` write outside of shadows."""
+    return tmp_path / "price" / "traffic"
+
+
+def test_the_past_p95_is_that_of_the_last_good_answers(traffic: Path) -> None:
     """Errors do not count, nor what is older than the last 20,000; an older file is read too."""
-    past(tmp_path, "v1-1.jsonl", [500.0] * 5_000 + [float(n % 100) for n in range(20_000)])
-    past(tmp_path, "v1-2.jsonl.1", [900.0] * 1_000, status=500)
-    past(tmp_path, "v2-1.jsonl", [700.0] * 9_000)
-    with (tmp_path / "v1-1.jsonl").open("ab") as file:
+    past(traffic, "v1-1.jsonl", [500.0] * 5_000 + [float(n % 100) for n in range(20_000)])
+    past(traffic, "v1-2.jsonl.1", [900.0] * 1_000, status=500)
+    past(traffic, "v2-1.jsonl", [700.0] * 9_000)
+    with (traffic / "v1-1.jsonl").open("ab") as file:
         file.write(b'{"id": "half')
 
-    assert baseline_p95(tmp_path, "v1") == 95.0
+    assert baseline_p95(traffic, "v1") == 95.0
+
+
+def test_a_version_whose_name_goes_on_is_another_one(traffic: Path) -> None:
+    """A release is not held against the answers of its own candidates."""
+    past(traffic, "v2.1.0-rc1-1.jsonl", [900.0] * 6_000)
+    past(traffic, "v2.1.0-1.jsonl", [5.0] * 3_000)
+
+    assert baseline_p95(traffic, "v2.1.0") is None
+    assert RowFiles(traffic, "v2.1.0").read().height == 3_000
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "version"),
+    [
+        ("price/traffic/v2.1.0-1.jsonl", "", "v2.1.0"),
+        ("price/traffic/v2.1.0-rc1-2.jsonl.1", "", "v2.1.0-rc1"),
+        ("price/traffic/v2.1.0-price-v2-1-0-7f9c5b-x2x9z.jsonl", "", "v2.1.0"),
+        ("price/inputs/v2.1.0-rc1-price-v2-1-0-rc1-7f-x2x9z.jsonl", "", "v2.1.0-rc1"),
+        ("price/r-1/baseline-v2.1.0-1.jsonl", "baseline", "v2.1.0"),
+        ("price/r-1/candidate-v2.1.0-rc1-price-v2-1-0-rc1-7f-x2x9z.jsonl", "candidate",
+         "v2.1.0-rc1"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_file_says_who_wrote_it(name: str, role: str, version: str) -> None:
+    """On the local site by numbers of servers, in a cluster by pods."""
+    assert wrote(Path(name)) == (role, version)
 
 
 @pytest.mark.parametrize("rows", [0, 4_999])
-def test_too_little_past_is_no_past(tmp_path: Path, rows: int) -> None:
+def test_too_little_past_is_no_past(traffic: Path, rows: int) -> None:
     """None, so that the judge freezes its own threshold."""
     if rows:
-        past(tmp_path, "v1-1.jsonl", [1.0] * rows)
+        past(traffic, "v1-1.jsonl", [1.0] * rows)
 
-    assert baseline_p95(tmp_path, "v1") is None
+    assert baseline_p95(traffic, "v1") is None

@@ -62,6 +62,28 @@ def test_rotation_loses_nothing(tmp_path: Path) -> None:
     assert tail.take() == b""
 
 
+class Rotated(Tail):
+    """A file that is written to and renamed away right after it was read."""
+
+    def _replaced(self) -> bool:
+        if not self.path.with_suffix(".1").exists():
+            append(self.path, b"b\n")
+            os.rename(self.path, self.path.with_suffix(".1"))
+            append(self.path, b"c\n")
+        return super()._replaced()
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2, 3, 4, 5, 100])
+def test_a_rotation_between_reading_and_looking_loses_nothing(
+    tmp_path: Path, limit: int | None
+) -> None:
+    """What came in between lies at the end of the file that was renamed."""
+    append(tmp_path / "file", b"a\n")
+    tail = Rotated(tmp_path / "file")
+
+    assert b"".join(tail.take(limit) for _ in range(8)) == b"a\nb\nc\n"
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
 def test_a_limit_bounds_each_read_and_loses_nothing(tmp_path: Path, limit: int) -> None:
     """Across a renaming, too; `unread` says how much there is."""
