@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from scipy.special import bdtr
 
 from analysis.bets import Flags, Floats, Integers, follow
 from analysis.clock import admitted_labels
@@ -64,13 +65,13 @@ def sustained_harm(
     """The same where requests go bad together: whether most seconds of some window are over it.
 
     A second counts once, however many requests waited in it, so that a machine that stops for a
-    moment proves nothing. At a rate within the limit a second has more than ceil(limit n) bad ones
-    with a chance of at most 1/2, as the median of a binomial is at most that.
+    moment proves nothing. At a rate within the limit a second has more bad ones than the median of
+    its binomial with a chance of at most 1/2.
     """
     alarms = level * HOUR / watch
-    allowed = np.ceil(limit * counts.requests - ROUNDING)
     seconds = Counts(
-        (counts.requests > 0).astype(np.int64), (counts.bad > allowed).astype(np.int64)
+        (counts.requests > 0).astype(np.int64),
+        (counts.bad > _median(counts.requests, limit)).astype(np.int64),
     )
     window = _harmed_window(seconds, HALF, level, watch)
     if window is None:
@@ -78,6 +79,13 @@ def sustained_harm(
     over, n = int(seconds.bad[window].sum()), int(seconds.requests[window].sum())
     reason = f"{what} in {over} of {n} seconds, proven in more than half"
     return Reading(name, State.FIRING, _share_words(counts), reason, alarms, True)
+
+
+def _median(n: Integers, rate: float) -> Integers:
+    """Of the bad ones among n: one of the two integers around rate n (Kaas and Buhrman, 1980)."""
+    least = np.floor(rate * n + ROUNDING)
+    median: Floats = np.where(bdtr(least, n, rate) >= 0.5, least, least + 1)
+    return median.astype(np.int64)
 
 
 def accuracy(

@@ -20,9 +20,10 @@ from analysis.words import count, percent
 
 
 def shifts_of(sample: Sample, policy: JudgePolicy, scores: Scores) -> Shifts | None:
-    """Both claims of `latency-mean` about a shift; None without a calibration or a past p95."""
+    """Both claims of `latency-mean` about a shift; None without calibration or past p95."""
     found, past_ms = policy.drift.calibration, sample.frozen("p95").limit_ms
-    if found is None or past_ms is None:
+    # Against a past of 0 ms, as in a table of whole milliseconds, nothing has a ratio.
+    if found is None or not past_ms:
         return None
     gate = policy.gates["latency-mean"]
     bare = {name: value for name, value in gate.limits.items() if name != "envelope"}

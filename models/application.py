@@ -34,6 +34,9 @@ from models.signature import Feature
 THREADS = 32
 """A model that sleeps or waits holds a thread, never the loop."""
 
+LONGEST_ANSWER = 30.0
+"""Seconds after which a prediction is given up: one that hangs would never leave a row."""
+
 WARM_UP_SECONDS = 3.0
 LARGEST_REQUEST = 2**20
 LARGEST_LABELS = 16 * 2**20
@@ -123,9 +126,14 @@ class Application:
             return problem(error.status, str(error)), None
         if not headers.copy:
             self._keep_inputs(self.predictor.features, values)
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, self.predictor.predict, values
+        )
         try:
-            prediction = await loop.run_in_executor(self._threads, self.predictor.predict, values)
+            prediction = await asyncio.wait_for(running, LONGEST_ANSWER)
+        except TimeoutError:
+            log.warning("request %s: no answer in %g s", headers.request_id, LONGEST_ANSWER)
+            return problem(504, "the model did not answer in time"), None
         except ModelFailure as failure:
             log.warning("request %s: %s", headers.request_id, failure)
             return problem(500, "the model failed on this request"), None

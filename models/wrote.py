@@ -1,7 +1,7 @@
 """Who wrote a file of rows, by its name: ROLE-VERSION-INSTANCE, outside of shadows without a role.
 
-A version may be the beginning of another one's name (v2.1.0 of v2.1.0-rc1), and an instance in a
-cluster is a pod, whose name begins with that of its component.
+A version may be the beginning of another one's name (v2.1.0 of v2.1.0-rc1); an instance has no
+hyphen.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,11 @@ WITHOUT_ROLE = ("traffic", "inputs")
 
 
 def wrote(path: Path) -> tuple[str, str]:
-    """Role (empty outside of shadows) and version of records/COMPONENT/FOLDER/NAME.jsonl."""
-    name, component = path.name.split(".jsonl")[0], path.parent.parent.name
-    role = ""
+    """Role (empty outside of shadows) and version of FOLDER/NAME.jsonl."""
+    name, role = path.name.split(".jsonl")[0], ""
     if path.parent.name not in WITHOUT_ROLE:
         role, _, name = name.partition("-")
-    version, pod, _ = name.partition(f"-{component}-")
-    return role, version if pod else name.rpartition("-")[0]
+    return role, name.rpartition("-")[0]
 
 
 def written_by(version: str, paths: Iterable[Path]) -> list[Path]:

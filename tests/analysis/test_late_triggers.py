@@ -123,7 +123,17 @@ def test_a_machine_that_stops_for_a_moment_proves_nothing() -> None:
     assert sustained.reason.endswith("seconds, proven in more than half")
 
 
-@pytest.mark.parametrize("per_second", [1, 5, 19, 20, 21, 130])
+@pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
+def test_few_requests_that_are_all_slow_are_harm(rate: float) -> None:
+    """A second with a single request can be over the limit, too."""
+    requests = RNG.poisson(rate, 120)
+
+    found = sustained_harm("x", Counts(requests, requests), 0.05, 0.05, 200.0, 60, "x")
+
+    assert found.state is State.FIRING
+
+
+@pytest.mark.parametrize("per_second", [1, 5, 13, 14, 19, 20, 21, 130])
 def test_at_the_limit_a_second_is_over_it_at_most_every_other_time(per_second: int) -> None:
     """1,000 watches of 200 s at exactly 5 %: alarms within the level, whatever n times 5 % is."""
     requests = np.full(200, per_second)

