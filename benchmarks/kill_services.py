@@ -16,7 +16,7 @@ from rollout.release import Part, fold_parts
 from rollout.state import Ending
 from rollout.state import Verb as Told
 
-RATE = 100.0
+RATE = 300.0
 
 
 @dataclass
