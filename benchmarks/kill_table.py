@@ -121,7 +121,8 @@ def _cell(row: Row | None) -> str:
         return f"**not settled**: {row.error[:80]}"
     if not row.killed:
         return "not reached"
-    return f"{row.then}: {row.state}; {row.seconds:.0f} s, {row.failed} of {row.sent:,} failed"
+    cost = f", {row.failed} of {row.sent:,} failed" if row.sent else ""
+    return f"{row.then}: {row.state}; {row.seconds:.0f} s{cost}"
 
 
 def faults(file: Path) -> Iterator[str]:
