@@ -69,12 +69,13 @@ class Services(Protocol):
         """Set the shares and read them back."""
 
     def retire(
-        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+        self, part: Component, version: str, within: float, quiet_within: float, lease: Lease
     ) -> str:
         """Drain and end the servers of a version; how it was drained, in words.
 
         Once it gets no requests any more, or `quiet_within` has passed, they may take `within` to
-        end. Refused while it gets requests by the route.
+        end. Refused while it gets requests by the route. Of what acts alone each server must have
+        ended; of others one that nobody can reach any more may be left behind.
         """
 
 

@@ -102,7 +102,9 @@ def _retire(
 ) -> str:
     """End the servers of a version, and write down whether it was seen that nobody asked it."""
     within, quiet = policy.drain_within, policy.quiet_within
-    how = site.services.retire(component, version, within, quiet, lease)
+    parts = parts_of(site, rollout.component)
+    part = description_of(parts, component, parts.targets[component])
+    how = site.services.retire(part, version, within, quiet, lease)
     _append(site, rollout, RETIRED, {"component": component, "version": version, "how": how})
     return f"{component}: {version} ended, {how}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
@@ -10,6 +10,8 @@ CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerErr
 # A container may die once while it starts, of what the next start finds in place. The kubelet
 # says CrashLoopBackOff when it died again.
 CRASHES = 2
+OVERDUE = timedelta(seconds=60)
+"""After the end of its grace a pod that is still there has a kubelet that ends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ def trouble(pod: Mapping[str, Any]) -> Trouble | None:
     if any((told.get("state") or {}).get("running") for told in statuses):
         return Trouble(name, "runs, but its readiness probe does not succeed", lasting=False)
     return Trouble(name, "its containers are not started yet", lasting=False)
+
+
+def overdue(pod: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a pod should have ended long ago, which its node alone could do."""
+    ends = pod["metadata"].get("deletionTimestamp")
+    return ends is not None and now > datetime.fromisoformat(ends) + OVERDUE
 
 
 def worst(pods: list[Mapping[str, Any]]) -> Trouble | None:

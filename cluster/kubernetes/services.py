@@ -182,9 +182,22 @@ class ClusterServices:
         self._trail.say(self._routing, component, reason, said, warning=forced)
 
     def retire(
-        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+        self, part: Component, version: str, within: float, quiet_within: float, lease: Lease
     ) -> str:
         """Its Deployment, pods and Service are gone, once it got no requests any more."""
+        return self.end(part.name, version, within, quiet_within, lease, alone=part.single)
+
+    def end(
+        self,
+        component: str,
+        version: str,
+        within: float,
+        quiet_within: float,
+        lease: Lease,
+        *,
+        alone: bool,
+    ) -> str:
+        """The same; unless it acts alone, a pod on a node that went silent is left behind."""
         try:
             route = self.route(component)
         except NotFound:
@@ -196,11 +209,14 @@ class ClusterServices:
         pod = found["spec"]["template"]["spec"] if found else {}
         # Its pods serve on for a while before they begin to end.
         grace = float(pod.get("terminationGracePeriodSeconds", 0))
-        self._workloads.take_down(component, version, within + grace, lease)
+        left = self._workloads.take_down(component, version, within + grace, lease, alone=alone)
+        said = drained.said
+        if left:
+            said += f"; left behind, as nobody ends them: {', '.join(left)}"
         if route is not None:
-            said = f"{version}: {drained.said}; by {lease.holder}"
-            self._trail.say(self._routing, component, "VersionEnded", said, warning=drained.asked)
-        return drained.said
+            told, warning = f"{version}: {said}; by {lease.holder}", drained.asked or bool(left)
+            self._trail.say(self._routing, component, "VersionEnded", told, warning=warning)
+        return said
 
     def _drain(self, component: str, version: str, within: float, lease: Lease) -> Drained:
         """Wait until a version that was taken off the route gets nothing any more."""

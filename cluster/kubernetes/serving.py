@@ -91,7 +91,7 @@ class ClusterServing:
 
     def stop(self, component: str, version: str, within: float, lease: Lease) -> None:
         """Its Deployment, pods and Service are gone, once it got no requests any more."""
-        self._services.retire(component, version, within, within, lease)
+        self._services.end(component, version, within, within, lease, alone=False)
 
 
 def workload_of(servers: Servers, pod: Path, home: Path) -> Workload:

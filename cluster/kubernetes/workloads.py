@@ -11,7 +11,7 @@ from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.http_route import PORT
 from cluster.kubernetes.kinds import DEPLOYMENT, POD, SERVICE
 from cluster.kubernetes.names import COMPONENT, VERSION, labels, object_name, owned
-from cluster.kubernetes.pods import Trouble, worst
+from cluster.kubernetes.pods import Trouble, overdue, worst
 from cluster.kubernetes.traffic import Traffic
 from cluster.lock import Lease
 
@@ -105,8 +105,14 @@ class Workloads:
                 return Trouble(name, said, lasting=True, by_others=True)
         return worst(self._pods(component, version))
 
-    def take_down(self, component: str, version: str, within: float, lease: Lease) -> None:
-        """End a version and wait until its pods are gone; Refused while it gets traffic."""
+    def take_down(
+        self, component: str, version: str, within: float, lease: Lease, *, alone: bool
+    ) -> list[str]:
+        """End a version and wait until its pods are gone; Refused while it gets traffic.
+
+        Unless it acts alone, those are left behind, and told, that should have ended long ago:
+        the node that would end them does not answer.
+        """
         name = object_name(component, version)
         self._traffic.require_unrouted(component, version)
         found = self._api.find(DEPLOYMENT, name)
@@ -115,6 +121,8 @@ class Workloads:
         self._api.delete(DEPLOYMENT, name)
         deadline = time.monotonic() + within
         while pods := self._pods(component, version):
+            if not alone and all(overdue(pod, self._api.now()) for pod in pods):
+                break
             if time.monotonic() > deadline:
                 raise NotReady(
                     f"{len(pods)} pods of {component} {version} did not end in {within:g} s",
@@ -122,6 +130,7 @@ class Workloads:
                 )
             time.sleep(READING)
         self._api.delete(SERVICE, name)
+        return sorted(pod["metadata"]["name"] for pod in pods)
 
     def versions_up(self, component: str) -> list[str]:
         """The versions of a component that have a Deployment, sorted."""

@@ -110,10 +110,10 @@ class LocalServices:
         self._traffic.set_route(part.name, route, lease_check=lease.check)
 
     def retire(
-        self, component: str, version: str, within: float, quiet_within: float, lease: Lease
+        self, part: Component, version: str, within: float, quiet_within: float, lease: Lease
     ) -> str:
         """Drained, taken off the proxy's list and ended: a route here is seen live at once."""
-        stop_instances(self._home, component, version, within)
+        stop_instances(self._home, part.name, version, within)
         return "the proxy had no request to it any more"
 
     def _instances(self, part: Component, version: str) -> list[Instance]:

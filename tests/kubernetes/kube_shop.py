@@ -37,9 +37,9 @@ class Shop:
         """Bring a version of `price` up."""
         self.workloads.bring_up("price", version, workload, within, self.lease)
 
-    def down(self, version: str, within: float = 60) -> None:
-        """Take a version of `price` down."""
-        self.workloads.take_down("price", version, within, self.lease)
+    def down(self, version: str, within: float = 60, *, alone: bool = False) -> list[str]:
+        """Take a version of `price` down; what had to be left behind."""
+        return self.workloads.take_down("price", version, within, self.lease, alone=alone)
 
 
 def fated(fate: str) -> Workload:

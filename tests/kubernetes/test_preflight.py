@@ -144,7 +144,7 @@ def test_the_rights_of_a_rollout_are_those_that_it_uses(shop: Shop) -> None:
     for version in ("v1.0.0", "v2.0.0"):
         workloads.bring_up("risk", version, PINNED, 60, lease)
         traffic.set_route("risk", Route({version: 100}), lease)
-    workloads.take_down("risk", "v1.0.0", 60, lease)
+    workloads.take_down("risk", "v1.0.0", 60, lease, alone=False)
     assert workloads.versions_up("risk") == ["v2.0.0"]
 
     user = f"system:serviceaccount:{shop.name}:{way.stem}"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from kube_cluster import Cluster
@@ -113,6 +114,25 @@ def test_a_version_is_taken_down_whole(shop: Shop) -> None:
 
     assert shop.workloads.versions_up("price") == shop.traffic.deployed("price") == []
     assert shop.cluster.kubectl("-n", shop.name, "get", "pods,services", "-o", "name") == ""
+
+
+def test_a_pod_that_nobody_ends_is_left_behind_unless_it_acts_alone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a node that went silent: it may act still, which harms where two must never act."""
+    monkeypatch.setattr("cluster.kubernetes.pods.OVERDUE", timedelta(seconds=2))
+    shop.up("v1.0.0")
+    pods = ("get", "pods", "-o", "name")
+    stuck, _ = shop.cluster.kubectl("-n", shop.name, *pods).split()
+    kept = '{"metadata": {"finalizers": ["pincex.test/kept"]}}'
+    shop.cluster.kubectl("-n", shop.name, "patch", stuck, "--type=merge", "-p", kept)
+
+    with pytest.raises(NotReady, match=r"1 pods of price v1.0.0 did not end in 15 s"):
+        shop.down("v1.0.0", within=15, alone=True)
+    assert shop.down("v1.0.0") == [stuck.removeprefix("pod/")]
+    assert shop.traffic.deployed("price") == []
+    freed = '{"metadata": {"finalizers": null}}'
+    shop.cluster.kubectl("-n", shop.name, "patch", stuck, "--type=merge", "-p", freed)
 
 
 def test_what_serves_is_not_taken_down(shop: Shop) -> None:
