@@ -7,8 +7,10 @@ import argparse
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn, TextIO
 
 from flows import arguments
@@ -63,6 +65,8 @@ NOT_BUILT = {
 }
 """Verbs of the runbook that are not there yet."""
 
+WRONG_WORD = re.compile(r"unrecognized arguments: ([^\s=]+)|invalid choice: '([^']*)'")
+
 
 class Parser(argparse.ArgumentParser):
     """Argument errors leave by the same door as every other bad input; half an option is one."""
@@ -71,7 +75,25 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise bad_input(message, f"{self.prog} --help")
+        meant = self._meant(message)
+        raise bad_input(message, f"{meant}{self.prog} --help")
+
+    def _meant(self, message: str) -> str:
+        """The verb or option that looks most like one that is none, as the begin of a hint."""
+        wrong = WRONG_WORD.search(message)
+        if wrong is None:
+            return ""
+        near = get_close_matches(wrong[1] or wrong[2], self._words(), n=1)
+        return f"did you mean {near[0]}? All: " if near else ""
+
+    def _words(self) -> list[str]:
+        """Every option and verb of this parser and of those of its verbs."""
+        found = [option for action in self._actions for option in action.option_strings]
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                verbs = [verb for verb in action.choices.values() if isinstance(verb, Parser)]
+                found += [*action.choices, *(word for verb in verbs for word in verb._words())]
+        return found
 
 
 def parser() -> Parser:

@@ -191,12 +191,26 @@ def _proven(
     candidate = revision(site, name, version) if version else _last_passed(history, champion, name)
     passed = history.passed(champion, candidate)
     if passed is None and not override:
-        raise Refused(
+        raise _unproven(name, champion, candidate, history.failed(candidate))
+    return candidate, passed
+
+
+def _unproven(
+    name: str, champion: Revision, candidate: Revision, failed: Rollout | None
+) -> Refused:
+    """A version that FAILED is told so: to deploy it once more is no remedy for what it did."""
+    if failed is None or failed.judged is None:
+        return Refused(
             f"there is no PASS for {candidate.version} against {champion.version}",
             hint=f"pincex deploy-model {name} {candidate.version}",
             code=Exit.HELD,
         )
-    return candidate, passed
+    return Refused(
+        f"{candidate.version} FAILED at {failed.judged.at:%Y-%m-%d %H:%M} UTC: "
+        f"{failed.judged.reason}",
+        hint=f"pincex report {name} shows the evidence; --override REASON promotes all the same",
+        code=Exit.HARM,
+    )
 
 
 def _last_passed(history: History, champion: Revision, name: str) -> Revision:

@@ -9,6 +9,7 @@ import pytest
 from story_parts import Story
 
 from flows.cli import main
+from flows.refusal import Exit
 from flows.rehearsal.small_site import MODEL
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
@@ -86,7 +87,8 @@ def test_a_promotion_without_a_pass_is_refused(story: Story) -> None:
     bad = story.steps["promote the bad one"].ran.report["error"]
 
     assert early == f"{MODEL} v2.0.0 has no PASS against v1.0.0 yet"
-    assert bad == "there is no PASS for v3.0.0 against v2.0.0"
+    assert bad.startswith("v3.0.0 FAILED at 20")
+    assert story.steps["promote the bad one"].ran.code == Exit.HARM
 
 
 def test_a_pass_waits_for_its_promotion(story: Story) -> None:

@@ -228,3 +228,19 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     os.close(writer)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        pytest.param(("depoly", "v1.0.0"), "did you mean deploy?", id="verb"),
+        pytest.param(("deploy", "v1", "--polici", "x"), "did you mean --policy?", id="option"),
+        pytest.param(("deploy", "v1", "--polici=x"), "did you mean --policy?", id="with its value"),
+        pytest.param(("xyzzy",), "pincex --help", id="like nothing"),
+    ],
+)
+def test_a_misspelt_word_is_told_the_one_that_it_looks_like(
+    cli: Cli, words: tuple[str, ...], meant: str
+) -> None:
+    """Who types at night mistypes."""
+    assert cli(*words, "--json").report["hint"].startswith(meant)
