@@ -23,7 +23,7 @@ STEPS = {
     "roll forward": (0, "v2.0.0"),
     "stop following": (4, "v2.0.0"),
     "deploy a bad one": (3, "v2.0.0"),
-    "promote the bad one": (4, "v2.0.0"),
+    "promote the bad one": (3, "v2.0.0"),
     "override": (0, "v4.0.0"),
     "undo the override": (0, "v2.0.0"),
     "deploy despite a foreign alias": (1, "v2.0.0"),
