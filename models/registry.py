@@ -69,10 +69,10 @@ class Registry:
         model_name(name), release_name(release)
         with self._opened(source) as directory:
             # Only here, because `status` need not wait for a YAML parser.
-            from models.signature import require_features
+            from models.signature import require_servable
 
             manifest = model_manifest(directory)
-            require_features(directory)
+            require_servable(directory)
             with suppress(Conflict):
                 self.rest.post("registered-models/create", {"name": name})
             if known := self._first(name, release):

@@ -22,6 +22,10 @@ COLUMN_TYPES = {
 }
 
 
+LOADED_FROM = ("pickled_model", "model_path", "data", "code")
+"""What MLflow's flavors call the paths of their files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feature:
     """An input of a model; `column_type` is MLflow's word."""
@@ -62,10 +66,21 @@ def features_of(description: Mapping[str, Any]) -> tuple[Feature, ...]:
     return features
 
 
-def require_features(directory: Path) -> None:
-    """Invalid unless a server can name the inputs of this model."""
+def require_whole(description: Mapping[str, Any], directory: Path) -> None:
+    """ModelFailure where a file that the model is loaded from is not there."""
+    for flavor in description["flavors"].values():
+        for key in LOADED_FROM:
+            named = flavor.get(key)
+            if isinstance(named, str) and not (directory / named).exists():
+                raise ModelFailure(f"{MODEL_FILE} names {named}, and there is none")
+
+
+def require_servable(directory: Path) -> None:
+    """Invalid unless a server can name the inputs of this model and finds its files."""
     try:
-        features_of(described(directory))
+        description = described(directory)
+        features_of(description)
+        require_whole(description, directory)
     except ModelFailure as error:
         raise Invalid(f"{directory} cannot be served: {error}") from error
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -15,7 +15,7 @@ from demo.forecasters import Ewma, Floats
 from models.errors import Damaged, Invalid, ModelFailure
 from models.loading import Predictor, example, load_verified
 from models.manifest import MANIFEST_NAME, canonical, digest, manifest_of
-from models.signature import Feature, require_features
+from models.signature import Feature, require_servable
 
 KINDS = ("pickle", "cloudpickle", "skops", "cloudpickle named", "pyfunc")
 SAVE = """
@@ -133,6 +133,7 @@ def test_what_cannot_be_asked_is_refused_with_the_reason(
         (described(lambda d: d.update(signature={"inputs": "[7]"})), "AttributeError"),
         (lambda folder: (folder / "MLmodel").write_text("{: not yaml"), "ParserError"),
         (lambda folder: (folder / "MLmodel").write_bytes(b"\xff"), "UnicodeDecodeError"),
+        (lambda folder: (folder / "model.pkl").unlink(), "names model.pkl, and there is none"),
     ],
 )
 def test_what_no_server_could_ask_is_not_registered(
@@ -140,11 +141,11 @@ def test_what_no_server_could_ask_is_not_registered(
 ) -> None:
     """The data scientist hears it when registering, not when a shadow fails."""
     folder = model_folder(tmp_path / "model")
-    require_features(folder)
+    require_servable(folder)
     change(folder)
 
     with pytest.raises(Invalid, match=message):
-        require_features(folder)
+        require_servable(folder)
 
 
 def test_the_example_of_a_model_is_a_request(tmp_path: Path) -> None:
