@@ -56,7 +56,7 @@ def report_on(here: Site, name: str, days: int) -> dict[str, Any]:
     from models.period import read_period
 
     history = here.history(name)
-    policy = parse(policy_text(here, None))
+    policy = _policy(here, history)
     end = time.time()
     start = end - days * DAY
     records = here.home.records / name
@@ -86,6 +86,13 @@ def report_on(here: Site, name: str, days: int) -> dict[str, Any]:
         **_ledger(here, history, _moment(start), _moment(end)),
     }
     return {**report, "missing": told.missing(report)}
+
+
+def _policy(here: Site, history: History) -> Policy:
+    """Today's limits of the site; which answers are right says what the champion was judged by."""
+    now, champion = parse(policy_text(here, None)), history.champion
+    of = [r for r in history.rollouts if champion and r.candidate == champion.revision]
+    return replace(now, judging=parse(of[-1].policy_text).judging) if of else now
 
 
 def _measured(period: "Period", policy: Policy, start: float, end: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`model-report` as people run it, on a ledger and records alone."""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_a_day_in_numbers(cli: Cli, ledger: Any, tmp_path: Path) -> None:
     assert said.out.startswith("adder: 2,000 requests in 24 h, 2.00 % errors")
     assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
     assert cli("model-report", "adder", "--days", "7", "--json").report["requests"] == 3_000
+
+
+def test_what_is_right_is_told_by_the_policy_that_the_champion_was_judged_by(
+    cli: Cli, ledger: Any
+) -> None:
+    """One's own rule of the deploy, not that of the site, makes an answer right."""
+    traffic(cli.home, [3])
+    strict = re.sub(r"(?m)^rule = .*\ntolerance = .*$", 'rule = "equal"', default_policy_text())
+    assert strict != default_policy_text()
+    add(ledger, "rollout-opened", rollout="r-0", verb="deploy-model", stable=None, candidate=V1,
+        sample=1.0, cap=1e3, policy=strict, override=None)  # fmt: skip
+    add(ledger, "rollout-closed", rollout="r-0", ending="PROMOTED", reason="first")
+
+    assert cli("model-report", "adder", "--json").report["accuracy"]["estimate"] < 0.01
 
 
 def test_rotated_records_shorten_the_window(cli: Cli, ledger: Any) -> None:
