@@ -11,7 +11,7 @@ import httpx
 
 from cluster.errors import NotFound, Overloaded, Unavailable
 from cluster.kubernetes.answers import refusal
-from cluster.kubernetes.kinds import POD, POD_PROXY, Asked, Kind
+from cluster.kubernetes.kinds import POD, POD_PROXY, SERVER_VERSION, Asked, Kind
 from cluster.kubernetes.kubeconfig import Access
 
 T = TypeVar("T")
@@ -49,6 +49,11 @@ class Api:
     def now(self) -> datetime:
         """The time by the API server's clock, which all holders share (UTC)."""
         return datetime.now(UTC) + self._skew
+
+    def version(self) -> str:
+        """What the API server says of itself, such as v1.34.4."""
+        told = self._object("GET", self._asked("get", SERVER_VERSION))
+        return str(told["gitVersion"])
 
     def get(self, kind: Kind, name: str) -> Object:
         """An object; NotFound where there is none of that name."""

@@ -19,6 +19,8 @@ class Kind:
 
     @property
     def root(self) -> str:
+        if not self.version:
+            return ""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
 
 
@@ -41,6 +43,8 @@ ACCESS_REVIEW = Kind(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
     namespaced=False,
 )  # fmt: skip
+# No kind of objects: what the API server says of itself, beside all groups.
+SERVER_VERSION = Kind("", "", "version", "Version", namespaced=False)
 GATEWAY = Kind("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 

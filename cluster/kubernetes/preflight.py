@@ -1,6 +1,6 @@
 """Before anything is touched: a checklist of what would go wrong in the site's namespace."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,32 +9,55 @@ from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import (
     BUDGET,
-    CONFIG_MAP,
     DEPLOYMENT,
     NAMESPACE,
     NODE,
     QUOTA,
     SCALER,
-    SECRET,
-    Kind,
 )
 from cluster.kubernetes.names import COMPONENT
-from cluster.kubernetes.zero_downtime import Line, Outcome, zero_downtime
+from cluster.kubernetes.references import held, wanted
+from cluster.kubernetes.room import room
+from cluster.kubernetes.version_skew import NAME as SKEW
+from cluster.kubernetes.version_skew import version_skew
+from cluster.kubernetes.zero_downtime import zero_downtime
+from rollout.checklist_line import Line, Outcome
+
+SECOND = "a second version"
+Look = tuple[str, Callable[[], Sequence[Line]]]
+"""What is looked at, and how: its lines, or one of our errors."""
 
 
 def checklist(api: Api, component: str) -> Iterator[Line]:
-    """One line after the other; the first that says the API cannot be asked is the last."""
+    """The lines about a component as it runs, one after the other."""
+    yield from in_turn(
+        api, [*of_component(api, component), ("quotas", lambda: _live_room(api, component))]
+    )
+
+
+def in_turn(api: Api, looks: Iterable[Look]) -> Iterator[Line]:
+    """The lines of the site and of all looks; the first that says it cannot be asked is the last.
+
+    A look that fails is a line of its own.
+    """
     try:
         yield _namespace(api)
     except ClusterError as error:
         yield Line("API", Outcome.FAIL, str(error), error.hint)
         return
-    yield from _asked("nodes", lambda: [_nodes(api)])
-    yield from _asked("rights", lambda: [_rights(api)])
-    yield from _asked("workloads", lambda: _workloads(api, component))
+    yield from asked("nodes", lambda: [_nodes(api)])
+    yield from asked(SKEW, lambda: [version_skew(api.version(), api.list(NODE, {}))])
+    yield from asked("rights", lambda: [_rights(api)])
+    for name, look in looks:
+        yield from asked(name, look)
 
 
-def _asked(name: str, look: Callable[[], Sequence[Line]]) -> Sequence[Line]:
+def of_component(api: Api, component: str) -> list[Look]:
+    """What can be looked at of a component's Deployments."""
+    return [("workloads", lambda: _workloads(api, component))]
+
+
+def asked(name: str, look: Callable[[], Sequence[Line]]) -> Sequence[Line]:
     """The lines, or one that says why they could not be made and who must look instead."""
     try:
         return look()
@@ -95,59 +118,23 @@ def _workloads(api: Api, component: str) -> list[Line]:
     for deployment in found:
         name = deployment["metadata"]["name"]
         mine = [told for told in scalers if told["spec"]["scaleTargetRef"]["name"] == name]
-        told = [*zero_downtime(deployment, budgets, mine), *_references(api, deployment)]
-        lines += [_named(name, line) for line in told]
-    return [*lines, *_quotas(api, found)]
+        told = [*zero_downtime(deployment, budgets, mine), *references(api, deployment)]
+        lines += [line.of(name) for line in told]
+    return lines
 
 
-def _named(name: str, line: Line) -> Line:
-    return Line(f"{name}: {line.name}", line.outcome, line.evidence, line.remedy)
-
-
-def _references(api: Api, deployment: Object) -> list[Line]:
-    """Secrets and ConfigMaps that containers name, with the keys that must be in them."""
-    wanted: dict[tuple[Kind, str], set[str]] = {}
-    for container in deployment["spec"]["template"]["spec"]["containers"]:
-        for told in container.get("env") or ():
-            source = told.get("valueFrom") or {}
-            for kind, key in ((SECRET, "secretKeyRef"), (CONFIG_MAP, "configMapKeyRef")):
-                if key in source and not source[key].get("optional"):
-                    wanted.setdefault((kind, source[key]["name"]), set()).add(source[key]["key"])
-        for told in container.get("envFrom") or ():
-            for kind, key in ((SECRET, "secretRef"), (CONFIG_MAP, "configMapRef")):
-                if key in told and not told[key].get("optional"):
-                    wanted.setdefault((kind, told[key]["name"]), set())
+def references(api: Api, deployment: Object) -> list[Line]:
+    """Whether what its pods name is there, each object in a line of its own."""
     lines: list[Line] = []
-    for (kind, name), keys in sorted(wanted.items(), key=lambda item: item[0][1]):
-        look = partial(_held, api, kind, name, keys)
-        lines += _asked(f"{kind.name} {name}", look)
+    for kind, name, keys in wanted(deployment):
+        lines += asked(f"{kind.name} {name}", partial(held, api, kind, name, keys))
     return lines
 
 
-def _held(api: Api, kind: Kind, name: str, keys: set[str]) -> list[Line]:
-    """Whether the object is there with its keys; no value of it is kept or shown."""
-    title = f"{kind.name} {name}"
-    found = api.find(kind, name)
-    if found is None:
-        return [Line(title, Outcome.FAIL, "is not there: pods that name it do not start", "")]
-    absent = sorted(keys - {*(found.get("data") or ()), *(found.get("binaryData") or ())})
-    if absent:
-        return [Line(title, Outcome.FAIL, f"has no key {', '.join(absent)}", "")]
-    return [Line(title, Outcome.OK, "is there, with its keys")]
-
-
-def _quotas(api: Api, deployments: list[Object]) -> list[Line]:
+def _live_room(api: Api, component: str) -> list[Line]:
     """Room for the pods of a whole second version beside the first."""
-    surge = max(int(told["spec"].get("replicas", 1)) for told in deployments)
-    lines = []
-    for quota in api.list(QUOTA, {}):
-        status = quota.get("status", {})
-        if "pods" not in status.get("hard", {}):
-            continue
-        left = int(status["hard"]["pods"]) - int(status["used"]["pods"])
-        enough = left >= surge
-        said = f"{left} more pods fit, a second version takes {surge}"
-        outcome = Outcome.OK if enough else Outcome.FAIL
-        remedy = "" if enough else "raise pods of the quota, or fewer replicas"
-        lines.append(Line(f"quota {quota['metadata']['name']}", outcome, said, remedy))
-    return lines
+    found = api.list(DEPLOYMENT, {COMPONENT: component})
+    if not found:
+        return []
+    most = max(found, key=lambda told: int(told["spec"].get("replicas", 1)))
+    return [line for quota in api.list(QUOTA, {}) for line in room(quota, [most], SECOND)]

@@ -18,12 +18,13 @@ from cluster.kubernetes.split import Split
 from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.kubernetes.trail import Trail
 from cluster.kubernetes.workloads import Workload, Workloads
-from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, Outcome, zero_downtime
+from cluster.kubernetes.zero_downtime import LAST_REQUEST_SECONDS, zero_downtime
 from cluster.lock import Lease
 from cluster.prometheus import Prometheus
 from cluster.route import Route
 from cluster.services import require_steps
 from rollout.application import Component, ReleaseStep
+from rollout.checklist_line import Outcome
 from rollout.pod import VARIABLES
 from rollout.release_facts import Fault
 

@@ -72,8 +72,7 @@ class Workloads:
         """
         name = object_name(component, version)
         self._require_same_version(component, version, name)
-        marks = owned(labels(component, version), lease.component)
-        service, deployment = _service(marks, name, workload), _deployment(marks, name, workload)
+        service, deployment = objects(component, version, workload, lease.component)
         fence.write(self._api, SERVICE, service, lease, forced=forced)
         fence.write(self._api, DEPLOYMENT, deployment, lease, forced=forced)
         deadline = time.monotonic() + within
@@ -168,6 +167,12 @@ def _not_ready(component: str, version: str, said: str, *, lasting: bool) -> Not
         hint=f"pincex diagnose {component}; kubectl logs -l {VERSION}={version}",
         lasting=lasting,
     )
+
+
+def objects(component: str, version: str, workload: Workload, owner: str) -> tuple[Object, Object]:
+    """The Service and the Deployment of a version, as they are written under a lease of `owner`."""
+    name, marks = object_name(component, version), owned(labels(component, version), owner)
+    return _service(marks, name, workload), _deployment(marks, name, workload)
 
 
 def _service(marks: dict[str, str], name: str, workload: Workload) -> Object:

@@ -4,39 +4,19 @@ Each rule is one that lost requests when it was measured on real pods at 300 req
 pods that end on SIGTERM lost up to 12 %, a preStop shorter than the data plane is late 4 %.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from math import floor
 from typing import Any
+
+from rollout.checklist_line import Line, Outcome
 
 # The slowest proxy here followed the endpoints 1.3 s late on average; three times that is safe.
 SLEEP_SECONDS = 3
 LAST_REQUEST_SECONDS = 5
 DEFAULT_GRACE = 30
-
-
-class Outcome(StrEnum):
-    """What a line of the checklist says, from harmless to blocking."""
-
-    OK = "OK"
-    NOT_CHECKED = "NOT CHECKED"
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the checklist: what was looked at, what was found, what would be right.
-
-    What `fights` is harmless unless shares of the requests are made of replicas.
-    """
-
-    name: str
-    outcome: Outcome
-    evidence: str
-    remedy: str = ""
-    fights: bool = False
+# What follows the last colon, unless that is the port of a registry.
+TAG = re.compile(r":[^:/]*\Z")
 
 
 def zero_downtime(
@@ -118,12 +98,16 @@ def _pre_stop(container: Mapping[str, Any]) -> Line:
 
 
 def _image(container: Mapping[str, Any]) -> Line:
-    name, image = f"image of {container['name']}", str(container["image"])
+    return pinned(f"image of {container['name']}", str(container["image"]))
+
+
+def pinned(name: str, image: str) -> Line:
+    """A tag may be moved to another image, a digest names one."""
     called, at, digest = image.partition("@sha256:")
     if at:
         return _ok(name, f"{called}{at}{digest[:12]}...")
     said = f"{image} has no digest: its pods may differ, and a rollback may get another"
-    return Line(name, Outcome.WARN, said, f"{image.partition(':')[0]}@sha256:...")
+    return Line(name, Outcome.WARN, said, f"{TAG.sub('', image)}@sha256:...")
 
 
 def _grace(pod: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]) -> Line:

@@ -7,7 +7,8 @@ import pytest
 
 from cluster.kubernetes.names import labels
 from cluster.kubernetes.workloads import Workload, _deployment
-from cluster.kubernetes.zero_downtime import Line, Outcome, zero_downtime
+from cluster.kubernetes.zero_downtime import zero_downtime
+from rollout.checklist_line import Line, Outcome
 
 GOOD = _deployment(
     labels("price", "v1.0.0"),

@@ -4,6 +4,7 @@ The status fields are those that a kubelet writes for a real container with the 
 """
 
 import yaml
+from kube_build import KUBERNETES
 
 FATE = "pincex.test/fate"
 READY_AFTER = "pincex.test/ready-after"
@@ -21,6 +22,7 @@ CRASHES = {"crashloop": (3, "Error"), "oom": (137, "OOMKilled")}
 
 NODE_STATUS = """
 {{ $now := Now }}
+nodeInfo: {kubeletVersion: %(kubelet)s}
 conditions:
 - {type: Ready, status: "True", reason: KubeletReady, lastHeartbeatTime: {{ $now | Quote }},
    lastTransitionTime: {{ $now | Quote }}}
@@ -90,7 +92,8 @@ COUNT = """
 
 def stages() -> str:
     """The stages as kwok's configuration: nodes that are ready, pods with their fates."""
-    made = [_stage("node-ready", "Node", [_condition("NotIn")], NODE_STATUS)]
+    ready_node = NODE_STATUS % {"kubelet": KUBERNETES}
+    made = [_stage("node-ready", "Node", [_condition("NotIn")], ready_node)]
     begun = CONDITIONS % {"ready": "False", "reason": "ContainersNotReady", "phase": "Running"}
     ready = CONDITIONS % {"ready": "True", "reason": '""', "phase": "Running"}
     pending = CONDITIONS % {"ready": "False", "reason": "ContainersNotReady", "phase": "Pending"}

@@ -11,8 +11,8 @@ from cluster.kubernetes.lock import Lock
 from cluster.kubernetes.preflight import checklist
 from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.kubernetes.workloads import Workloads
-from cluster.kubernetes.zero_downtime import Line, Outcome
 from cluster.route import Route
+from rollout.checklist_line import Line, Outcome
 
 pytestmark = pytest.mark.kubernetes
 
@@ -36,7 +36,7 @@ def test_a_site_without_a_fault_is_ok_in_every_line(shop: Shop) -> None:
 
     assert {line.outcome for line in lines} == {Outcome.OK}
     names = [line.name for line in lines]
-    assert names[:3] == ["namespace", "nodes", "rights"]
+    assert names[:4] == ["namespace", "nodes", "version skew", "rights"]
     assert "price-v1-0-0: end of server" in names
 
 
@@ -83,7 +83,7 @@ def scaler(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("plant", "name", "outcome", "words"),
     [
-        (quota, "quota small", Outcome.FAIL, "1 more pods fit, a second version takes 2"),
+        (quota, "quota small: pods", Outcome.FAIL, "1 of 3 left, a second version takes 2"),
         (secret, "Secret db", Outcome.FAIL, "is not there"),
         (unavailable, "strategy", Outcome.FAIL, "maxUnavailable 1"),
         (budget, "budget strict", Outcome.WARN, "nodes under it cannot be drained"),
