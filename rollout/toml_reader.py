@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 from analysis import BadInput
@@ -38,6 +39,9 @@ class Reader:
             elif isinstance(found, dict):
                 found = found.get(key)
         return found
+
+    def has(self, at: Path) -> bool:
+        return self.value(at) is not None
 
     def keys(self, at: Path) -> list[str]:
         found = self.value(at)
@@ -95,6 +99,19 @@ class Reader:
             return default
         if not isinstance(found, str) or not found:
             self.wrong(at, f"{str(found)[:40]!r} is no text", '"..."')
+        return found
+
+    def needed(self, at: Path) -> str:
+        found = self.text(at, None)
+        if found is None or not found.strip():
+            self.wrong(at, "it is missing", '"..."')
+        return found
+
+    def moment(self, at: Path) -> datetime:
+        found = self.value(at)
+        if not isinstance(found, datetime) or found.tzinfo is None:
+            said = "it is missing" if found is None else f"{str(found)[:40]!r} is no moment"
+            self.wrong(at, said, "2026-12-01T09:00:00Z, with its offset and without quotes")
         return found
 
     def name(self, at: Path) -> str:
