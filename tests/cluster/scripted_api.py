@@ -72,9 +72,10 @@ def serving(*answers: Told) -> Iterator[tuple[Access, Script]]:
                 self.send_header(key, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+        do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
         def log_message(self, *told: object) -> None:
             """Nothing on the screen."""

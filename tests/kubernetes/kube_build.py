@@ -23,6 +23,7 @@ PACKAGES = {
     "kube": ".",
     "pod": ".",
     "kwok": "sigs.k8s.io/kwok/cmd/kwok",
+    "registry": "github.com/distribution/distribution/v3/cmd/registry",
     "gateway": "github.com/envoyproxy/gateway/cmd/envoy-gateway",
 }
 BUILD_SECONDS = 3600

@@ -23,7 +23,7 @@ NODES = 3
 def build() -> int:
     """Have every program that the tests need, so that waiting for them is no test's doing."""
     began = time.monotonic()
-    for module in ("kube", "kwok", "pod"):
+    for module in ("kube", "kwok", "pod", "registry"):
         program(module)
     definitions()
     print(f"the programs of a cluster are in {cache()}, after {time.monotonic() - began:.1f} s")
