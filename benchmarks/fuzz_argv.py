@@ -82,8 +82,11 @@ VALUED = {
     "deploy-model": "--policy",
     "plan": "--policy",
     "test-pipeline": "--fault",
+    "validate": "--release",
 }
 FILES = {"labels.jsonl": b"", "pairs.jsonl": GOOD_JSONL, "given.toml": PLAIN_POLICY.encode()}
+# A component of the sample application, which holds where there is no other one.
+RELEASE = ("validate", "settlement", "--release=v2.0.0")
 Nonsense = tuple[Words, str]
 
 
@@ -132,6 +135,8 @@ def _odd_name(draw: st.DrawFn) -> Nonsense:
     if draw(st.booleans()):
         verb = draw(st.sampled_from(("deploy-model", "register-model", "promote-model")))
         release = draw(st.sampled_from(NO_RELEASES))
+        if draw(st.integers(0, 3)) == 3:
+            return (*RELEASE[:2], f"--release={release}"), f"release {release[:20]!r}"
         return (verb, MODEL, release, *WHOLE[verb][2:]), f"version {release[:20]!r}"
     verb = draw(st.sampled_from((*NAMED, "register-model", "history", "resume")))
     return (verb, name, *WHOLE[verb][1:]), f"name {name[:20]!r}"
@@ -169,6 +174,9 @@ def _odd_file(draw: st.DrawFn) -> Nonsense:
                 ("plan", MODEL, f"--policy={file}"),
                 ("labels", MODEL, file),
                 ("verify", file),
+                (*RELEASE, f"--application={file}"),
+                (*RELEASE, f"--checklist={file}"),
+                (*RELEASE, "--checklist=given.toml"),
                 ("register-model", MODEL, "v2.0.0", file),
                 ("register-model", MODEL, "v2.0.0", "home"),
             )
@@ -188,6 +196,8 @@ OTHERS: tuple[Nonsense, ...] = (
     (("promote-model", MODEL, "--override", " \t\n"), "a blank reason"),
     (("promote-model", MODEL, "v1.0.0"), "the champion again"),
     (("deploy-model", MODEL, "v2.0.0", "--policy", "--first"), "an option for a value"),
+    (("validate", MODEL, "--checklist", "given.toml"), "a checklist of no release"),
+    (("validate", MODEL, "--release", "v2.0.0"), "a release of no component"),
 )
 
 

@@ -22,7 +22,9 @@ def dependency_line(asked: Dependency) -> Line:
     except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
         wrong, said = True, f"{asked.address} does not answer: {error or type(error).__name__}"
     if wrong:
-        return Line(name, Outcome.FAIL, said, f"whoever runs {asked.name}, or its address")
+        return Line(
+            name, Outcome.FAIL, said, f"{asked.name} running, or its address in the checklist"
+        )
     return Line(name, Outcome.OK, said)
 
 

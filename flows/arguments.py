@@ -153,8 +153,18 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
-    for verb in ("validate", "diagnose"):
-        made[verb].add_argument("name", help="component name, such as price-predictor")
+    validate = made["validate"]
+    validate.add_argument("name", help="component, or with --release the application")
+    validate.add_argument("--release", metavar="VERSION", help="look at what deploying it needs")
+    validate.add_argument(
+        "--application",
+        metavar="FILE",
+        help="what it consists of (default: $PINCEX_HOME/application.toml, else the sample)",
+    )
+    validate.add_argument(
+        "--checklist", metavar="FILE", help="what is asked of releases (default: checklist.toml)"
+    )
+    made["diagnose"].add_argument("name", help="component name, such as price-predictor")
     for verb in ("validate", "diagnose", *BOTH_SITES):
         made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
         made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")

@@ -7,7 +7,7 @@ from flows.refusal import bad_input
 from models.names import model_name, release_name
 
 PATHS = (
-    *("application", "kubeconfig", "metrics", "backup", "pairs", "policy"),
+    *("application", "checklist", "kubeconfig", "metrics", "backup", "pairs", "policy"),
     *("report", "file", "evidence", "source"),
 )
 SHOWN = 60
@@ -29,8 +29,9 @@ def check(options: argparse.Namespace) -> None:
         site(given["site"])
     if "name" in given:
         model_name(given["name"])
-    if "version" in given:
-        release_name(given["version"])
+    for key in ("version", "release"):
+        if key in given:
+            release_name(given[key])
     for key in PATHS:
         if key in given:
             _check_path(given[key])

@@ -107,7 +107,7 @@ def _people(names: Sequence[str]) -> list[str]:
 
 def _proven(name: str, proof: Proof | None, file: str, now: datetime) -> Line:
     if proof is None:
-        return _fail(name, f"nothing is recorded of them in {file}", f"[{name}] in {file}")
+        return _fail(name, "nothing is recorded of them", f"[{name}] in {file}")
     said = f"at {proof.at:%Y-%m-%d %H:%M %Z}, {proof.where}"
     if not proof.passed:
         return _fail(name, f"did not pass: {said}", "a release that passes them")

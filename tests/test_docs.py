@@ -6,11 +6,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from flows.cli import VERBS, parser
 from flows.refusal import Exit, Refused
+from rollout.checklist import parse_checklist
+from rollout.release_record import parse_record
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "RUNBOOK.md", "CHANGELOG.md")
@@ -172,6 +175,17 @@ def test_what_is_not_built_is_listed_as_such() -> None:
     (table,) = tables(section(RUNBOOK, "Not built yet"))
     missing = {row["verb"].split()[0] for row in table}
     assert missing == NAMED_BY_THE_RUNBOOK - set(VERBS)
+
+
+def test_the_checklist_and_the_record_of_the_runbook_are_ones_that_are_taken() -> None:
+    """Who copies them has every table there is, and nothing to mend."""
+    body = section(RUNBOOK, "`pincex validate NAME`")
+    checklist, record = re.findall(r"^```toml\n(.*?)^```", body, re.M | re.S)
+
+    told = parse_checklist(checklist, ZoneInfo)
+
+    assert all(getattr(told, name) for name in told.__slots__)
+    assert parse_record(record).release == "v2.1.0"
 
 
 def test_exit_codes_are_those_of_the_commands() -> None:

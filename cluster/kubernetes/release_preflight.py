@@ -1,9 +1,9 @@
 """What of a release would go wrong in a namespace, before anything of it is there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from cluster.kubernetes.api import Api
+from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.flags import NAME as FLAGS
 from cluster.kubernetes.flags import flag_lines
 from cluster.kubernetes.kinds import DEPLOYMENT, QUOTA, SERVICE
@@ -12,10 +12,13 @@ from cluster.kubernetes.registry import in_registry
 from cluster.kubernetes.room import room
 from cluster.kubernetes.services import workload_of
 from cluster.kubernetes.workloads import objects
-from cluster.kubernetes.zero_downtime import pinned
+from cluster.kubernetes.zero_downtime import zero_downtime
 from rollout.application import Component
 from rollout.checklist import Flags
 from rollout.checklist_line import Line, Outcome
+
+Written = Callable[[], tuple[Object, Object]]
+"""The Service and the Deployment of a version; one of our errors where they cannot be named."""
 
 MANIFESTS = "manifests"
 NO_FLAGS = Line(
@@ -32,34 +35,36 @@ def of_release(
     """What is looked at, component by component; `owner` is the application they are of."""
     looks: list[Look] = []
     for part in parts:
-        looks += of_component(api, part.name)
-        looks.append((f"{part.name}: image", partial(_image, part, version)))
-        named = f"{part.name}: {MANIFESTS}"
-        looks.append((named, partial(_manifests, api, owner, part, version)))
-        looks.append((f"{part.name}: references", partial(_references, api, owner, part, version)))
+        name, workload = part.name, workload_of(part, version)
+        written = partial(objects, name, version, workload, owner)
+        looks += of_component(api, name)
+        looks.append((f"{name}: image", partial(_image, name, workload.image)))
+        looks.append((f"{name}: {MANIFESTS}", partial(_manifests, api, name, written)))
+        looks.append((f"{name}: pods", partial(_pods, api, name, written)))
     looks.append(("quotas", partial(_room, api, owner, parts, version)))
     looks.append((FLAGS, lambda: [NO_FLAGS] if flags is None else flag_lines(api, flags)))
     return looks
 
 
-def _image(part: Component, version: str) -> list[Line]:
-    image = workload_of(part, version).image
-    return [pinned("digest", image).of(part.name), in_registry(image).of(part.name)]
+def _image(name: str, image: str) -> list[Line]:
+    return [in_registry(image).of(name)]
 
 
-def _manifests(api: Api, owner: str, part: Component, version: str) -> list[Line]:
+def _manifests(api: Api, name: str, written: Written) -> list[Line]:
     """The API server says of what a deploy would write whether it took it, and keeps nothing."""
-    service, deployment = objects(part.name, version, workload_of(part, version), owner)
+    service, deployment = written()
     api.apply(SERVICE, service, rehearsed=True)
     api.apply(DEPLOYMENT, deployment, rehearsed=True)
-    name = deployment["metadata"]["name"]
-    said = f"Service and Deployment {name} would be taken; its pods are asked for only then"
-    return [Line(MANIFESTS, Outcome.OK, said).of(part.name)]
+    called = deployment["metadata"]["name"]
+    said = f"Service and Deployment {called} would be taken; pods are admitted only when they come"
+    return [Line(MANIFESTS, Outcome.OK, said).of(name)]
 
 
-def _references(api: Api, owner: str, part: Component, version: str) -> list[Line]:
-    _, deployment = objects(part.name, version, workload_of(part, version), owner)
-    return [line.of(part.name) for line in references(api, deployment)]
+def _pods(api: Api, name: str, written: Written) -> list[Line]:
+    """The Deployment that would be written, by the rules for those that are there."""
+    _, deployment = written()
+    lines = [*zero_downtime(deployment, (), ()), *references(api, deployment)]
+    return [line.of(name) for line in lines]
 
 
 def _room(api: Api, owner: str, parts: Sequence[Component], version: str) -> list[Line]:

@@ -98,11 +98,8 @@ def _pre_stop(container: Mapping[str, Any]) -> Line:
 
 
 def _image(container: Mapping[str, Any]) -> Line:
-    return pinned(f"image of {container['name']}", str(container["image"]))
-
-
-def pinned(name: str, image: str) -> Line:
     """A tag may be moved to another image, a digest names one."""
+    name, image = f"image of {container['name']}", str(container["image"])
     called, at, digest = image.partition("@sha256:")
     if at:
         return _ok(name, f"{called}{at}{digest[:12]}...")

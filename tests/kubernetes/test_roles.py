@@ -48,6 +48,14 @@ READER: dict[str, Any] = {
         },
     },
 }
+FLAGS = """
+[flags]
+config_map = "flags"
+key = "flags.json"
+
+[flags.expected]
+limit-orders = "on"
+"""
 EXTRAS: list[dict[str, Any]] = [
     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags", "labels": PART}},
     {
@@ -116,7 +124,7 @@ def asked(shop: Shop, user: str) -> set[tuple[str, str]]:
 
 
 def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> None:
-    """Releases, one gone on with by `resume`, one whose step fails, a rollback and a checklist."""
+    """Releases, one gone on with by `resume`, one whose step fails, a rollback and checklists."""
     shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=READER)
     user = become(shop, "releaser")
     # Which Gateway there is, is found without being told.
@@ -141,6 +149,11 @@ def test_who_releases_needs_this_role_and_nothing_of_it_is_idle(shop: Shop) -> N
     lines = {line["name"]: line["outcome"] for line in report["lines"]}
     assert lines["rights"] == "OK"
     assert lines["reader: Secret database"] == "FAIL"
+    (shop.folder / "checklist.toml").write_text(FLAGS)
+    code, report, said = shop.run("validate", "shop", "--release", "v5.0.0")
+    lines = {line["name"]: line["outcome"] for line in report["lines"]}
+    assert lines["prices: manifests"] == lines["settlement: manifests"] == lines["quotas"] == "OK"
+    assert lines["flags"] == "FAIL"
 
     events = shop.cluster.kubectl("-n", shop.namespace, "get", "events", "-o", "wide")
     assert "TrafficRolledBack" in events

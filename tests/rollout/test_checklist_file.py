@@ -1,10 +1,15 @@
 """The checklist of a site: what it declares is kept, what does not fit is refused by line."""
 
+import tomllib
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import BadInput
+from benchmarks.fuzz_words import broken
 from rollout.checklist import Checklist, Dependency, Freeze, OnCall, Records, parse_checklist
 
 WHOLE = """\
@@ -168,3 +173,42 @@ def test_an_address_that_fits_is_kept_as_it_is(told: str) -> None:
     (one,) = parsed(f'[[dependency]]\nname = "db"\n{told}\n').dependencies
 
     assert told == f'{one.way} = "{one.address}"'
+
+
+@given(broken(WHOLE.encode()))
+@settings(max_examples=300)
+def test_whatever_bytes_it_has_it_is_read_or_refused(content: bytes) -> None:
+    """No mistake in the file ends in anything but a sentence about it."""
+    with suppress(BadInput, tomllib.TOMLDecodeError, RecursionError):
+        assert isinstance(parsed(content.decode("utf-8", "replace")), Checklist)
+
+
+ODD = (
+    *("1", "-1", "0", "1.5", "nan", "true", '""', '" "', '"x"', "[]", "[1]", '["x"]', "[[]]"),
+    *("{}", "{ a = 1 }", "[{ a = 1 }]", "2026-01-01", "09:00:00", "2026-01-01T09:00:00"),
+)
+LINES = WHOLE.splitlines()
+
+
+@given(st.sampled_from([line for line in LINES if "=" in line]), st.sampled_from(ODD))
+def test_whatever_value_a_key_has_it_is_read_or_refused_with_its_line(line: str, odd: str) -> None:
+    """Of any type that TOML has, where another one belongs."""
+    key, number = line.partition(" = ")[0], LINES.index(line) + 1
+    text = "\n".join(f"{key} = {odd}" if one == line else one for one in LINES)
+    try:
+        parsed(text)
+    except BadInput as refused:
+        said = refused.message
+    else:
+        return
+    assert said.startswith((f"line {number}: ", f"line {number - 1}: "))
+
+
+def test_the_tables_themselves_may_be_of_no_other_type() -> None:
+    """A key in the place of a table is refused as one."""
+    for table in ("dependency", "flags", "window", "freeze", "on_call", "records"):
+        for odd in ODD:
+            if odd in ("[]", "{}"):
+                continue
+            with pytest.raises(BadInput, match=f"^line 1: {table}"):
+                parsed(f"{table} = {odd}")

@@ -14,6 +14,8 @@ from rollout.release_window import window_line
 OFFICE = ("mon tue wed thu fri", "09:00", "17:00", "UTC")
 NIGHT = ("fri", "22:00", "06:00", "UTC")
 BERLIN = ("sun", "01:00", "04:00", "Europe/Berlin")
+# On 2026-10-04 its clocks go from 02:00 to 02:30.
+HOWE = ("sun", "02:05", "02:35", "Australia/Lord_Howe")
 WHOLE_DAY = ("sat", "00:00", "24:00", "UTC")
 FREEZE = '[[freeze]]\nfrom = 2026-12-24\nto = 2026-12-27\nwhy = "holidays"\n'
 
@@ -44,6 +46,12 @@ def declared(told: Told | None, freezes: str = "") -> Checklist:
         (NIGHT, "2026-11-27 05:00", Outcome.FAIL, "it opens Fri 2026-11-27 22:00 UTC"),
         (WHOLE_DAY, "2026-11-28 23:59", Outcome.OK, "open until Sun 2026-11-29 00:00 UTC"),
         (WHOLE_DAY, "2026-11-29 00:00", Outcome.FAIL, "it opens Sat 2026-12-05 00:00 UTC"),
+        (
+            HOWE,
+            "2026-10-03 15:00",
+            Outcome.FAIL,
+            "opens Sun 2026-10-11 02:05 Aus",
+        ),
         # At 01:00 UTC the clocks of Berlin go back from 03:00 to 02:00: the window is an hour more.
         (BERLIN, "2026-10-25 02:30", Outcome.OK, "open until Sun 2026-10-25 04:00 Europe/Berlin"),
         (BERLIN, "2026-10-25 03:00", Outcome.FAIL, "it opens Sun 2026-11-01 01:00 Europe/Berlin"),
@@ -86,11 +94,11 @@ def test_a_freeze_closes_every_window(told: Told | None, now: str, words: str) -
 
 def test_a_freeze_after_another_is_not_overlooked() -> None:
     """Nor are those that meet or overlap."""
-    more = '[[freeze]]\nfrom = 2026-12-27\nto = 2027-01-03\nwhy = "year end"\n'
+    more = '[[freeze]]\nfrom = 2026-12-27\nto = 2027-01-31\nwhy = "year end"\n'
 
     line = window_line(declared(OFFICE, FREEZE + more), datetime(2026, 12, 24, tzinfo=UTC))
 
-    assert line.remedy == "it opens Mon 2027-01-04 09:00 UTC"
+    assert line.remedy == "it opens Mon 2027-02-01 09:00 UTC"
 
 
 def test_without_a_window_somebody_must_look() -> None:
