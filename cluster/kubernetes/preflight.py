@@ -24,6 +24,7 @@ from cluster.kubernetes.zero_downtime import zero_downtime
 from rollout.checklist_line import Line, Outcome
 
 SECOND = "a second version"
+WHO = "somebody with that right must look"
 Look = tuple[str, Callable[[], Sequence[Line]]]
 """What is looked at, and how: its lines, or one of our errors."""
 
@@ -63,7 +64,7 @@ def asked(name: str, look: Callable[[], Sequence[Line]]) -> Sequence[Line]:
         return look()
     except Forbidden as error:
         said = f"not allowed to look: {error}"
-        return [Line(name, Outcome.NOT_CHECKED, said, "somebody with that right must look")]
+        return [Line(name, Outcome.NOT_CHECKED, said, WHO)]
     except ClusterError as error:
         return [Line(name, Outcome.FAIL, str(error), error.hint)]
 
@@ -77,7 +78,7 @@ def _namespace(api: Api) -> Line:
         return Line("namespace", Outcome.FAIL, known, f"kubectl create namespace {name}")
     except Forbidden:
         # The API answered, and rights in a namespace do not say that one may see the namespace.
-        return Line("namespace", Outcome.NOT_CHECKED, f"not allowed to look at {name}", "")
+        return Line("namespace", Outcome.NOT_CHECKED, f"not allowed to look at {name}", WHO)
     phase = found["status"]["phase"]
     if phase != "Active":
         return Line("namespace", Outcome.FAIL, f"{name} is {phase}", f"kubectl get ns {name}")

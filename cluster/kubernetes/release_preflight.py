@@ -70,5 +70,12 @@ def _pods(api: Api, name: str, written: Written) -> list[Line]:
 def _room(api: Api, owner: str, parts: Sequence[Component], version: str) -> list[Line]:
     """For the pods of all components at once: no version before ends until its candidate serves."""
     made = [objects(part.name, version, workload_of(part, version), owner)[1] for part in parts]
-    lines = [line for quota in api.list(QUOTA, {}) for line in room(quota, made, version)]
+    more = [deployment for deployment in made if not _is_up(api, deployment)]
+    lines = [line for quota in api.list(QUOTA, {}) for line in room(quota, more, version)]
     return lines or [Line("quotas", Outcome.OK, "none limits the pods of the namespace")]
+
+
+def _is_up(api: Api, deployment: Object) -> bool:
+    """Whether all of its pods are counted already, as those of a version that serves are."""
+    found = api.find(DEPLOYMENT, deployment["metadata"]["name"])
+    return found is not None and found["spec"]["replicas"] >= deployment["spec"]["replicas"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from flows.validate import text
 
 NOWHERE = ("--kubeconfig", "there-is-none.yaml")
 WINDOW = b'[window]\ndays = ["mon"]\nfrom = "09:00"\nto = "17:00"\ntimezone = "%s"\n'
@@ -95,3 +96,26 @@ def test_a_record_that_does_not_fit_is_refused_where_it_is_meant_to_lie(
     said = refused(capsys, *RELEASE)
 
     assert said.startswith(f"{place}, line 3: tests.passed: '1' is neither")
+
+
+def test_the_worst_comes_first_with_what_is_right_or_who_must_look() -> None:
+    """An OK has no remedy, and a release stands beside the name of what it is of."""
+    lines = [
+        {"name": word.lower(), "outcome": word, "evidence": "so it is", "remedy": f"of {word}"}
+        for word in ("OK", "WARN", "NOT CHECKED", "FAIL")
+    ]
+    report = {
+        "component": "shop", "release": "v2.1.0", "namespace": "eu", "context": "test",
+        "counts": {"FAIL": 1, "NOT CHECKED": 1, "WARN": 1, "OK": 1}, "lines": lines,
+    }  # fmt: skip
+
+    assert text(report).splitlines() == [
+        "shop v2.1.0 in eu (test): 1 FAIL, 1 NOT CHECKED, 1 WARN, 1 OK",
+        "FAIL         fail: so it is",
+        "             right: of FAIL",
+        "NOT CHECKED  not checked: so it is",
+        "             of NOT CHECKED",
+        "WARN         warn: so it is",
+        "             right: of WARN",
+        "OK           ok: so it is",
+    ]
