@@ -23,7 +23,8 @@ def window_line(told: Checklist, now: datetime) -> Line:
     said = f"{_words(window)}; now it is {_clock(window, now)}"
     for opens, closes in _openings(window, now - DAY):
         if opens <= now < closes:
-            return Line(WINDOW, Outcome.OK, f"open until {_clock(window, closes)}")
+            until = min([closes, *_frozen_from(told.freezes, zone, now)])
+            return Line(WINDOW, Outcome.OK, f"open until {_clock(window, until)}")
     return Line(WINDOW, Outcome.FAIL, f"closed: {said}", _next(told, now))
 
 
@@ -72,6 +73,11 @@ def _openings(window: Window, since: datetime) -> Iterator[tuple[datetime, datet
 def _frozen(freezes: Sequence[Freeze], zone: tzinfo, at: datetime) -> Freeze | None:
     day = at.astimezone(zone).date()
     return next((one for one in freezes if one.first <= day <= one.last), None)
+
+
+def _frozen_from(freezes: Sequence[Freeze], zone: tzinfo, now: datetime) -> list[datetime]:
+    begin = [_start(one.first, zone) for one in freezes]
+    return [moment for moment in begin if moment > now]
 
 
 def _start(day: date, zone: tzinfo) -> datetime:

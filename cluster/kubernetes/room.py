@@ -66,29 +66,30 @@ def _total(deployments: Sequence[Object], resource: str) -> Decimal | None:
 
 
 def _of_pod(pod: Object, resource: str) -> Decimal | None:
-    """All containers at once, or the greediest of those that run before them."""
+    """All that run beside each other, or the greediest of those that run before them."""
     if resource == PODS:
         return Decimal(1)
-    kind, _, name = resource.partition(".")
-    before = [_of_container(told, kind, name) for told in pod.get("initContainers") or ()]
-    beside = [_of_container(told, kind, name) for told in pod["containers"]]
-    known = [told for told in (*before, *beside) if told is not None]
-    if len(known) < len(before) + len(beside):
+    first = pod.get("initContainers") or ()
+    staying = [one for one in first if one.get("restartPolicy") == "Always"]
+    passing = [one for one in first if one.get("restartPolicy") != "Always"]
+    together = [*staying, *pod["containers"]]
+    if not all(_said(one, resource) for one in (*passing, *together)):
         return None
-    # Those that start first and stay are added, too: rather too much than too little.
-    stay = [told.get("restartPolicy") == "Always" for told in pod.get("initContainers") or ()]
-    staying = sum((told for told, stays in zip(known, stay, strict=False) if stays), Decimal(0))
-    first = [told for told, stays in zip(known, stay, strict=False) if not stays]
-    return max(sum(known[len(before) :], staying), *(told + staying for told in first), Decimal(0))
+    most = max((_sum([one, *staying], resource) for one in passing), default=Decimal(0))
+    return max(most, _sum(together, resource))
 
 
-def _of_container(told: Object, kind: str, name: str) -> Decimal | None:
-    """What is not requested is what it is limited to."""
-    resources = told.get("resources") or {}
-    limits = resources.get("limits") or {}
-    said = (resources.get("requests") or {}).get(name) if kind == "requests" else None
-    found = limits.get(name) if said is None else said
-    return None if found is None else amount(str(found))
+def _sum(containers: Sequence[Object], resource: str) -> Decimal:
+    return sum((amount(_said(one, resource) or "0") for one in containers), Decimal(0))
+
+
+def _said(container: Object, resource: str) -> str | None:
+    """What a container takes: what it does not request is what it is limited to."""
+    kind, _, name = resource.partition(".")
+    resources = container.get("resources") or {}
+    limit = (resources.get("limits") or {}).get(name)
+    found = (resources.get("requests") or {}).get(name, limit) if kind == "requests" else limit
+    return None if found is None else str(found)
 
 
 def amount(quantity: str) -> Decimal:
@@ -100,8 +101,8 @@ def amount(quantity: str) -> Decimal:
 
 
 def _shown(quantity: Decimal) -> str:
-    """In the largest binary unit in which it is whole, else as it is."""
-    for power, name in reversed(list(enumerate("KMGTPE", start=1))):
+    """In the largest binary unit in which it is whole, where it is as large as memory is."""
+    for power, name in reversed(list(enumerate("MGTPE", start=2))):
         if quantity and quantity % Decimal(1024) ** power == 0:
             return f"{quantity / Decimal(1024) ** power:f}{name}i"
     return f"{quantity.normalize():f}"

@@ -35,6 +35,7 @@ def deployment(*containers: object, replicas: int = 2, first: tuple[object, ...]
         ("cpu", "2", "1001m", Outcome.FAIL, "0.999 of 2 left, v2 takes 1"),
         ("requests.memory", "3Gi", "1Gi", Outcome.OK, "2Gi of 3Gi left, v2 takes 2Gi"),
         ("limits.memory", "5Gi", "2Gi", Outcome.FAIL, "3Gi of 5Gi left, v2 takes 4Gi"),
+        ("pods", "4096", "3072", Outcome.OK, "1024 of 4096 left, v2 takes 2"),
         ("limits.cpu", "5", "2", Outcome.NOT_CHECKED, "does not say what its containers take"),
         ("requests.nvidia.com/gpu", "1", "0", Outcome.NOT_CHECKED, "does not say"),
         ("pods", "5", None, Outcome.NOT_CHECKED, "nobody has counted yet"),

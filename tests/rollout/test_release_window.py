@@ -92,6 +92,15 @@ def test_a_freeze_closes_every_window(told: Told | None, now: str, words: str) -
     assert line.remedy == words
 
 
+def test_an_open_window_ends_where_a_freeze_begins() -> None:
+    """Also in the middle of a night."""
+    told = declared(("wed", "22:00", "06:00", "UTC"), FREEZE)
+
+    line = window_line(told, datetime(2026, 12, 23, 23, tzinfo=UTC))
+
+    assert (line.outcome, line.evidence) == (Outcome.OK, "open until Thu 2026-12-24 00:00 UTC")
+
+
 def test_a_freeze_after_another_is_not_overlooked() -> None:
     """Nor are those that meet or overlap."""
     more = '[[freeze]]\nfrom = 2026-12-27\nto = 2027-01-31\nwhy = "year end"\n'
