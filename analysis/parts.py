@@ -25,6 +25,9 @@ from analysis.policy import JudgePolicy
 from analysis.read import agreed_metadata, parquet_files, unreadable
 
 OVERLAP = 16_384
+LEAST = BATCH // 2
+"""Rows from which on a row group is a batch of its own: putting some together takes time."""
+
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
 CODED = ("segment", "candidate_outcome")
@@ -116,12 +119,13 @@ def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
     try:
         opened = pq.ParquetFile(part.path, metadata=about, read_dictionary=coded, pre_buffer=False)
         pieces: list[pa.RecordBatch] = []
-        for piece in opened.iter_batches(BATCH, row_groups=list(part.groups), columns=names):
-            pieces.append(piece)
-            # Row groups have codes of their own, so that a batch of several comes in pieces.
-            if sum(one.num_rows for one in pieces) >= BATCH:
-                yield _frame(pieces)
-                pieces = []
+        for group in part.groups:
+            # Row groups have codes of their own, so that a batch of several is put together.
+            for piece in opened.iter_batches(BATCH, row_groups=[group], columns=names):
+                pieces.append(piece)
+                if sum(one.num_rows for one in pieces) >= LEAST:
+                    yield _frame(pieces)
+                    pieces = []
         if any(one.num_rows for one in pieces):
             yield _frame(pieces)
     except (pa.ArrowException, OSError) as error:
