@@ -53,12 +53,14 @@ class Aside:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._writing: Thread | None = None
+        self._shown: dict[str, Any] | None = None
 
     def step(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
 
     def show(self, progress: dict[str, Any]) -> None:
         """Write the page unless the one before is still being written."""
+        self._shown = progress
         if self._writing is not None and self._writing.is_alive():
             return
         # The copy tells the thread which flow run it writes for.
@@ -72,6 +74,11 @@ class Aside:
             return True
         self._writing.join(PAGE_PATIENCE)
         return not self._writing.is_alive()
+
+    def left(self, reason: str) -> None:
+        """Say on the last page that somebody else goes on: it would stay under way for ever."""
+        if self._shown is not None:
+            self.finish({**self._shown, "finished": True, "phase": "LEFT", "reason": reason})
 
     def finish(self, progress: dict[str, Any]) -> None:
         """Write the last page after all others; not at all where one of them hangs."""

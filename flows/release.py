@@ -4,7 +4,15 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from cluster.errors import ClusterError, Invalid, NotFound, NotReady, Owned, Unavailable
+from cluster.errors import (
+    ClusterError,
+    Invalid,
+    LostLock,
+    NotFound,
+    NotReady,
+    Owned,
+    Unavailable,
+)
 from cluster.errors import Refused as NotAllowed
 from cluster.lock import Lease, held
 from flows.applications import read, runnable
@@ -58,8 +66,12 @@ def go_on(here: Site, rollout: Rollout, recorder: Recorder) -> tuple[Exit, dict[
 
 
 def _kept_up(site: Site, rollout: Rollout, lease: Lease, record: Aside) -> Progress | None:
-    with keeping(site):
-        return run(release_sight(site, rollout), lease, record)
+    try:
+        with keeping(site):
+            return run(release_sight(site, rollout), lease, record)
+    except LostLock as lost:
+        record.left(f"taken over: {lost}")
+        raise
 
 
 def _ended(

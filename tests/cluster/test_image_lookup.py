@@ -1,6 +1,7 @@
 """Images: what they are called by, and what a registry that answers as it is told makes of them.
 
-A real registry is asked in tests/kubernetes/test_image_registry.py; this one gives what that does not.
+A real registry is asked in tests/kubernetes/test_image_registry.py; this one gives what that does
+not.
 """
 
 import socket

@@ -224,6 +224,25 @@ def test_a_backup_by_the_form_holds_the_services_and_a_restore_returns_to_an_ear
     assert set(routes(here).values()) == {("v2.0.0", 100)}
 
 
+def test_a_rollout_that_a_rollback_takes_over_says_so_on_its_page(
+    here: SmallSite, told: Told
+) -> None:
+    """It would stay under way there for ever."""
+    policy = str(here.home.path / "quick.toml")
+    started = here.pincex("deploy", "v3.1.0", "--policy", policy, "--no-follow")
+    assert started.code == 0, started
+    tag = process_tag(started.report["pid"])
+
+    def page() -> str:
+        run = run_of(here, tags={"all_": [tag]})
+        return str(artifacts(here, run).get("markdown", "")) if run else ""
+
+    eventually(lambda: "under way" in page(), 60, "its page is there")
+    assert here.pincex("rollback", "--reason", "enough").code == 0
+    eventually(lambda: "**LEFT**" in page(), 60, "its page says who goes on")
+    assert "taken over" in page()
+
+
 def test_an_undo_waits_for_no_prefect(
     here: SmallSite, told: Told, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
