@@ -21,6 +21,9 @@ TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 # Before a moment there must be a sample to count from, also where scrapes failed for a while.
 LOOKBACK = 900.0
 FRESH = 1.0
+SILENT = 300.0
+"""For how long (s) a counter that nobody reads any more lets no step pass."""
+
 TAIL = 0.95
 
 Samples = Sequence[tuple[float, float]]
@@ -81,14 +84,16 @@ class Prometheus:
         return StepCounts(own, other, self._silent(component, candidate, since))
 
     def _silent(self, component: str, version: str, since: datetime) -> int:
-        """Series that counted since a moment and whose pods are not scraped any more."""
+        """Series that counted since a moment and whose pods are not scraped any more.
+
+        Who went long ago holds nobody's requests any more: pods are evicted now and then.
+        """
+        lately = max(since.timestamp(), datetime.now(UTC).timestamp() - SILENT)
         query = self._metrics.requests
         alive = self._alive(query, component, version)
         found = self._series(query, component, version, since)
         return sum(
-            labels not in alive
-            for labels, samples in found
-            if samples and samples[-1][0] > since.timestamp()
+            labels not in alive for labels, samples in found if samples and samples[-1][0] > lately
         )
 
     def _alive(self, query: str, component: str, version: str) -> list[Mapping[str, str]]:

@@ -83,7 +83,9 @@ class Parser(argparse.ArgumentParser):
         wrong = WRONG_WORD.search(message)
         if wrong is None:
             return ""
-        near = get_close_matches(wrong[1] or wrong[2], self._words(), n=1)
+        word = wrong[1] or wrong[2]
+        # One of another verb's is spelt well.
+        near = [one for one in get_close_matches(word, self._words(), n=1) if one != word]
         return f"did you mean {near[0]}? All: " if near else ""
 
     def _words(self) -> list[str]:

@@ -103,7 +103,7 @@ def _retire(
     """End the servers of a version, and write down whether it was seen that nobody asked it."""
     within, quiet = policy.drain_within, policy.quiet_within
     parts = parts_of(site, rollout.component)
-    part = description_of(parts, component, parts.targets[component])
+    part = _described(parts, component, version)
     how = site.services.retire(part, version, within, quiet, lease)
     _append(site, rollout, RETIRED, {"component": component, "version": version, "how": how})
     return f"{component}: {version} ended, {how}"
@@ -112,10 +112,16 @@ def _retire(
 def _routed(parts: Parts, action: Weigh) -> Component:
     """The component as the version with the most requests describes it: that one must answer."""
     largest = max(action.weights, key=lambda version: action.weights[version])
-    known = parts.part(action.component)
-    revisions = [parts.targets[action.component], known.before, *known.stack]
-    (found, *_) = (one for one in revisions if one is not None and one.version == largest)
-    return description_of(parts, action.component, found)
+    return _described(parts, action.component, largest)
+
+
+def _described(parts: Parts, component: str, version: str) -> Component:
+    """A component as the description of one of its versions has it."""
+    known = parts.part(component)
+    revisions = [parts.targets[component], known.before, *known.stack, *known.served]
+    found = (one for one in revisions if one is not None and one.version == version)
+    # One that never served is of a rollout that was given up: by the description of this one.
+    return description_of(parts, component, next(found, parts.targets[component]))
 
 
 def _end(

@@ -102,8 +102,11 @@ def _start(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction
 def _hear(here: Standing, before: Revision, facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
     """First it must be known what the version before takes; a start beside it would colour that."""
     assert here.step is not None
-    least = policy.steps.min_requests
-    reason = f"{here.requests_before} of {least} requests to {before.version}"
+    steps = policy.steps
+    reason = (
+        f"{here.requests_before} of {steps.min_requests} requests to {before.version}, "
+        f"over {duration(steps.seconds)} at least"
+    )
     return _hold(facts, here, here.step.began_at, reason, policy)
 
 
@@ -115,8 +118,7 @@ def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> Re
     if look is not None and look.decision is Decision.ROLLBACK:
         return Judge(name, Decision.ROLLBACK, look.reason)
     reason = look.reason if look is not None else "no request yet"
-    # Where pods make the shares, a version has fewer of them on the way, and is never ready.
-    if here.target.version not in here.ready and not here.by_instances:
+    if here.target.version not in here.ready:
         reason = f"{here.target.version} is not ready"
     elif look is not None and look.decision is Decision.PROMOTE:
         # That it was passed may be long ago: its process died since, and others went on.

@@ -36,6 +36,8 @@ def component_pod(reader: Reader, at: Path) -> Mapping[str, Any]:
     for place, value in _leaves(at, reader.value(at)):
         if not _fits(value):
             reader.wrong(place, f"{str(value)[:40]!r} is nothing that JSON knows", '"..."')
+        if isinstance(value, str) and CREDENTIALS.search(value):
+            reader.wrong(place, "it holds a password", FROM_SECRET)
     for index in range(len(reader.entries((*server, "env")))):
         _require_named(reader, (*server, "env", str(index)))
     pod: Mapping[str, Any] = reader.value(at)
@@ -49,14 +51,11 @@ def _require_free(reader: Reader, at: Path, ours: tuple[str, ...]) -> None:
 
 
 def _require_named(reader: Reader, at: Path) -> None:
-    """A variable of its own, whose value may be read by whoever reads the ledger."""
+    """A variable of its own."""
     name = reader.text((*at, "name"), None)
     if name is None or name in VARIABLES:
         said = "it is missing" if name is None else f"{name} is filled in"
         reader.wrong((*at, "name"), said, "a name of its own")
-    value = reader.value((*at, "value"))
-    if isinstance(value, str) and CREDENTIALS.search(value):
-        reader.wrong((*at, "value"), "it holds a password", FROM_SECRET)
 
 
 def _leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:

@@ -1,8 +1,8 @@
 """What the requests of a step say of a candidate: whether it may have more of them.
 
-Requests are split, not copied, so nothing is paired: events are counted on each side. Three
+Requests are split, not copied, so nothing is paired: events are counted on each side. Four
 claims, each with its share of the level, at each step anew: the candidate's errors are within the
-limit, it neither fails nor refuses more often than the version beside it, and its answers are not
+limit, it does not fail more often than the version beside it, nor refuse, and its answers are not
 slower than the past p95 allows, unless those beside it are as well. Those who did not wait for an
 answer, and those who wait still, are the slow ones whom nobody answered: without them a candidate
 that hangs would be judged by its survivors.
@@ -17,7 +17,7 @@ from rollout.release import Side, StepCounts, StepLook
 from rollout.state import Decision
 from rollout.words import count, percent
 
-CLAIMS = 3
+CLAIMS = 4
 LEAST_OF_SHARE = 0.5
 """Of what its share should bring it, so much at least must have been answered."""
 
@@ -56,11 +56,13 @@ def _harm(
     limit = policy.live_rules.errors.above_percent / 100
     if rates.harm_bets(limit).log_e(_errors(own)) >= wanted:
         return f"errors {_of(own.errors, own.requests)}, over {percent(limit)}"
-    bad, bad_beside = own.errors + own.refused, beside.errors + beside.refused
-    if share < 100 and _more_often(share, bad, bad_beside) >= wanted:
-        # Who asks for what is not there does so of both.
-        what = "errors" if not own.refused else "answers of 400 and above"
-        return f"{what} {_of(bad, own.requests)}, beside it {_of(bad_beside, beside.requests)}"
+    # Apart, because who asks for what is not there does so of both, and would hide errors.
+    for what, bad, other in (
+        ("errors", own.errors, beside.errors),
+        ("answers from 400 to 499", own.refused, beside.refused),
+    ):
+        if share < 100 and _more_often(share, bad, other) >= wanted:
+            return f"{what} {_of(bad, own.requests)}, beside it {_of(other, beside.requests)}"
     slow = rates.harm_bets(P95_TAIL).log_e(_in_time(own, own.slow))
     if past_p95_ms is None or slow < wanted:
         return None

@@ -45,6 +45,9 @@ class Reference:
     path: str
     wanted: str
 
+    def __str__(self) -> str:
+        return f"{self.path} {_short(self.wanted)}"
+
     @property
     def url(self) -> str:
         """Encrypted, but for a registry on this machine."""
@@ -73,10 +76,16 @@ def in_registry(image: str) -> Line:
     try:
         with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
             answer = _asked(client, named)
+            # Some other server has no such page, either.
+            missing = answer.status_code == httpx.codes.NOT_FOUND and _speaks(client, answer)
     except (httpx.HTTPError, httpx.InvalidURL, Unavailable) as error:
-        said = str(error) or type(error).__name__
-        return _fail(f"{named.host} cannot be asked: {said}", f"curl -I {named.url}")
-    return _told(named, answer)
+        said = f"{named.host} cannot be asked from here: {str(error) or type(error).__name__}"
+        return _unchecked(said, f"whoever reaches it must look: curl -I {named.url}")
+    return (
+        _fail(f"{named.host} has no {named}", "push it there first")
+        if missing
+        else _told(named, answer)
+    )
 
 
 def _asked(client: httpx.Client, named: Reference) -> httpx.Response:
@@ -99,27 +108,39 @@ def _token(given: httpx.Response) -> str:
     """What a token server answers; Unavailable where that is no token."""
     try:
         told: Any = given.json()
-        return str(told.get("token") or told["access_token"])
+        token = str(told.get("token") or told["access_token"])
     except (ValueError, AttributeError, KeyError) as error:
         said = f"{given.url.host} answered {given.status_code} and no token"
         raise Unavailable(said) from error
+    if not token.isascii():
+        raise Unavailable(f"{given.url.host} answered with a token that no header may hold")
+    return token
+
+
+def _speaks(client: httpx.Client, answer: httpx.Response) -> bool:
+    """Whether it is a registry that answered: its header, or its errors, say so."""
+    if "docker-distribution-api-version" in answer.headers:
+        return True
+    try:
+        told: Any = client.get(answer.url, headers={"accept": ACCEPT}).json()
+    except ValueError:
+        return False
+    return isinstance(told, dict) and isinstance(told.get("errors"), list)
 
 
 def _told(named: Reference, answer: httpx.Response) -> Line:
     status, digest = answer.status_code, answer.headers.get("docker-content-digest")
-    what = f"{named.path} {_short(named.wanted)}"
     if status in DENIED:
         said = f"{named.host} shows {named.path} to nobody without credentials"
         return _unchecked(said, "whoever holds the pull secret must look")
-    if status == httpx.codes.NOT_FOUND:
-        return _fail(f"{named.host} has no {what}", "push it there first")
     if not answer.is_success:
-        return _fail(f"{named.host} answered {status} for {what}", f"curl -I {named.url}")
+        said = f"{named.host} answered {status} for {named}"
+        return _unchecked(said, f"whoever runs it must look: curl -I {named.url}")
     if digest in (None, named.wanted):
-        return Line(NAME, Outcome.OK, f"{named.host} has {what}")
+        return Line(NAME, Outcome.OK, f"{named.host} has {named}")
     if named.wanted.startswith(SHA256):
-        return _fail(f"{named.host} gives {_short(digest)} for {what}", "ask whoever runs it")
-    return Line(NAME, Outcome.OK, f"{named.host} has {what}, today {_short(digest)}")
+        return _fail(f"{named.host} gives {_short(digest)} for {named}", "ask whoever runs it")
+    return Line(NAME, Outcome.OK, f"{named.host} has {named}, today {_short(digest)}")
 
 
 def _short(wanted: str) -> str:

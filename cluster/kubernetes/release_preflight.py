@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from cluster.errors import Forbidden, Invalid, Owned, Refused
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.flags import NAME as FLAGS
 from cluster.kubernetes.flags import flag_lines
@@ -52,25 +53,49 @@ def _image(name: str, image: str) -> list[Line]:
 
 def _manifests(api: Api, name: str, written: Written) -> list[Line]:
     """The API server says of what a deploy would write whether it took it, and keeps nothing."""
-    service, deployment = written()
-    api.apply(SERVICE, service, rehearsed=True)
-    api.apply(DEPLOYMENT, deployment, rehearsed=True)
-    called = deployment["metadata"]["name"]
+    called = _rehearsed(api, written)["metadata"]["name"]
     said = f"Service and Deployment {called} would be taken; pods are admitted only when they come"
     return [Line(MANIFESTS, Outcome.OK, said).of(name)]
 
 
+def _rehearsed(api: Api, written: Written) -> Object:
+    """The Deployment that a deploy would write, which the API server would take."""
+    service, deployment = written()
+    api.apply(SERVICE, service, rehearsed=True)
+    api.apply(DEPLOYMENT, deployment, rehearsed=True)
+    return deployment
+
+
+def _sound(api: Api, written: Written) -> Object | None:
+    """The same, whoever owns it and may write it; None where it is no Deployment at all.
+
+    The line of its manifests tells each of these.
+    """
+    _, deployment = written()
+    try:
+        return _rehearsed(api, written)
+    except Invalid:
+        return None
+    except (Forbidden, Owned, Refused):
+        return deployment
+
+
 def _pods(api: Api, name: str, written: Written) -> list[Line]:
     """The Deployment that would be written, by the rules for those that are there."""
-    _, deployment = written()
+    deployment = _sound(api, written)
+    if deployment is None:
+        return []
     lines = [*zero_downtime(deployment, (), ()), *references(api, deployment)]
     return [line.of(name) for line in lines]
 
 
 def _room(api: Api, owner: str, parts: Sequence[Component], version: str) -> list[Line]:
     """For the pods of all components at once: no version before ends until its candidate serves."""
-    made = [objects(part.name, version, workload_of(part, version), owner)[1] for part in parts]
-    more = [deployment for deployment in made if not _is_up(api, deployment)]
+    made = [
+        _sound(api, partial(objects, part.name, version, workload_of(part, version), owner))
+        for part in parts
+    ]
+    more = [one for one in made if one is not None and not _is_up(api, one)]
     lines = [line for quota in api.list(QUOTA, {}) for line in room(quota, more, version)]
     return lines or [Line("quotas", Outcome.OK, "none limits the pods of the namespace")]
 

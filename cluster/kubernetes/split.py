@@ -90,7 +90,7 @@ class Split:
             warm = before is not None and version not in before
             if present[version] < wanted[version] or (warm and present[version] > wanted[version]):
                 self._scale(component, version, wanted[version], lease, forced=forced)
-        others = set(self._workloads.versions_up(component)) - set(wanted)
+        others = set(self._workloads.deployed(component)) - set(wanted)
         # A selector over several versions is one over all of them.
         unasked = dict.fromkeys(sorted(others), 0) if len(wanted) > 1 else {}
         for version in unasked:

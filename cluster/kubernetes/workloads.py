@@ -132,9 +132,18 @@ class Workloads:
         return sorted(pod["metadata"]["name"] for pod in pods)
 
     def versions_up(self, component: str) -> list[str]:
-        """The versions of a component that have a Deployment, sorted."""
+        """The versions of a component of which anything is there, sorted.
+
+        A Deployment goes at once and its pods later; the Service is what is taken away last.
+        """
+        services = self._api.list(SERVICE, {COMPONENT: component, VERSION: None})
+        ending = {told["metadata"]["labels"][VERSION] for told in services}
+        return sorted(ending | set(self.deployed(component)))
+
+    def deployed(self, component: str) -> dict[str, int]:
+        """The versions of a component that have a Deployment, with how many pods it wants."""
         found = self._api.list(DEPLOYMENT, {COMPONENT: component})
-        return sorted(told["metadata"]["labels"][VERSION] for told in found)
+        return {told["metadata"]["labels"][VERSION]: told["spec"]["replicas"] for told in found}
 
     def _pods(self, component: str, version: str) -> list[Mapping[str, Any]]:
         return list(self._api.list(POD, labels(component, version)))

@@ -241,7 +241,12 @@ def edited(file: str, line: str, instead: str) -> Callable[[Desk], None]:
     return lambda desk: desk.edit(file, line, instead)
 
 
-RELEASE, LIST = "releases/v2.1.0.toml", "checklist.toml"
+RELEASE, LIST, WHAT = "releases/v2.1.0.toml", "checklist.toml", "application.toml"
+ILL = """runs = "many"
+[[component.prices.pod.containers]]
+name = "server"
+resources = {requests = "much"}
+"""
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
 FREEZE = f'[[freeze]]\nfrom = {TODAY}\nto = {TOMORROW}\nwhy = "holidays"\n[records]'
@@ -253,6 +258,7 @@ FREEZE = f'[[freeze]]\nfrom = {TODAY}\nto = {TOMORROW}\nwhy = "holidays"\n[recor
         (no_image, "prices: image", "FAIL", "has no shop/prices sha256:0000"),
         (no_digest, "prices: image of server", "WARN", ":v2.1.0 has no digest"),
         (foreign, "prices: manifests", "FAIL", "is managed by kubectl"),
+        (edited(WHAT, 'runs = "many"', ILL), "prices: manifests", "FAIL", "requests"),
         (no_room, "quota small: pods", "FAIL", "2 of 2 left, v2.1.0 takes 3"),
         (unknown_room, "quota small: requests.cpu", "NOT CHECKED", "v2.1.0 does not say"),
         (ill, "dependency market", "FAIL", "does not answer"),
@@ -268,6 +274,7 @@ FREEZE = f'[[freeze]]\nfrom = {TODAY}\nto = {TOMORROW}\nwhy = "holidays"\n[recor
             "no image",
             "no digest",
             "somebody else's",
+            "no resources",
             "no room",
             "unknown room",
             "no answer",

@@ -62,6 +62,12 @@ def decided(seen: StepCounts, share: float = 20, past: float | None = 4.0) -> De
             Decision.PROMOTE,
             id="refuses what the other refuses",
         ),
+        pytest.param(
+            StepCounts(Side(20000, 100, refused=4000), Side(80000, 8, refused=16000)),
+            4.0,
+            Decision.ROLLBACK,
+            id="errors among what both refuse",
+        ),
         pytest.param(counts(1000, 0, 0, 24000), 4.0, Decision.CONTINUE, id="a fifth of its share"),
         pytest.param(
             StepCounts(Side(2000), Side(8000), silent=1),
