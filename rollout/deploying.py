@@ -118,7 +118,8 @@ def _step(facts: ReleaseFacts, here: Standing, step: Step, policy: Policy) -> Re
     if look is not None and look.decision is Decision.ROLLBACK:
         return Judge(name, Decision.ROLLBACK, look.reason)
     reason = look.reason if look is not None else "no request yet"
-    if here.target.version not in here.ready:
+    # Where pods make the shares, a version on the way has fewer than all, and those are waited for.
+    if here.target.version not in here.ready and not here.by_instances:
         reason = f"{here.target.version} is not ready"
     elif look is not None and look.decision is Decision.PROMOTE:
         # That it was passed may be long ago: its process died since, and others went on.

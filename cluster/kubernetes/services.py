@@ -114,14 +114,8 @@ class ClusterServices:
         return self._workloads.versions_up(component)
 
     def is_ready(self, part: Component, version: str) -> bool:
-        """All of its pods are there and get requests from the version's Service.
-
-        Where their number makes the share, all are those that the share wants.
-        """
-        wanted = part.instances
-        if self._gateway is None:
-            wanted = self._workloads.deployed(part.name).get(version, 0)
-        return wanted > 0 and self._workloads.ready(part.name, version, wanted)
+        """All of its pods are there and get requests from the version's Service."""
+        return self._workloads.ready(part.name, version, part.instances)
 
     def fault(self, part: Component, version: str, beside: str | None) -> Fault | None:
         """Pods that waiting cannot cure, a Deployment that is gone, one that others changed."""
