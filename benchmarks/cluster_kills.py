@@ -48,7 +48,8 @@ a step, too. Of two components one runs as many and one is single. Nothing start
 again here: `resume` or the same command does. A row counts as settled once nothing is open, nobody
 holds the lock, each route gives everything to the release of the ledger, nothing is up beside it
 but what it would be rolled back to, and the ledger's chain holds. *Not run*: the step
-came to light while others were killed, and this kill is still to be made. Fake pods answer nobody, so there is no request to lose.
+came to light while others were killed, and this kill is still to be made. Fake pods answer nobody,
+so that there is no request to lose.
 """
 
 
