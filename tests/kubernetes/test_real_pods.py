@@ -17,6 +17,7 @@ pytestmark = pytest.mark.kubernetes
 
 RATE = 200.0
 TWO = 2
+DRAIN = 3
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_a_rollout_by_replicas_loses_no_request(real_shop: Shop, fresh: bool) ->
     """Half, all and all the way back under load on the Service: every request is answered."""
     shop = real_shop
     split = Split(shop.api, shop.workloads)
-    shop.up("v1.0.0", real("v1.0.0"), within=90)
+    shop.up("v1.0.0", real("v1.0.0", drain=DRAIN), within=90)
     split.set_route("price", Route({"v1.0.0": 100}), TWO, 90, shop.lease)
     address = shop.api.get(SERVICE, "price")["spec"]["clusterIP"]
     until_answered(address)
@@ -68,7 +69,8 @@ def test_a_rollout_by_replicas_loses_no_request(real_shop: Shop, fresh: bool) ->
             route = Route({"v1.0.0": 100 - share, "v2.0.0": share})
             told = split.set_route("price", route, TWO, 90, shop.lease)
             assert told.weights == {v: w for v, w in route.weights.items() if w}
-            time.sleep(1)
+            # A pod serves on for its drain time: before that nobody is sent on.
+            time.sleep(DRAIN + 2)
 
     assert not clients.failed
     assert clients.asked > 1_000
