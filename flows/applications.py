@@ -1,7 +1,9 @@
 """Which application is meant: the file that was named, the site's own, or the sample exchange."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 from analysis import BadInput
 from cluster.services import Services
@@ -10,6 +12,8 @@ from flows.site import Site
 from rollout.application import Application, Component, parse_application
 from rollout.release import Parts
 from rollout.state import Revision
+
+T = TypeVar("T")
 
 FILE = "application.toml"
 
@@ -36,8 +40,13 @@ def text_of(path: Path) -> str:
 
 def read(text: str, name: str) -> Application:
     """The application that a text describes."""
+    return parsed(text, name, parse_application)
+
+
+def parsed(text: str, name: str, parse: Callable[[str], T]) -> T:
+    """What a text of settings says; bad input, with its name, where it does not fit."""
     try:
-        return parse_application(text)
+        return parse(text)
     except BadInput as error:
         raise bad_input(f"{name}, {error.message}", error.hint) from error
     except (ValueError, RecursionError) as error:

@@ -21,6 +21,7 @@ def add(made: Mapping[str, ArgumentParser]) -> None:
     """To the parser of each verb what it is told."""
     _model_arguments(made)
     _service_arguments(made)
+    _cluster_arguments(made)
     _other_arguments(made)
 
 
@@ -97,11 +98,7 @@ def _plan_arguments(plan: ArgumentParser) -> None:
 def _service_arguments(made: Mapping[str, ArgumentParser]) -> None:
     deploy = made["deploy"]
     deploy.add_argument("version", help="release string, such as v2.1.0")
-    deploy.add_argument(
-        "--application",
-        metavar="FILE",
-        help="what it consists of (default: $PINCEX_HOME/application.toml, else the sample)",
-    )
+    _describe(deploy)
     deploy.add_argument(
         "--policy", metavar="FILE", help="policy (default: $PINCEX_HOME/policy.toml)"
     )
@@ -129,6 +126,32 @@ def _service_arguments(made: Mapping[str, ArgumentParser]) -> None:
     back.add_argument("--reason", default="asked for", help="recorded")
 
 
+def _describe(parser: ArgumentParser) -> None:
+    """Which application is meant."""
+    parser.add_argument(
+        "--application",
+        metavar="FILE",
+        help="what it consists of (default: $PINCEX_HOME/application.toml, else the sample)",
+    )
+
+
+def _cluster_arguments(made: Mapping[str, ArgumentParser]) -> None:
+    validate = made["validate"]
+    validate.add_argument("name", help="component, or with --release the application")
+    validate.add_argument("--release", metavar="VERSION", help="look at what deploying it needs")
+    _describe(validate)
+    validate.add_argument(
+        "--checklist", metavar="FILE", help="what is asked of releases (default: checklist.toml)"
+    )
+    made["diagnose"].add_argument("name", help="component name, such as price-predictor")
+    for verb in ("validate", "diagnose", *BOTH_SITES):
+        made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
+        made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")
+        made[verb].add_argument(
+            "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+        )
+
+
 def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["judge"].add_argument("pairs", metavar="PAIRS", help="Parquet or JSONL file, or folder")
     made["judge"].add_argument(
@@ -153,24 +176,6 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
-    validate = made["validate"]
-    validate.add_argument("name", help="component, or with --release the application")
-    validate.add_argument("--release", metavar="VERSION", help="look at what deploying it needs")
-    validate.add_argument(
-        "--application",
-        metavar="FILE",
-        help="what it consists of (default: $PINCEX_HOME/application.toml, else the sample)",
-    )
-    validate.add_argument(
-        "--checklist", metavar="FILE", help="what is asked of releases (default: checklist.toml)"
-    )
-    made["diagnose"].add_argument("name", help="component name, such as price-predictor")
-    for verb in ("validate", "diagnose", *BOTH_SITES):
-        made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
-        made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")
-        made[verb].add_argument(
-            "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
-        )
     restore = made["restore-config"]
     restore.add_argument("backup", metavar="FILE", help="what backup-config wrote")
     restore.add_argument("--yes", action="store_true", help="do what would be done")

@@ -1,18 +1,13 @@
 """What is asked of a release, and what was recorded of it: checklist.toml and its record, read."""
 
-from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
-from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from analysis import BadInput
-from flows.applications import text_of
+from flows.applications import parsed, text_of
 from flows.refusal import bad_input
 from rollout.checklist import Checklist, parse_checklist
 from rollout.release_record import Record, parse_record
-
-T = TypeVar("T")
 
 FILE, RECORDS = "checklist.toml", "releases"
 
@@ -24,7 +19,7 @@ def checklist(settings: Path, given: str | None) -> tuple[Checklist, Path]:
         return Checklist(), path
     if not path.is_file():
         raise bad_input(f"there is no checklist {path}", "--checklist FILE names a TOML file")
-    return _parsed(path, lambda text: parse_checklist(text, _zone)), path
+    return parsed(text_of(path), str(path), lambda text: parse_checklist(text, _zone)), path
 
 
 def record_of(told: Checklist, path: Path, settings: Path, version: str) -> Path:
@@ -35,17 +30,7 @@ def record_of(told: Checklist, path: Path, settings: Path, version: str) -> Path
 
 def record(path: Path) -> Record | None:
     """What was recorded; None where nothing was."""
-    return _parsed(path, parse_record) if path.exists() else None
-
-
-def _parsed(path: Path, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(text_of(path))
-    except BadInput as error:
-        raise bad_input(f"{path}, {error.message}", error.hint) from error
-    except (ValueError, RecursionError) as error:
-        # Not only TOMLDecodeError: numbers of too many digits and too deep tables end otherwise.
-        raise bad_input(f"{path} is not TOML: {error}", "a TOML file") from error
+    return parsed(text_of(path), str(path), parse_record) if path.exists() else None
 
 
 def _zone(name: str) -> tzinfo | None:
