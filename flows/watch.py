@@ -166,13 +166,12 @@ def watcher(site: Site, rollout: Rollout, policy: Policy) -> Watcher:
     """An eye on a promotion that is being watched."""
     watch = rollout.watch
     assert watch is not None
-    past = watch.past_p95_ms
     rows = LiveRows(
         site.home.records / rollout.component,
         rollout.candidate.version,
         watch.since,
         timeout=policy.judging.timeout,
-        slow_ms=None if past is None else policy.live_rules.response_time.limit_ms(past),
+        slow_ms=policy.live_rules.response_time.limit_ms(watch.past_p95_ms),
     )
     return Watcher(site, rollout.component, rollout.candidate.version, policy, watch, rows)
 

@@ -58,11 +58,11 @@ class LiveRows:
         since: datetime,
         *,
         timeout: float,
-        slow_ms: float | None,
+        slow_ms: float,
     ) -> None:
         self._since = (since - EPOCH) // timedelta(microseconds=1)
         self._timeout = timeout
-        self._slow_ms = slow_ms if slow_ms is not None else float("inf")
+        self._slow_ms = slow_ms
         self._rows = RowFiles(records / "traffic", version)
         self._labels = LabelFile(records / "labels.jsonl")
         self._counts = np.zeros((3, 0), dtype=np.int64)

@@ -1,7 +1,7 @@
 """What of a release would go wrong in a namespace, before anything of it is there."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from cluster.errors import Forbidden, Invalid, Owned, Refused
 from cluster.kubernetes.api import Api, Object
@@ -21,6 +21,9 @@ from rollout.checklist_line import Line, Outcome
 Written = Callable[[], tuple[Object, Object]]
 """The Service and the Deployment of a version; one of our errors where they cannot be named."""
 
+Sound = Callable[[], Object | None]
+"""Such a Deployment, unless it is none at all."""
+
 MANIFESTS = "manifests"
 NO_FLAGS = Line(
     FLAGS,
@@ -35,14 +38,17 @@ def of_release(
 ) -> list[Look]:
     """What is looked at, component by component; `owner` is the application they are of."""
     looks: list[Look] = []
+    sounds: list[Sound] = []
     for part in parts:
         name, workload = part.name, workload_of(part, version)
         written = partial(objects, name, version, workload, owner)
         looks += of_component(api, name)
         looks.append((f"{name}: image", partial(_image, name, workload.image)))
         looks.append((f"{name}: {MANIFESTS}", partial(_manifests, api, name, written)))
-        looks.append((f"{name}: pods", partial(_pods, api, name, written)))
-    looks.append(("quotas", partial(_room, api, owner, parts, version)))
+        # Rehearsed once for all that look into it.
+        sounds.append(cache(partial(_sound, api, written)))
+        looks.append((f"{name}: pods", partial(_pods, api, name, sounds[-1])))
+    looks.append(("quotas", partial(_room, api, sounds, version)))
     looks.append((FLAGS, lambda: [NO_FLAGS] if flags is None else flag_lines(api, flags)))
     return looks
 
@@ -80,21 +86,18 @@ def _sound(api: Api, written: Written) -> Object | None:
         return deployment
 
 
-def _pods(api: Api, name: str, written: Written) -> list[Line]:
+def _pods(api: Api, name: str, sound: Sound) -> list[Line]:
     """The Deployment that would be written, by the rules for those that are there."""
-    deployment = _sound(api, written)
+    deployment = sound()
     if deployment is None:
         return []
     lines = [*zero_downtime(deployment, (), ()), *references(api, deployment)]
     return [line.of(name) for line in lines]
 
 
-def _room(api: Api, owner: str, parts: Sequence[Component], version: str) -> list[Line]:
+def _room(api: Api, sounds: Sequence[Sound], version: str) -> list[Line]:
     """For the pods of all components at once: no version before ends until its candidate serves."""
-    made = [
-        _sound(api, partial(objects, part.name, version, workload_of(part, version), owner))
-        for part in parts
-    ]
+    made = [sound() for sound in sounds]
     more = [one for one in made if one is not None and not _is_up(api, one)]
     lines = [line for quota in api.list(QUOTA, {}) for line in room(quota, more, version)]
     return lines or [Line("quotas", Outcome.OK, "none limits the pods of the namespace")]

@@ -1,6 +1,7 @@
 """The rows of the version that serves: counted by the second, joined to their labels."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_texts_are_equal_where_their_codes_are(tmp_path: Path, rows: LiveRows) -
 def test_without_a_past_p95_nothing_is_slow(tmp_path: Path) -> None:
     """There is no limit to be over."""
     write(tmp_path / "traffic/v2.0.0-1.jsonl", row(0.0, ms=4000.0))
-    rows = LiveRows(tmp_path, "v2.0.0", SINCE, timeout=5.0, slow_ms=None)
+    rows = LiveRows(tmp_path, "v2.0.0", SINCE, timeout=5.0, slow_ms=inf)
 
     assert counts(seen(rows, 5.0))[2] == [0] * 5
 
