@@ -37,7 +37,7 @@ class Alike:
 
     def kinds(self, sides: Sides) -> Integers:
         """The kind of each pair, from what is said of the examples."""
-        return sides.kinds()[self.group]
+        return sides.kinds().take(self.group)
 
 
 def served_alike(
@@ -85,7 +85,7 @@ def occurring(codes: Integers, number: int) -> tuple[Integers, Integers]:
     found = np.flatnonzero(np.bincount(codes, minlength=number))
     place = np.zeros(number, dtype=np.int64)
     place[found] = np.arange(len(found))
-    return found, place[codes]
+    return found, place.take(codes)
 
 
 def _alike(pairs: Pairs, in_time: Flags, parts: Sequence[Part]) -> Alike:

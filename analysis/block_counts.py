@@ -84,12 +84,14 @@ def _prediction_counts(
 ) -> Mapping[str, Integers]:
     known = ~np.isnan(lost)
     kinds, number = kinds_by(pairs, plan.cut)
+    # Of three, the last is the lesser of the others.
+    shift = blocks.both_of(*kinds[:2], number) if len(kinds) == 3 else blocks.all_of(kinds, number)
     lower, upper = payoffs.apart(blocks.of(payoffs.both_ways(lost), payoffs.BOTH))
     return {
         "losses down": lower,
         "losses up": upper,
         "losses sum": blocks.sums([known.astype(np.float64), _fine(lost, known)]),
-        "shift": from_block(blocks.all_of(kinds, number), blocks, plan.cut_begins),
+        "shift": from_block(shift, blocks, plan.cut_begins),
     }
 
 
@@ -126,8 +128,9 @@ def _by_second(
 def _whole(pairs: Pairs, plan: Plan, ratio: Floats, lost: Lost) -> Mapping[str, Integers]:
     """What only the end needs: latencies and their ratio as measured, sums of losses."""
     slowest = plan.policy.timeout * 1000
-    candidate = np.where(pairs.outcome == TIMEOUT, slowest, pairs.candidate_latency_ms)
-    candidate = np.where(pairs.outcome != NOT_SENT, candidate, np.nan)
+    candidate = pairs.candidate_latency_ms.copy()
+    candidate[pairs.outcome == TIMEOUT] = slowest
+    candidate[pairs.outcome == NOT_SENT] = np.nan
     known, both = ~np.isnan(ratio), lost.both()
     ratios = np.bincount(payoffs.both_ways(ratio), minlength=payoffs.BOTH)
     lower, upper = payoffs.apart(ratios)
@@ -145,6 +148,6 @@ def _whole(pairs: Pairs, plan: Plan, ratio: Floats, lost: Lost) -> Mapping[str, 
 
 
 def _histogram(ms: Floats) -> Integers:
-    """Latencies by bin; what is not known goes into one beyond the last, which is left out."""
-    place = np.where(np.isnan(ms), BINS, bins(ms).astype(np.int64))
-    return np.bincount(place, minlength=BINS + 1)[:BINS]
+    """Latencies by bin, those that are known."""
+    unknown = np.isnan(ms)
+    return np.bincount(bins(ms[~unknown] if unknown.any() else ms), minlength=BINS)

@@ -13,7 +13,7 @@ from analysis.quantile_bets import passed_of
 from analysis.sample import Claim
 from analysis.sides import KINDS, Sides, over_limit_sides
 from analysis.stretches import Stretches, from_block, told_by
-from analysis.thresholds import grid, passed_both
+from analysis.thresholds import grid, passed
 
 
 def latency_counts(
@@ -35,17 +35,18 @@ def _whole_latency(pairs: Pairs, plan: Plan, blocks: Stretches) -> dict[str, Int
     """For the gates of the whole distribution: thresholds passed, mean ratios, both p95s."""
     gates, arms = plan.policy.gates, ArmsOf(pairs)
     thresholds = grid(plan.past["p95"] or 1.0)
-    passed = passed_both(*arms.seen_by(gates["latency-thresholds"], "harm"), thresholds)
-    judged = blocks.all_of(passed, len(thresholds) + 1)
+    seen = arms.seen_by(gates["latency-thresholds"], "harm")
+    own, other = (passed(values, thresholds) for values in seen)
+    judged = blocks.both_of(own, other, len(thresholds) + 1)
     arrays = {"latency-thresholds": from_block(judged, blocks, plan.begins["p95"])}
     steps: dict[Claim, Callable[[Floats], Kinds]]
     steps = {"harm": payoffs.down, "safety": payoffs.up}
     for claim, step in steps.items():
         ratio = arms.ratios(gates["latency-mean"], claim)
         arrays[f"latency-mean {claim}"] = blocks.of(step(ratio), payoffs.KINDS)
-        own, other = arms.seen_by(gates["p95-ratio"], claim)
+        seen = arms.seen_by(gates["p95-ratio"], claim)
         # Safety is harm of the baseline against the candidate.
-        y, x = (own, other) if claim == "harm" else (other, own)
+        y, x = seen if claim == "harm" else seen[::-1]
         told = passed_of(y, x, plan.lowest_bin, plan.lowest_bin + 2 * OCTAVES)
         arrays[f"p95-ratio {claim}"] = blocks.all_of(told.kinds, told.number)
     return arrays

@@ -50,12 +50,19 @@ def _arms(
     pairs: Pairs, ratio: float, floor_ms: float, candidate_unknown: float, baseline_unknown: float
 ) -> Arms:
     own = pairs.candidate_latency_ms
-    known = (pairs.outcome == ANSWERED) & ~np.isnan(own)
-    less = np.maximum(np.minimum(own / (1 + ratio), own - floor_ms), 0.0)
-    candidate = np.where(known, less, candidate_unknown)
+    candidate, baseline = _less(own, ratio, floor_ms), pairs.baseline_latency_ms.copy()
+    candidate[(pairs.outcome != ANSWERED) | np.isnan(own)] = candidate_unknown
     candidate[pairs.outcome == TIMEOUT] = np.inf
-    baseline = pairs.baseline_latency_ms
-    return Arms(candidate, np.where(np.isnan(baseline), baseline_unknown, baseline))
+    baseline[np.isnan(baseline)] = baseline_unknown
+    return Arms(candidate, baseline)
+
+
+def _less(ms: Floats, ratio: float, floor_ms: float) -> Floats:
+    """Latencies less what is allowed, as an array of its own."""
+    if not ratio and not floor_ms:
+        return ms.copy()
+    less = np.minimum(ms / (1 + ratio), ms - floor_ms)
+    return np.maximum(less, 0.0, out=less)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +110,6 @@ class ArmsOf:
 def log_ratio(arms: Arms) -> Floats:
     """Logarithm of candidate over baseline; infinite or NaN where one of them is 0 or infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.maximum(arms.candidate, SHORTEST_MS) / np.maximum(arms.baseline, SHORTEST_MS)
-        return np.asarray(np.log(ratio))
+        ratio = np.maximum(arms.candidate, SHORTEST_MS)
+        ratio /= np.maximum(arms.baseline, SHORTEST_MS)
+        return np.log(ratio, out=ratio)

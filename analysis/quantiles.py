@@ -66,7 +66,10 @@ def bins(ms: Floats) -> Kinds:
     Taken from the bits of a float, so that it is the same on every machine.
     """
     with np.errstate(over="ignore"):
-        bits = np.maximum(ms, np.float32(1e-3)).astype(np.float32).view(np.int32) >> 16
+        near = np.asarray(ms).astype(np.float32)
+    np.maximum(near, np.float32(1e-3), out=near)
+    bits = near.view(np.int32)
+    bits >>= 16
     return bits.astype(np.int16)
 
 

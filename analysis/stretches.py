@@ -9,6 +9,8 @@ from analysis.bets import Floats, Integers, Kinds
 
 FEW = 8
 """Stretches up to which counting each by itself takes less time than numbering their kinds."""
+CELLS = int(np.iinfo(np.int16).max)
+"""Pairs of kinds up to which one pass over both ways to tell takes less time than three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ class Stretches:
     def all_of(self, kinds: Sequence[Kinds], number: int) -> Integers:
         """The same for several ways to tell the kind, side by side."""
         return np.concatenate([self.of(kind, number) for kind in kinds], axis=1)
+
+    def both_of(self, one: Kinds, other: Kinds, number: int) -> Integers:
+        """Pairs of each kind of one way, of another, and of the lesser of both, side by side."""
+        if len(self.ids) > FEW or number * number > CELLS:
+            return self.all_of((one, other, np.minimum(one, other)), number)
+        cells = self.of(one * np.int16(number) + other, number * number)
+        cells = cells.reshape(-1, number, number)
+        at_least = cells[:, ::-1, ::-1].cumsum(axis=1).cumsum(axis=2)[:, ::-1, ::-1]
+        both = at_least.diagonal(axis1=1, axis2=2)
+        lesser = both - np.pad(both[:, 1:], ((0, 0), (0, 1)))
+        return np.concatenate([cells.sum(axis=2), cells.sum(axis=1), lesser], axis=1)
 
     def sums(self, values: Sequence[Floats]) -> Integers:
         """Sums of whole numbers in each stretch, side by side; floats hold them exactly."""

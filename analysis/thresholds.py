@@ -64,9 +64,11 @@ def passed(values: Binned, thresholds: Floats) -> Kinds:
     ends = np.zeros(BINS, dtype=np.int16)
     ends[places] = 1
     # The thresholds below a bin, and as the last bit whether one lies in it.
-    told = (2 * (ends.cumsum(dtype=np.int16) - ends) + ends)[values.place]
+    # By `take`: indexing makes wide numbers of narrow ones first.
+    told = (2 * (ends.cumsum(dtype=np.int16) - ends) + ends).take(values.place)
     found = told >> 1
-    within = np.flatnonzero(told & 1)
+    # Of numbers it takes three times as long to find those that are not zero.
+    within = np.flatnonzero((told & 1).astype(np.bool_))
     found[within] += values.ms[within] > thresholds[found[within]]
     return found
 

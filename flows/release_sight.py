@@ -87,7 +87,7 @@ class ReleaseSight:
         ready = frozenset(version for version in up if services.is_ready(part, version))
         standing = Standing(
             part, target, known.before, known.serving, known.step, weights, observed, ready, up,
-            ran=known.steps_of(target), crossed=target in known.crossed,
+            judged=known.judged, ran=known.steps_of(target), crossed=target in known.crossed,
             by_instances=services.by_instances, trouble=foreign,
         )  # fmt: skip
         if self.rows is None or parts.harm is not None:

@@ -87,13 +87,14 @@ class Part:
 
     `served` are all revisions that ever did, `ran` the release steps that are done, by their
     revision; `crossed` tells of a revision which step of it was at least begun, though it cannot
-    be taken back.
+    be taken back. `judged` is what its last step in the open rollout came to, in words.
     """
 
     stack: tuple[Revision, ...] = ()
     served: frozenset[Revision] = frozenset()
     before: Revision | None = None
     step: Step | None = None
+    judged: str | None = None
     ran: frozenset[tuple[Revision, str]] = frozenset()
     crossed: Mapping[Revision, Crossing] = field(default_factory=dict)
 
@@ -187,7 +188,10 @@ def _after(found: Parts, row: Row) -> Parts:
 
 def _opened(found: Parts, data: Mapping[str, Any]) -> Parts:
     """A rollout begins from what serves now; nothing is decided about it yet."""
-    began = {name: replace(part, before=part.serving, step=None) for name, part in found.of.items()}
+    began = {
+        name: replace(part, before=part.serving, step=None, judged=None)
+        for name, part in found.of.items()
+    }
     texts = {**found.texts, data["candidate"]["digest"]: data["application"]}
     targets = _in_order(data["targets"], data["application"])
     return replace(found, of=began, harm=None, texts=texts, targets=targets)
@@ -205,9 +209,10 @@ def _step(data: Mapping[str, Any]) -> Step:
 
 
 def _judged(found: Parts, data: Mapping[str, Any]) -> Parts:
-    decision = Decision(data["decision"])
+    decision, told = Decision(data["decision"]), data["reason"]
+    found = _with(found, data["component"], judged=told)
     if decision is not Decision.PROMOTE:
-        return replace(found, harm=Harm(data["component"], decision, data["reason"]))
+        return replace(found, harm=Harm(data["component"], decision, told))
     step = found.part(data["component"]).step
     assert step is not None
     return _with(found, data["component"], step=replace(step, passed=True))

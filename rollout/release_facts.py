@@ -24,10 +24,11 @@ class Standing:
 
     `target` is what shall serve, `before` what served when the rollout began; `observed` is the
     rollout for which answers are noted, `requests_before` those noted of the version before while
-    it had all traffic, `past_p95_ms` their p95 once they are enough. `ran` names the release steps
-    of the target that are done, `crossed` says that one was begun that cannot be taken back.
-    `by_instances` says that a share is one of whole instances,
-    `trouble` what makes it pointless to go on, `blind` why nobody knows what is answered.
+    it had all traffic, `past_p95_ms` their p95 once they are enough; `judged` is what the last step
+    that is over came to, in words. `ran` names the release steps of the target that are done,
+    `crossed` says that one was begun that cannot be taken back, `by_instances` that a share is one
+    of whole instances, `trouble` what makes it pointless to go on, `blind` why nobody knows what is
+    answered.
     """
 
     component: Component
@@ -42,6 +43,7 @@ class Standing:
     requests_before: int = 0
     past_p95_ms: float | None = None
     look: StepLook | None = None
+    judged: str | None = None
     ran: frozenset[str] = frozenset()
     crossed: bool = False
     by_instances: bool = False

@@ -152,7 +152,7 @@ def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
         "requests": look.counts.own.requests if look else 0,
         "errors": look.counts.own.errors if look else 0,
         "decision": str(look.decision) if look else None,
-        "evidence": look.reason if look else None,
+        "evidence": look.reason if look else here.judged,
         "under_way": under_way,
         "settled": here.settled_on(here.target),
     }

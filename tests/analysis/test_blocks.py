@@ -33,6 +33,7 @@ from analysis.latency_arms import safety_arms
 from analysis.pair_sample import pair_sample
 from analysis.quantile_bets import follow_quantiles
 from analysis.quantiles import binned
+from analysis.stretches import FEW, stretches_of
 
 SEGMENTS = "[gates.p95-limit]\nsegments = true\n[gates.errors-absolute]\nsegments = true\n"
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
@@ -333,3 +334,20 @@ def test_latencies_of_any_size_are_counted(tmp_path: Path, scale: float) -> None
     for verdict in (blocks, single):
         assert verdict.finding("p95-ratio").outcome is not Outcome.FAIL
     assert blocks.verdict == single.verdict
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 2 * FEW), st.integers(0, 4), st.integers(0, 4)), min_size=1
+    ),
+    number=st.sampled_from([5, 100, 200]),
+)
+def test_both_ways_to_tell_and_their_lesser_are_counted_like_each_by_itself(
+    rows: list[tuple[int, int, int]], number: int
+) -> None:
+    """In few stretches and in many, of few kinds and of too many for one pass over both."""
+    seconds, one, other = (np.array(column) for column in zip(*sorted(rows), strict=True))
+    stretches = stretches_of(seconds)
+    one, other = one.astype(np.int16), (number - 1 - other).astype(np.int16)
+    each = stretches.all_of((one, other, np.minimum(one, other)), number)
+    assert (stretches.both_of(one, other, number) == each).all()

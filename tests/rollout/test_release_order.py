@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rollout.history import OPENED
-from rollout.release import fold_parts
+from rollout.release import JUDGED, fold_parts
 
 REVISION = {"version": "v1.0.0", "digest": "0" * 64}
 
@@ -57,3 +57,20 @@ def test_each_component_comes_after_those_it_depends_on(
 ) -> None:
     """The ledger keeps no order of names, so the description decides it again."""
     assert list(fold_parts([opened(application, *wanted)]).targets) == wanted
+
+
+@pytest.mark.parametrize("decision", ["PROMOTE", "ROLLBACK"])
+def test_what_the_last_step_came_to_is_known_until_the_next_rollout_begins(decision: str) -> None:
+    """Of each component by itself."""
+    begun = opened(described(a=[], b=[]), "a", "b")
+    share = {"share": 5, "began_at": "2026-11-29T00:00:00+00:00", "past_p95_ms": 4.0}
+    rows = [
+        begun,
+        *(Row("traffic", {"component": name, **share}) for name in ("a", "b")),
+        Row(JUDGED, {"component": "a", "decision": "PROMOTE", "reason": "fine at 5 %"}),
+        Row(JUDGED, {"component": "a", "decision": decision, "reason": "at 25 %"}),
+    ]
+    told = {name: fold_parts(rows).part(name).judged for name in ("a", "b")}
+
+    assert told == {"a": "at 25 %", "b": None}
+    assert fold_parts([*rows, begun]).part("a").judged is None

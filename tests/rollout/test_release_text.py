@@ -1,5 +1,7 @@
 """A rollout of services as people read it, in at most 80 columns."""
 
+from dataclasses import replace
+
 from release_parts import BAD, GOOD, OPEN, POLICY, Shop, running
 
 from rollout.deploying import decide_release
@@ -57,6 +59,19 @@ def test_the_page_of_an_undo_says_why() -> None:
 
     assert "undone because errors 30 %" in markdown(progress)
     assert progress["decision"] == "ROLLBACK"
+
+
+def test_the_last_page_says_what_each_component_was_judged_by() -> None:
+    """Nobody looks at a version any more that serves; what its last step came to stays."""
+    shop = running()
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    shop.run(rollout)
+    facts = shop.facts(rollout)
+    judged = [replace(one, look=None, judged="200 requests, 0 errors") for one in facts.standings]
+    progress = progress_of(replace(facts, standings=judged), None)
+
+    assert [row["evidence"] for row in table(progress)] == ["200 requests, 0 errors"] * 3
+    assert markdown(progress).count("| 200 requests, 0 errors | done |") == 3
 
 
 def test_an_undo_says_why() -> None:
