@@ -36,10 +36,9 @@ def _present(column: pl.Series) -> Flags:
 
 def _numbers(column: pl.Series) -> Iterator[bytes | memoryview]:
     """As floats of eight bytes, slice by slice."""
-    filled = column.cast(pl.Float64)
-    values = (filled.fill_null(0.0) if filled.null_count() else filled).to_numpy()
-    for begin in range(0, len(values), SLICE):
-        yield values[begin : begin + SLICE].data
+    for begin in range(0, len(column), SLICE):
+        filled = column.slice(begin, SLICE).cast(pl.Float64)
+        yield (filled.fill_null(0.0) if filled.null_count() else filled).to_numpy().data
 
 
 def _texts(column: pl.Series) -> Iterator[bytes | memoryview]:

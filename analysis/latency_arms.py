@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bets import Floats
+from analysis.bets import Flags, Floats
 from analysis.drift import SHORTEST_MS
 from analysis.pairs import ANSWERED, TIMEOUT, Pairs
 from analysis.policy import Gate
@@ -49,20 +49,28 @@ def bare_arms(pairs: Pairs) -> Arms:
 def _arms(
     pairs: Pairs, ratio: float, floor_ms: float, candidate_unknown: float, baseline_unknown: float
 ) -> Arms:
-    own = pairs.candidate_latency_ms
-    candidate, baseline = _less(own, ratio, floor_ms), pairs.baseline_latency_ms.copy()
-    candidate[(pairs.outcome != ANSWERED) | np.isnan(own)] = candidate_unknown
-    candidate[pairs.outcome == TIMEOUT] = np.inf
-    baseline[np.isnan(baseline)] = baseline_unknown
-    return Arms(candidate, baseline)
+    own, baseline = pairs.candidate_latency_ms, pairs.baseline_latency_ms
+    unknown = (pairs.outcome != ANSWERED) | np.isnan(own)
+    candidate = _filled(_less(own, ratio, floor_ms), unknown, candidate_unknown)
+    candidate = _filled(candidate, pairs.outcome == TIMEOUT, np.inf)
+    return Arms(candidate, _filled(baseline, np.isnan(baseline), baseline_unknown))
 
 
 def _less(ms: Floats, ratio: float, floor_ms: float) -> Floats:
-    """Latencies less what is allowed, as an array of its own."""
+    """Latencies less what is allowed: the very array where nothing is."""
     if not ratio and not floor_ms:
-        return ms.copy()
+        return ms
     less = np.minimum(ms / (1 + ratio), ms - floor_ms)
     return np.maximum(less, 0.0, out=less)
+
+
+def _filled(ms: Floats, where: Flags, value: float) -> Floats:
+    """The same with a value in some places: the very array where there are none."""
+    if not where.any():
+        return ms
+    filled = ms.copy()
+    filled[where] = value
+    return filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,10 @@ def ascending(pairs: Pairs, timeout: float) -> Ascending:
     """
     own = np.where(pairs.outcome == TIMEOUT, timeout * 1000, pairs.candidate_latency_ms)
     asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
-    sides = (own[asked], pairs.baseline_latency_ms)
-    candidate, baseline = (np.sort(side[~np.isnan(side)]) for side in sides)
+    candidate = own[asked & ~np.isnan(own)]
+    baseline = pairs.baseline_latency_ms[~np.isnan(pairs.baseline_latency_ms)]
+    for side in (candidate, baseline):
+        side.sort()
     return Ascending(candidate, baseline)
 
 

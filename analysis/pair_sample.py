@@ -188,14 +188,14 @@ class PairSample:
         return Shift(cut.names, counts, max(self.n - begin, 0))
 
     def rows(self) -> Rows:
-        """Counted after every pair."""
+        """Counted after every pair, narrowly: in memory there are not more than that tells."""
         pairs = self.pairs
         return Rows(
-            (pairs.outcome == ANSWERED).cumsum(),
-            (pairs.outcome == NOT_SENT).cumsum(),
-            unusable(pairs).cumsum(),
-            (pairs.outcome != NOT_SENT).cumsum(),
-            (pairs.baseline_status > 0).cumsum(),
+            (pairs.outcome == ANSWERED).cumsum(dtype=np.int32),
+            (pairs.outcome == NOT_SENT).cumsum(dtype=np.int32),
+            unusable(pairs).cumsum(dtype=np.int32),
+            (pairs.outcome != NOT_SENT).cumsum(dtype=np.int32),
+            (pairs.baseline_status > 0).cumsum(dtype=np.int32),
             pairs.metadata.orphans,
         )
 

@@ -46,7 +46,7 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
 def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
     """Rows without a usable answer of either side, and copies without any row."""
     seen = record.arrival.arrived
-    bad = rows.unusable + rows.orphans
+    bad = rows.unusable + np.int64(rows.orphans)
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + rows.orphans)
     n = record.sample.n + rows.orphans
@@ -68,7 +68,7 @@ def _ratio(record: Record, gate: Gate, seen: Rows) -> Course:
     Every request is to have both, so that a ratio off 1 is a fault of the record and no chance.
     """
     most = gate.limits["max_off"]
-    own, other = seen.own + seen.orphans, seen.other
+    own, other = seen.own + np.int64(seen.orphans), seen.other
     standing = (np.abs(own - other) <= most * other) & (other > 0)
     rows = (int(own[-1]), int(other[-1])) if record.sample.n else (0, 0)
     ratio = rows[0] / rows[1] if rows[1] else None

@@ -41,21 +41,24 @@ MOST_KINDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When the looks of each kind of gate were, in seconds since the first request."""
+    """When the looks of each kind of gate were, and the first request, in microseconds."""
 
-    arrival: Floats
-    labels: Floats
-    blocks: Floats
-    gross_blocks: Floats
+    begin: int
+    arrival: Integers
+    labels: Integers
+    blocks: Integers
+    gross_blocks: Integers
 
     def of(self, finding: Finding, trace: Trace) -> Floats:
-        """The times of the looks that a trace kept."""
+        """The times of the looks that a trace kept, in seconds since the first request."""
         if finding.name == "gross-frozen-p95":
-            return self.gross_blocks[trace.drawn.looks]
-        if finding.name in LATE:
-            return self.blocks[trace.drawn.looks]
-        looks = self.labels if finding.about in ON_LABELS else self.arrival
-        return looks[trace.drawn.looks]
+            looks = self.gross_blocks
+        elif finding.name in LATE:
+            looks = self.blocks
+        else:
+            looks = self.labels if finding.about in ON_LABELS else self.arrival
+        # Of the few that are drawn: those of all would be as many floats as there are pairs.
+        return np.asarray((looks[trace.drawn.looks] - self.begin) / 1e6)
 
 
 def times_of(sample: PairSample) -> Times:
@@ -63,24 +66,20 @@ def times_of(sample: PairSample) -> Times:
     pairs, policy = sample.pairs, sample.policy
     begin = int(pairs.arrived_us[0]) if len(pairs) else 0
 
-    def since(at_us: Integers) -> Floats:
-        return np.asarray((at_us - begin) / 1e6)
-
-    def blocks(first: int) -> Floats:
+    def blocks(first: int) -> Integers:
         rows = pairs.arrived_us[first:]
-        return since(blocks_of(rows, pairs.watermark_us, policy.horizon).end_us)
+        return blocks_of(rows, pairs.watermark_us, policy.horizon).end_us
 
     start = 0 if policy.baseline_p95_ms is not None else policy.reference_pairs
-    arrival, labels = since(sample.arrival.at_us), since(sample.labels.at_us)
-    return Times(arrival, labels, blocks(0), blocks(start))
+    return Times(begin, sample.arrival.at_us, sample.labels.at_us, blocks(0), blocks(start))
 
 
 def counted(findings: Sequence[Finding]) -> Times:
     """Where no pairs are at hand the looks themselves are the axis."""
     traces = [trace for f in findings for trace in (f.harm, f.safety) if trace]
     longest = max((int(t.drawn.looks[-1]) for t in traces if len(t.drawn.looks)), default=0)
-    looks = np.arange(1, longest + 2, dtype=np.float64)
-    return Times(looks, looks, looks, looks)
+    looks = np.arange(1, longest + 2) * 1_000_000
+    return Times(0, looks, looks, looks, looks)
 
 
 def forest(findings: Sequence[Finding]) -> Html:

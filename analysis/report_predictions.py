@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bets import Flags, Floats
+from analysis.bets import Flags, Floats, Integers
 from analysis.columns import NO_TIME
 from analysis.pair_sample import PairSample
 from analysis.pairs import NOT_SENT, Pairs
@@ -31,6 +31,8 @@ SHOWN = 60
 RATIOS = (0.01, 0.1, 0.2, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 5.0, 10.0, 100.0)
 DRAWN = 100_000
 """Rows, evenly spaced, that a picture is drawn from; every number is of all rows."""
+TOGETHER = 65_536
+"""Rows of whole segments that are searched at once: of all of them it would take memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ class Answers:
 
 def answers(pairs: Pairs) -> Answers:
     """The rows on which both sides predicted something."""
-    rows = ~np.isnan(pairs.baseline_prediction) & ~np.isnan(pairs.candidate_prediction)
-    return Answers(pairs.baseline_prediction[rows], pairs.candidate_prediction[rows])
+    baseline, candidate = pairs.baseline_prediction, pairs.candidate_prediction
+    rows = ~np.isnan(baseline) & ~np.isnan(candidate)
+    if rows.all():
+        return Answers(baseline, candidate)
+    return Answers(baseline[rows], candidate[rows])
 
 
 def apart(pairs: Pairs, rule: Accuracy) -> Flags:
@@ -204,7 +209,9 @@ def best_constant(label: Floats, rule: Accuracy, numbers: bool) -> float:
     if not numbers or rule.rule == "equal":
         return int(np.unique(label, return_counts=True)[1].max()) / len(label)
     # Both follow the label, so that sorting them again finds them nearly in order.
-    low, high = (np.sort(end, kind="stable") for end in _right_for(np.sort(label), rule))
+    low, high = _right_for(np.sort(label), rule)
+    for end in (low, high):
+        end.sort(kind="stable")
     inside = np.arange(1, len(low) + 1) - np.searchsorted(high, low, side="left")
     return int(inside.max()) / len(label)
 
@@ -223,24 +230,31 @@ def _right_for(label: Floats, rule: Accuracy) -> tuple[Floats, Floats]:
 
 def last_label(pairs: Pairs, record: Coded) -> tuple[Floats, Flags]:
     """The last label of the same segment that was known before each request, and where it was."""
-    named = record.code < len(record.names)
-    told = pairs.labelled & (pairs.labelled_us != NO_TIME) & named
-    if not told.any():
-        return np.full(len(pairs), np.nan), np.zeros(len(pairs), dtype=np.bool_)
-    begin, end = int(pairs.arrived_us[0]), int(pairs.labelled_us[told].max())
-    span = max(end, int(pairs.arrived_us[-1])) - begin + 1
-    # One key for segment and time, so that one search finds both; by segment both ends are nearly
-    # in order, which makes sorting and searching several times as fast.
-    codes = record.code
-    order = np.argsort(codes, kind="stable")
-    first = codes.astype(np.int64) * span - begin
-    rows = order[told[order]]
-    keys = first[rows] + pairs.labelled_us[rows]
-    known_at = np.argsort(keys, kind="stable")
-    rows, keys = rows[known_at], keys[known_at]
-    place = np.empty(len(pairs), dtype=np.int64)
-    asked = (first + pairs.arrived_us)[order]
-    place[order] = np.searchsorted(keys, asked, side="left") - 1
-    row = rows[np.maximum(place, 0)]
-    known = named & (place >= 0) & (first[row] == first)
-    return np.where(known, pairs.label[row], np.nan), known
+    last, known = np.full(len(pairs), np.nan), np.zeros(len(pairs), dtype=np.bool_)
+    told = pairs.labelled & (pairs.labelled_us != NO_TIME)
+    order = np.argsort(record.code, kind="stable")
+    ends = np.bincount(record.code, minlength=len(record.names) + 1).cumsum()[:-1]
+    # The rows of no segment come last.
+    full = np.flatnonzero(np.diff(ends // TOGETHER, append=-1))
+    for rows in np.split(order, ends[full])[:-1]:
+        keys, asked = _by_segment(pairs, record.code[rows].astype(np.int64), rows)
+        labelled = np.flatnonzero(told[rows])
+        labelled = labelled[np.argsort(keys[labelled], kind="stable")]
+        place = np.searchsorted(keys[labelled], asked, side="left") - 1
+        found = rows[labelled[np.maximum(place, 0)]] if len(labelled) else rows
+        seen = (place >= 0) & (record.code[found] == record.code[rows])
+        known[rows[seen]] = True
+        last[rows[seen]] = pairs.label[found[seen]]
+    return last, known
+
+
+def _by_segment(pairs: Pairs, code: Integers, rows: Integers) -> tuple[Integers, Integers]:
+    """When each was labelled and asked, as keys of segment and time: one search finds both.
+
+    Rows of one segment lie together, so that keys are nearly in order, which makes sorting and
+    searching them several times as fast.
+    """
+    labelled, asked = pairs.labelled_us[rows], pairs.arrived_us[rows]
+    begin = int(asked.min())
+    first = code * (max(int(labelled.max()), int(asked.max())) - begin + 1) - begin
+    return first + labelled, first + asked

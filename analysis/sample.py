@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from analysis.bets import Floats, Integers, Trace
+from analysis.bets import Floats, Kinds, Trace
 from analysis.blocks import Counts
 from analysis.clock import Clock
 from analysis.frozen import Frozen
@@ -57,11 +57,11 @@ class Shift:
 class Rows:
     """Rows by each look: copies answered, copies never sent, unusable rows, rows of both arms."""
 
-    answered: Integers
-    unsent: Integers
-    unusable: Integers
-    own: Integers
-    other: Integers
+    answered: Kinds
+    unsent: Kinds
+    unusable: Kinds
+    own: Kinds
+    other: Kinds
     orphans: int
 
 

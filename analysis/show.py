@@ -48,11 +48,14 @@ def judged_page(
     pairs: "Source", policy_text: str | None = None, about: "About | None" = None
 ) -> "tuple[Verdict, str]":
     """A verdict and its page at once, which takes less than one after the other."""
+    from analysis.freed import give_back_freed_memory
     from analysis.judging import judge_sample
     from analysis.report_page import About, whole_page
 
     sample, text = _sample(pairs, policy_text)
     verdict = judge_sample(sample, live=False)
+    # What draws has memory of its own, beside what the gates are done with.
+    give_back_freed_memory()
     return verdict, whole_page(verdict, sample, text, about or About())
 
 

@@ -84,7 +84,7 @@ ERROR_MISTAKES = (
         "coverage",
         "lost copies are answered",
         "pair_sample.py",
-        "(pairs.outcome == ANSWERED).cumsum(),",
+        "(pairs.outcome == ANSWERED).cumsum(dtype=np.int32),",
         "(pairs.outcome != NOT_SENT).cumsum() + 0,",
     ),
     Planted(
@@ -112,7 +112,7 @@ ERROR_MISTAKES = (
         "sample-ratio",
         "a timeout is no row",
         "pair_sample.py",
-        "(pairs.outcome != NOT_SENT).cumsum(),",
+        "(pairs.outcome != NOT_SENT).cumsum(dtype=np.int32),",
         "(pairs.outcome == ANSWERED).cumsum() + 0,",
     ),
     Planted(

@@ -84,8 +84,8 @@ LATENCY_MISTAKES = (
         "latency-thresholds",
         "only the floor in milliseconds is allowed",
         "latency_arms.py",
-        "np.minimum(own / (1 + ratio), own - floor_ms)",
-        "own - floor_ms",
+        "np.minimum(ms / (1 + ratio), ms - floor_ms)",
+        "ms - floor_ms",
     ),
     Planted(
         "latency-mean",

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from pair_tables import METADATA, ONE_MACHINE, pairs, policy
 
-from analysis import About, BadInput, judge, page, read_pairs
+from analysis import About, BadInput, judge, page, read_pairs, report_predictions
 from analysis.answer_time import autocorrelation_time
 from analysis.pair_sample import pair_sample
 from analysis.policy import LATE, Accuracy
@@ -271,8 +271,12 @@ def test_the_best_constant_is_the_best(rule: Accuracy, share: float) -> None:
     assert best_constant(LABELS, rule, numbers=True) == pytest.approx(share)
 
 
-def test_persistence_knows_only_labels_that_had_come() -> None:
-    """The last label of the same segment counts from the moment after it was told."""
+@pytest.mark.parametrize("together", [1, 150, 65_536])
+def test_persistence_knows_only_labels_that_had_come(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last label of the same segment counts, however many segments are searched at once."""
+    monkeypatch.setattr(report_predictions, "TOGETHER", together)
     table = pairs(400, rate=100.0, label_delay=0.5)
     read = read_pairs(table)
     found, known = last_label(read, coded(read))
