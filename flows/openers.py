@@ -1,6 +1,7 @@
 """Opening a rollout: what must hold before the first row is written."""
 
 import getpass
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +37,12 @@ class Request:
 
 
 def actor() -> str:
-    """Who acts, for the ledger."""
-    return getpass.getuser()
+    """Who acts, for the ledger: by number where the user has no name, as in many a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # OSError from Python 3.13 on.
+        return f"user {os.getuid()}"
 
 
 def revision(site: Site, name: str, version: str) -> Revision:

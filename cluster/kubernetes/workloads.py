@@ -17,6 +17,10 @@ from cluster.lock import Lease
 
 READING = 0.25
 
+STARTS_WITHIN = 600
+"""Seconds in which a server must listen before its container is started again; a rollout waits as
+long as its policy says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -209,8 +213,11 @@ def _deployment(marks: dict[str, str], name: str, workload: Workload) -> Object:
         "lifecycle": {"preStop": {"sleep": {"seconds": workload.drain}}},
     }
     if workload.live_path is not None:
-        probe = {"httpGet": {"path": workload.live_path, "port": "http"}, "periodSeconds": 10}
-        container["livenessProbe"] = probe
+        probe = {"httpGet": {"path": workload.live_path, "port": "http"}}
+        container["livenessProbe"] = {**probe, "periodSeconds": 10}
+        # Until it has answered once: else whoever loads for half a minute is ended while it does.
+        start = {**probe, "periodSeconds": 1, "failureThreshold": STARTS_WITHIN}
+        container.setdefault("startupProbe", start)
     if workload.command:
         container["command"] = list(workload.command)
     template = {

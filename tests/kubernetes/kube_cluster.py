@@ -47,7 +47,7 @@ class Cluster:
         done = subprocess.run(
             self.plane.kubectl(*arguments), input=fed, capture_output=True, timeout=60
         )
-        assert done.returncode == 0, done.stderr.decode()
+        assert done.returncode == 0, (done.stderr + done.stdout).decode()
         return done.stdout.decode()
 
     def user(self, namespace: str, rules: list[dict[str, list[str]]]) -> Path:

@@ -34,8 +34,8 @@ NAME = "pincex-worker"
 ENDED_WITHIN = 120.0
 
 
-def overlay(folder: Path, prefect: str) -> Path:
-    """The overlay of the runbook, with a Prefect server that is elsewhere."""
+def overlay(folder: Path, prefect: str, *more: object, image: str | None = None) -> Path:
+    """The overlay of the runbook, with a Prefect server that is elsewhere; `more` are patches."""
     text = (ROOT / "RUNBOOK.md").read_text().split("#### A worker in the cluster", 1)[1]
     found = re.search(r"```yaml\n(.*?)```", text, re.S)
     assert found
@@ -46,6 +46,10 @@ def overlay(folder: Path, prefect: str) -> Path:
     change = {"op": "replace", "path": "/data/prefect-api-url", "value": prefect}
     target = {"kind": "ConfigMap", "name": NAME}
     told["patches"].append({"target": target, "patch": yaml.safe_dump([change])})
+    told["patches"] += [{"patch": yaml.safe_dump(patch)} for patch in more]
+    if image is not None:
+        name, _, tag = image.rpartition(":")
+        told["images"] = [{**told["images"][0], "newName": name, "newTag": tag}]
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(told))
     return folder
 
