@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from analysis.answer_blocks import Claim, block_estimate, block_trace, blocks_words
+from analysis.constant import HELD
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -126,8 +129,23 @@ def _in_blocks(
     )
 
 
+def silenced(judged: Judged) -> Judged:
+    """The same, deciding nothing."""
+    harm, safety = (
+        None if trace is None else replace(trace, above=np.zeros_like(trace.above))
+        for trace in (judged.harm, judged.safety)
+    )
+    return replace(judged, harm=harm, safety=safety)
+
+
 def answers_course(record: Record, gate: Gate, judged: Judged, words: Words) -> Course:
-    """Decide a gate of answers, which speaks only where their dependence is known."""
+    """Decide a gate of answers, which speaks only where their dependence is known.
+
+    Nothing is safe by answers that are all the same.
+    """
+    if record.sample.predicted.alike and judged.safety is not None:
+        unproven = replace(judged.safety, above=np.zeros_like(judged.safety.above))
+        judged, words = replace(judged, safety=unproven), replace(words, held=HELD)
     guard = record.answers
     allowed = guard.open_at(record.labels.at_us)
     if not allowed.all() or guard.trouble():

@@ -6,13 +6,18 @@ so accuracy cannot have fallen by more than the share of different answers.
 
 from dataclasses import replace
 
-import numpy as np
-
 from analysis import losses, paired, payoffs, rates
-from analysis.accuracy_gates import accuracies, answers_course, labels_words, unlabelled_words
+from analysis.accuracy_gates import (
+    accuracies,
+    answers_course,
+    labels_words,
+    silenced,
+    unlabelled_words,
+)
 from analysis.answer_blocks import Claim, block_estimate, block_trace
 from analysis.bets import follow
 from analysis.blocks import follow_blocks
+from analysis.constant import HELD
 from analysis.course import (
     INTERVAL_LEVEL,
     Course,
@@ -131,7 +136,7 @@ def _disagreement(record: Record, gate: Gate) -> Course:
         held=_why_no_certificate(record, estimate),
     )
     judged = Judged(None, safety, estimate, None)
-    if record.policy.dependence.block is not None:
+    if record.policy.dependence.block is not None or record.sample.predicted.alike:
         judged, words = _told(judged, words)
     return course(record, gate, record.arrival, judged, words)
 
@@ -139,16 +144,14 @@ def _disagreement(record: Record, gate: Gate) -> Course:
 def _told(judged: Judged, words: Words) -> tuple[Judged, Words]:
     """What is counted one by one decides nothing where answers hang together."""
     held = words.held or "told, as answers hang together and these are counted one by one"
-    harm, safety = (
-        None if trace is None else replace(trace, above=np.zeros_like(trace.above))
-        for trace in (judged.harm, judged.safety)
-    )
-    return replace(judged, harm=harm, safety=safety), replace(words, held=held)
+    return silenced(judged), replace(words, held=held)
 
 
 def _why_no_certificate(record: Record, estimate: Estimate) -> str:
     if not record.sample.predicted.candidate:
         return "the record holds no predictions"
+    if record.sample.predicted.alike:
+        return HELD
     if record.sample.predicted.numbers and (estimate.value or 0.0) > 0.5:
         return "numbers hardly ever agree to the last digit"
     return "not certified without labels"

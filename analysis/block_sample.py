@@ -61,7 +61,13 @@ class BlockSample:
     def predicted(self) -> Predicted:
         """Whether there are predictions."""
         baseline, candidate = self.table.whole["predicted"] > 0
-        return Predicted(bool(baseline), bool(candidate), not self.table.texts)
+        alike = len(self.table.answers) == 1
+        return Predicted(bool(baseline), bool(candidate), not self.table.texts, alike)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether all pairs came in the same second."""
+        return self.n > 1 and len(self.table.seconds.ids) == 1
 
     def errors(self) -> SideCounts:
         """Errors of both sides."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.bets import Integers
+from analysis.constant import VARIOUS, merged
 from analysis.cuts import MOST_CLASSES
 from analysis.errors import BadInput
 from analysis.losses import Odd
@@ -43,7 +44,8 @@ class BlockTable:
     """Counts by second and by block, by segment and class, and of the whole; when labels were due.
 
     `due_us` holds for each block when its last label had come or its window had passed; `segments`
-    and `classes` are None where there were too many kinds of them.
+    and `classes` are None where there were too many kinds of them, `answers` what `constant` tells
+    apart.
     """
 
     plan: str
@@ -56,6 +58,7 @@ class BlockTable:
     texts: bool
     last_us: int
     odd: Odd
+    answers: tuple[str, ...]
 
     def __add__(self, other: "BlockTable") -> "BlockTable":
         return union((self, other))
@@ -87,6 +90,8 @@ class BlockTable:
             parts[f"segment {name}"] = (self.segments or {})[name].counts
         for name in sorted(self.classes or {}):
             parts[f"class {name}"] = (self.classes or {})[name]
+        if self.answers != VARIOUS:
+            told["answers"] = self.answers
         told["parts"] = [[name, sorted(part.arrays)] for name, part in parts.items()]
         told["whole"] = sorted(self.whole)
         stream = io.BytesIO()
@@ -127,6 +132,7 @@ def table_from(content: bytes) -> BlockTable:
         texts=told["texts"],
         last_us=told["last_us"],
         odd=Odd(answer, label),
+        answers=tuple(told["answers"]) if "answers" in told else VARIOUS,
     )
 
 
@@ -159,6 +165,7 @@ def union(tables: Sequence[BlockTable]) -> BlockTable:
             float(np.fmin.reduce([table.odd.answer for table in tables])),
             float(np.fmin.reduce([table.odd.label for table in tables])),
         ),
+        answers=merged([table.answers for table in tables]),
     )
 
 

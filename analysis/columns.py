@@ -185,7 +185,7 @@ def answers(
 
     Texts become codes from 1 on that are equal where the texts are.
     """
-    wanted = "a number, a string or null, the same in predictions and labels"
+    wanted = "a finite number, a string or null, the same in predictions and labels"
     columns = [c.cast(pl.Float64) if c.dtype == pl.Boolean else c for c in columns]
     columns = [c.cast(pl.String) if c.dtype == pl.Categorical else c for c in columns]
     kinds = {c.name: "text" if c.dtype == pl.String else "number" for c in columns if _typed(c)}
@@ -200,7 +200,10 @@ def answers(
         coded = texts.rank("dense").cast(pl.Float64).fill_null(float("nan")).to_numpy()
         names = texts.drop_nulls().unique().sort().to_list()
         return np.split(coded, len(columns)), tuple(names)
-    return [_floats(column, strictness, wanted) for column in columns], None
+    told = [_floats(column, strictness, wanted) for column in columns]
+    for column, values in zip(columns, told, strict=True):
+        refuse_where(np.isinf(values), column.name, "infinite", wanted)
+    return told, None
 
 
 def _typed(column: pl.Series) -> bool:

@@ -9,9 +9,10 @@ from analysis import losses, payoffs
 from analysis.bets import Flags, Floats, Kinds, Trace
 from analysis.blocks import Counts, counted, looks_of
 from analysis.clock import Clock, arrival_clock, label_clock
+from analysis.constant import told_apart
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
-from analysis.late import Late, blocks_of, counts_by_block
+from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
 from analysis.latency_arms import ArmsOf, Ascending, ascending, bare_arms, log_ratio
 from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate, JudgePolicy
@@ -67,7 +68,13 @@ class PairSample:
         """Whether there are predictions."""
         sides = (self.pairs.baseline_prediction, self.pairs.candidate_prediction)
         baseline, candidate = (not bool(np.isnan(side).all()) for side in sides)
-        return Predicted(baseline, candidate, self.pairs.numbers)
+        return Predicted(baseline, candidate, self.pairs.numbers, len(told_apart(self.pairs)) == 1)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether all pairs came in the same second."""
+        arrived = self.pairs.arrived_us
+        return self.n > 1 and bool(arrived[0] // SECOND_US == arrived[-1] // SECOND_US)
 
     @cached_property
     def _errors(self) -> Sides:

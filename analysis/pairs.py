@@ -5,6 +5,7 @@ One row per request that was chosen for mirroring, in the order of arrival (desi
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
@@ -162,6 +163,12 @@ def check_names(names: Iterable[str]) -> None:
             f"missing column{'s' if len(missing) > 1 else ''}: {', '.join(missing)}",
             f"the columns are {', '.join(PAIR_SCHEMA)}; only candidate_outcome may be absent",
         )
+    for name in OPTIONAL:
+        if name not in present and (near := get_close_matches(name, present - set(PAIR_SCHEMA), 1)):
+            raise BadInput(
+                f"column {near[0]} is none that is known, and {name} is missing",
+                f"rename it to {name}, if it is meant, or else to something less alike",
+            )
 
 
 def _check_label_times(arrived: Integers, labelled: Integers) -> None:

@@ -119,6 +119,8 @@ def _from_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
         told = pl.scan_parquet(path, glob=False)
         names = told.collect_schema()
         known = REQUEST_SCHEMA if is_split(names) else PAIR_SCHEMA
+        if known is PAIR_SCHEMA:
+            check_names(names)
         frame = told.select([name for name in known if name in names]).collect()
     except UNREADABLE as error:
         raise unreadable(path, error) from error

@@ -3,12 +3,16 @@
 import numpy as np
 
 from analysis.bets import Flags
-from analysis.course import Course, Judged, Record, Words, conclude
+from analysis.course import Course, Judged, Record, Recorded, Words, conclude
 from analysis.findings import Estimate
 from analysis.label_gates import unlabelled_course
 from analysis.policy import Gate
 from analysis.sample import Rows
 from analysis.words import count, percent
+
+AT_ONCE = "all rows arrived in the same second"
+LONGEST_SILENCE = 86_400.0
+"""Seconds without a request and without a label after which a record says nothing of today."""
 
 
 def record_courses(record: Record) -> list[Course]:
@@ -27,6 +31,9 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
     least, most = gate.limits["min_answered"], gate.limits["max_not_sent"]
     answered, unsent = rows.answered, rows.unsent
     standing = (answered >= least * seen) & (unsent <= most * seen)
+    standing, silent = np.asarray(standing), silence(record)
+    if silent:
+        standing[-1] = False
     total = int(answered[-1]) / n if n else None
     brief = f"{percent(total or 0.0)} of copies answered"
     never = int(unsent[-1]) if n else 0
@@ -38,9 +45,18 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
         f"(at most {percent(most)})",
         brief=brief,
         found="",
-        held="too few copies answered" if n else "no copies",
+        held=silent or ("too few copies answered" if n else "no copies"),
     )
-    return _standing(record, gate, np.asarray(standing), words, Estimate(total, None, None, n))
+    return _standing(record, gate, standing, words, Estimate(total, None, None, n))
+
+
+def silence(record: Recorded) -> str:
+    """How long nothing had come any more when the record was looked at, if that is too long."""
+    came = [int(clock.at_us[-1]) for clock in (record.arrival, record.labels) if len(clock.at_us)]
+    seconds = (record.watermark_us - max(came)) / 1e6 if came else 0.0
+    if seconds <= LONGEST_SILENCE:
+        return ""
+    return f"stale: nothing had come for {seconds / 86_400:.1f} days before this look"
 
 
 def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
@@ -49,6 +65,9 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
     bad = rows.unusable + np.int64(rows.orphans)
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + rows.orphans)
+    standing, at_once = np.asarray(standing), record.sample.at_once
+    if at_once:
+        standing[-1] = False
     n = record.sample.n + rows.orphans
     total = int(bad[-1]) / n if record.sample.n else None
     words = Words(
@@ -57,9 +76,9 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
         now=f"{percent(total or 0.0)} of {count(n)} rows unusable (at most {percent(most)})",
         brief=f"{percent(total or 0.0)} of rows unusable",
         found="",
-        held="the record has gaps" if record.sample.n else "no rows",
+        held=AT_ONCE if at_once else "the record has gaps" if record.sample.n else "no rows",
     )
-    return _standing(record, gate, np.asarray(standing), words, Estimate(total, None, None, n))
+    return _standing(record, gate, standing, words, Estimate(total, None, None, n))
 
 
 def _ratio(record: Record, gate: Gate, seen: Rows) -> Course:

@@ -87,11 +87,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """Whether any prediction of either side is there, and whether all are numbers."""
+    """Whether any prediction of either side is there, and whether all are numbers.
+
+    `alike` says that all of them, and all labels, are one and the same.
+    """
 
     baseline: bool
     candidate: bool
     numbers: bool
+    alike: bool
 
 
 class Sample(Protocol):
@@ -111,6 +115,9 @@ class Sample(Protocol):
     def labels(self) -> Clock: ...
     @property
     def predicted(self) -> Predicted: ...
+    @property
+    def at_once(self) -> bool:
+        """Whether all pairs came in the same second."""
 
     def errors(self) -> Sided:
         """Errors of both sides."""

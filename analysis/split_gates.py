@@ -32,10 +32,12 @@ from analysis.error_gates import (
 )
 from analysis.findings import Estimate
 from analysis.frozen import limits
+from analysis.late import SECOND_US
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.policy import Gate
 from analysis.quantiles import binned
+from analysis.record_gates import AT_ONCE, silence
 from analysis.request_sample import ANY_ERROR, ERROR, of_one_side
 from analysis.sides import Sides
 from analysis.split_record import (
@@ -255,7 +257,12 @@ def _integrity(record: SplitRecord) -> Course:
     gate, unusable = record.policy.gates["sample-integrity"], record.sample.unknown()
     most, n = gate.limits["max_unusable"], record.n
     bad = unusable.cumsum() + record.sample.requests.metadata.orphans
-    standing = bad <= most * record.arrival.arrived
+    arrived = record.sample.requests.arrived_us
+    at_once = n > 1 and arrived[0] // SECOND_US == arrived[-1] // SECOND_US
+    fault = silence(record) or (AT_ONCE if at_once else "")
+    standing = np.asarray(bad <= most * record.arrival.arrived)
+    if fault:
+        standing[-1] = False
     total = int(bad[-1]) / n if n else None
     words = Words(
         metric="share of rows that cannot be used",
@@ -263,7 +270,7 @@ def _integrity(record: SplitRecord) -> Course:
         now=f"{percent(total or 0.0)} of {count(n)} rows unusable (at most {percent(most)})",
         brief=f"{percent(total or 0.0)} of rows unusable",
         found="",
-        held="the record has gaps" if n else "no rows",
+        held=fault or ("the record has gaps" if n else "no rows"),
     )
     judged = Judged(None, None, Estimate(total, None, None, n), None)
     finding = conclude(gate, record.arrival, judged, words, standing, None)

@@ -126,6 +126,12 @@ VERDICTS = {
     "another share": (requests(share=0.6), "INCONCLUSIVE"),
     "nobody timed": (requests().with_columns(latency_ms=pl.lit(None, pl.Float64)), "INCONCLUSIVE"),
     "no rows": (requests(0), "INCONCLUSIVE"),
+    "all at once": (
+        requests(errors=(0.0001, 0.0001)).with_columns(
+            arrived_at=pl.lit(START_US, pl.Int64).cast(TIMESTAMP)
+        ),
+        "INCONCLUSIVE",
+    ),
 }
 
 
@@ -138,6 +144,15 @@ def test_the_verdict_on_split_traffic(frame: pl.DataFrame, said: str) -> None:
     assert (verdict.pairs, verdict.as_dict()["of"]) == (len(frame), "requests")
     assert "pairs" not in verdict.reason
     assert {"split-errors", "errors-absolute", "p95-limit"} <= {f.name for f in verdict.findings}
+
+
+def test_a_record_that_nothing_came_to_for_more_than_a_day_proves_nothing() -> None:
+    """However good it was then."""
+    metadata = {"candidate_share": 0.5, "watermark": "2026-01-01T00:00:00Z"}
+    verdict = judge(read_record(requests(errors=(0.0001, 0.0001)), metadata), PINNED)
+
+    assert verdict.verdict == "INCONCLUSIVE"
+    assert "stale: nothing had come for 83" in verdict.finding("sample-integrity").reason
 
 
 def test_a_notebook_shows_split_traffic_without_intervals_of_pairs() -> None:

@@ -1,0 +1,225 @@
+"""Whatever is wrong with a record that would pass, it does not: it is refused or proves nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pair_tables import METADATA, pairs, policy, write
+
+from analysis import BadInput, Outcome, judge, read_record
+
+POLICY = policy("[latency]\nbaseline_p95_ms = 15.5\n")
+SOUND = pairs(6_500)
+ROWS = len(SOUND)
+ANSWERS = ("baseline_prediction", "candidate_prediction", "label")
+NUMBERS = (*ANSWERS, "baseline_latency_ms", "candidate_latency_ms")
+STATUSES = ("baseline_status", "candidate_status")
+NEEDED = [name for name in SOUND.columns if name != "candidate_outcome"]
+
+Record: TypeAlias = "tuple[pl.DataFrame, dict[str, str]]"
+WAYS = ("frame", "file", "blocks")
+
+
+def judged(way: str, record: Record, folder: Path) -> str:
+    """The decision about a record by one of the ways in, or that it was refused."""
+    frame, metadata = record
+    try:
+        if way == "frame":
+            return judge(read_record(frame, {**METADATA, **metadata}), POLICY).decision
+        path = write(folder / "pairs.parquet", frame, **metadata)
+        return judge(path, POLICY, blocks=way == "blocks").decision
+    except BadInput:
+        return "refused"
+
+
+def at(frame: pl.DataFrame, column: str, rows: np.ndarray, value: object) -> pl.DataFrame:
+    """A value in some rows of a column."""
+    flags = pl.Series(np.isin(np.arange(len(frame)), rows))
+    kind = frame.schema[column]
+    put = pl.lit(value, dtype=kind)
+    return frame.with_columns(pl.when(flags).then(put).otherwise(pl.col(column)).alias(column))
+
+
+def some(draw: st.DrawFn, least: int, most: int = ROWS) -> np.ndarray:
+    """Rows here and there, at least so many."""
+    rng = np.random.default_rng(draw(st.integers(0, 1_000)))
+    return rng.choice(ROWS, size=draw(st.integers(least, most)), replace=False)
+
+
+@st.composite
+def short(draw: st.DrawFn) -> Record:
+    """Nothing, or next to nothing."""
+    return SOUND.head(draw(st.integers(0, 60))), {}
+
+
+@st.composite
+def infinite(draw: st.DrawFn) -> Record:
+    """A single infinite number is enough."""
+    value = draw(st.sampled_from([np.inf, -np.inf]))
+    return at(SOUND, draw(st.sampled_from(NUMBERS)), some(draw, 1), value), {}
+
+
+@st.composite
+def nan(draw: st.DrawFn) -> Record:
+    """Half of a column at least: in a frame NaN is a hole."""
+    return at(SOUND, draw(st.sampled_from(NUMBERS)), some(draw, ROWS // 2), np.nan), {}
+
+
+@st.composite
+def constant(draw: st.DrawFn) -> Record:
+    """One answer to everything, or everything at once."""
+    if draw(st.booleans()):
+        begin = SOUND["arrived_at"][0]
+        late = begin + timedelta(seconds=3)
+        return SOUND.with_columns(arrived_at=pl.lit(begin), labelled_at=pl.lit(late)), {}
+    value = pl.lit(draw(st.sampled_from([0.0, 1.0, 17.5, "buy"])))
+    return SOUND.with_columns(value.alias(name) for name in ANSWERS), {}
+
+
+@st.composite
+def stale(draw: st.DrawFn) -> Record:
+    """Nothing came for more than a day before the look."""
+    silence = timedelta(hours=draw(st.integers(25, 100_000)))
+    last = max(SOUND["arrived_at"].max(), SOUND["labelled_at"].max())
+    return SOUND, {"watermark": (last + silence).isoformat()}
+
+
+@st.composite
+def duplicated(draw: st.DrawFn) -> Record:
+    """Requests that are there twice, side by side or far apart."""
+    rows = np.sort(np.append(np.arange(ROWS), some(draw, 1)))
+    return SOUND[rows], {}
+
+
+@st.composite
+def unpaired(draw: st.DrawFn) -> Record:
+    """Copies that were never sent, or rows without the answer of either side."""
+    side, rows = draw(st.sampled_from(["candidate", "baseline"])), some(draw, ROWS // 4)
+    frame = SOUND
+    for name in (f"{side}_status", f"{side}_latency_ms", f"{side}_prediction"):
+        frame = at(frame, name, rows, None)
+    if side == "candidate":
+        frame = at(frame, "candidate_outcome", rows, "not_sent")
+    return frame, {}
+
+
+@st.composite
+def reversed_time(draw: st.DrawFn) -> Record:
+    """Labels that came before their request."""
+    back = pl.duration(seconds=draw(st.integers(10, 10_000)))
+    return SOUND.with_columns(labelled_at=pl.col("arrived_at") - back), {}
+
+
+@st.composite
+def mistyped(draw: st.DrawFn) -> Record:
+    """Numbers as texts, texts as numbers, times that are none, statuses that do not exist."""
+    wrong = [
+        *(pl.col(name).cast(pl.String) for name in (*STATUSES, *NUMBERS)),
+        pl.col("arrived_at").dt.timestamp("ms"),
+        pl.col("labelled_at").dt.timestamp("ms"),
+        pl.lit(7).alias("request_id"),
+        pl.lit("done").alias("candidate_outcome"),
+        *(pl.lit(20).alias(name) for name in STATUSES),
+    ]
+    return SOUND.with_columns(draw(st.sampled_from(wrong))), {}
+
+
+@st.composite
+def misspelt(draw: st.DrawFn) -> Record:
+    """A column under a name with a letter less."""
+    name = draw(st.sampled_from(SOUND.columns))
+    place = draw(st.integers(0, len(name) - 1))
+    return SOUND.rename({name: name[:place] + name[place + 1 :]}), {}
+
+
+@st.composite
+def dropped(draw: st.DrawFn) -> Record:
+    """A column that is not there."""
+    return SOUND.drop(draw(st.sampled_from(NEEDED))), {}
+
+
+FAULTS: dict[str, Callable[[], st.SearchStrategy[Record]]] = {
+    "short": short,
+    "infinite": infinite,
+    "NaN": nan,
+    "constant": constant,
+    "stale": stale,
+    "duplicated": duplicated,
+    "unpaired": unpaired,
+    "reversed": reversed_time,
+    "mistyped": mistyped,
+    "misspelt": misspelt,
+    "dropped": dropped,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_sound_record_passes(way: str, tmp_path: Path) -> None:
+    """Else nothing below says anything."""
+    assert judged(way, (SOUND, {}), tmp_path) == "PROMOTE"
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_no_fault_leads_to_a_pass(
+    fault: Callable[[], st.SearchStrategy[Record]], tmp_path: Path
+) -> None:
+    """By every way in."""
+
+    @settings(max_examples=12)
+    @given(record=fault(), way=st.sampled_from(WAYS))
+    def holds(record: Record, way: str) -> None:
+        assert judged(way, record, tmp_path) in ("refused", "INCONCLUSIVE", "ROLLBACK")
+
+    holds()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("frame", "metadata", "gate", "said"),
+    [
+        pytest.param(
+            SOUND, {"watermark": "2026-01-01T00:00:00Z"}, "coverage",
+            "stale: nothing had come for 83.6 days before this look", id="stale",
+        ),
+        pytest.param(
+            SOUND.with_columns(pl.lit(1.0).alias(name) for name in ANSWERS), {}, "accuracy-paired",
+            "every answer and every label is the same, so that a constant would be as right",
+            id="constant answers",
+        ),
+        pytest.param(
+            SOUND.with_columns(arrived_at=pl.lit(SOUND["arrived_at"][0])), {}, "sample-integrity",
+            "all rows arrived in the same second", id="all at once",
+        ),
+    ],
+)  # fmt: skip
+def test_what_proves_nothing_says_why(
+    way: str, frame: pl.DataFrame, metadata: dict[str, str], gate: str, said: str, tmp_path: Path
+) -> None:
+    """INCONCLUSIVE, with the reason in words."""
+    if way == "frame":
+        verdict = judge(read_record(frame, {**METADATA, **metadata}), POLICY)
+    else:
+        path = write(tmp_path / "pairs.parquet", frame, **metadata)
+        verdict = judge(path, POLICY, blocks=way == "blocks")
+    assert verdict.finding(gate).outcome is Outcome.INCONCLUSIVE
+    assert said in verdict.finding(gate).reason
+    assert verdict.decision == "INCONCLUSIVE"
+
+
+def test_a_wait_for_labels_is_no_silence() -> None:
+    """A record that is looked at when the last label's window has passed is none that is stale."""
+    last = SOUND["arrived_at"].max()
+    waited = {"watermark": (last + timedelta(days=7, hours=20)).isoformat()}
+    week = policy("[latency]\nbaseline_p95_ms = 15.5\n[time]\nlabel_window = 604800\n")
+    rows = SOUND.with_columns(
+        label=pl.when(pl.int_range(ROWS) % 100 > 0).then("label"),
+        labelled_at=pl.when(pl.int_range(ROWS) % 100 > 0).then("labelled_at"),
+    )
+    found = judge(read_record(rows, {**METADATA, **waited}), week).finding("coverage")
+    assert found.outcome is Outcome.PASS
