@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import (
+    calibrated,
     commands,
     fuzz,
     judges,
@@ -44,6 +45,7 @@ FULL = {
     # Not among the short ones: the demo counts the same requests, in as many minutes.
     "load": load,
     "planning": planning,
+    "calibrated": calibrated,
     "market": market_order,
     "run-lengths": run_lengths,
     "stalls": stalls,

@@ -1,63 +1,18 @@
 """Hosts that drift, learned from an A/A window: no false rollback, and real harm still found."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from math import log
 
 import numpy as np
 import pytest
 from pair_tables import pairs
 
-from analysis import BadInput, JudgePolicy, calibrate, judge, parse_policy
-from analysis.calibration import autocorrelation_time, calibrated, correlation
-from analysis.drift import SCALE, Scores
+from analysis import BadInput, calibrate, judge, parse_policy
+from analysis.calibration import autocorrelation_time, correlation
 from analysis.envelope import Calibration
 from analysis.findings import Outcome
-from analysis.minutes import Sustained, sustained
+from benchmarks.calibrated import before, judged, policy_of, scores, usable
 from benchmarks.hosts import START_US, Hosts
 from flows.calibrating import table_of
-
-HOUR_US = 3_600_000_000
-NOISE = 0.283
-SCORES_A_SECOND = 20.0
-
-
-def scores(rng: np.random.Generator, minutes: int, rho: float, ratio: float = 1.0) -> Scores:
-    """Seconds of two hosts whose latency each drifts by 10 %, AR(1) from minute to minute."""
-    own = np.empty((2, minutes))
-    own[:, 0] = rng.normal(0, 0.1, 2)
-    for minute in range(1, minutes):
-        step = rng.normal(0, 0.1 * np.sqrt(1 - rho**2), 2)
-        own[:, minute] = rho * own[:, minute - 1] + step
-    second = np.arange(60 * minutes)
-    n = rng.poisson(SCORES_A_SECOND, len(second))
-    mean = (own[0] - own[1])[second // 60] + log(ratio)
-    noise = NOISE * np.sqrt(n) * rng.normal(size=len(second))
-    total = np.rint(SCALE * (n * mean + noise)).astype(np.int64)
-    squares = np.rint(SCALE**2 * n * (mean**2 + NOISE**2)).astype(np.int64)
-    seen = n > 0
-    return Scores(second[seen], n[seen], total[seen], squares[seen], 0)
-
-
-def judged(
-    found: Calibration, seen: Scores, limit: float, side: int = 1, level: float = 0.05
-) -> Sustained:
-    """An hour on calibrated hosts."""
-    return sustained(seen, HOUR_US, found, log(limit), side, level)
-
-
-def usable(rho: float, reps: int) -> Iterator[tuple[Calibration, np.random.Generator]]:
-    """Calibrations that can be relied on, each with a generator for what follows.
-
-    Three hours; twelve where the hosts wander for long, as three are too short then.
-    """
-    minutes = 180 if rho < 0.9 else 720
-    for rep in range(reps):
-        rng = np.random.default_rng([rep, minutes, round(100 * rho)])
-        found = calibrated(scores(rng, minutes, rho), minutes * 60_000_000)
-        assert found is not None
-        if not found.trouble:
-            yield found, rng
 
 
 @pytest.mark.parametrize("rho", [0.5, 0.8, 0.95])
@@ -114,17 +69,12 @@ def test_correlation_needs_no_minute_without_a_gap() -> None:
     assert autocorrelation_time(np.arange(4_000), noise) == pytest.approx(1.0, abs=0.25)
 
 
-def policy_of(found: Calibration, more: str = "") -> JudgePolicy:
-    """What `pincex calibrate` prints, as the policy of what is judged next."""
-    return parse_policy(f"{table_of(found)}[latency]\nbaseline_p95_ms = 365\n{more}")
-
-
 def long_window(minutes: int, cv: float, seed: int = 1) -> Calibration:
     """An A/A window at 5 requests a second that ended before any record here began."""
     frame = Hosts(rate=5.0, minutes=minutes, cv=cv, rho=0.5).pairs(np.random.default_rng(seed))
     found = calibrate(frame)
     assert found is not None
-    return Calibration(START_US - 1, *(getattr(found, name) for name in found.__slots__[1:]))
+    return before(found)
 
 
 def test_a_record_is_judged_by_what_was_learned() -> None:
