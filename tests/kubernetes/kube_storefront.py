@@ -99,7 +99,11 @@ class Storefront(Verbs):
     def __exit__(self, *exception: object) -> None:
         self.targets.__exit__(*exception)
         self.scraper.stop()
-        # The paths at the gateway are the same in each namespace.
+        # The paths at the gateway are the same in each namespace: who comes next must not be served
+        # by pods that end.
+        self.kubectl("delete", "httproutes", "--all")
+        for part in parse_application(self.application).services:
+            until_forgotten(part.paths[0])
         self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
 
     def begin(self) -> None:
@@ -140,6 +144,19 @@ def until_answered(path: str, version: str, within: float = 60.0) -> None:
         connection.close()
         row = row + 1 if answered == (version, "") else 0
         assert time.monotonic() < deadline, f"{path} answers {answered}"
+
+
+def until_forgotten(path: str, within: float = 60.0) -> None:
+    """Wait until no pod answers at a path any more."""
+    deadline = time.monotonic() + within
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
+        version, problem = ask(connection, path)
+        connection.close()
+        if not version and problem.startswith("404"):
+            return
+        assert time.monotonic() < deadline, f"{path} is answered by {version}: {problem}"
+        time.sleep(0.1)
 
 
 @contextmanager
