@@ -12,7 +12,7 @@ from rivals.dkw import constant, excess, radius
 from rivals.flagger import DOCUMENTED, ticks
 from rivals.group_sequential import boundaries
 from rivals.kayenta import HIGH, PASS, QUANTILE, classify, score, shift_at
-from rivals.peeking import mcnemar_z
+from rivals.peeking import mcnemar_z, shares_z
 from rivals.pipecd import deviates
 from rivals.ranks import binned_z, greater, u_statistic
 from rivals.runbook import in_a_row
@@ -156,6 +156,22 @@ def test_peeking_at_mcnemar_condemns_equal_versions() -> None:
     condemned = np.mean([(mcnemar_z(~row, row) > 1.6449).any() for row in only_one])
 
     assert condemned == pytest.approx(0.407, abs=0.06)
+
+
+@pytest.mark.parametrize(("shared", "share"), [(0.0, 0.407), (0.9, 0.0)], ids=["alone", "shared"])
+def test_peeking_at_two_shares_condemns_equal_versions(shared: float, share: float) -> None:
+    """Research note 5.2: 41 % of repetitions, two thousand errors on both sides together.
+
+    Where both sides fail on the same requests it never speaks: what is shared counts as spread.
+    """
+    rng = np.random.default_rng(8)
+    condemned = 0
+    for _ in range(800):
+        both = rng.random(100_000) < 0.01 * shared
+        own, other = (both | (rng.random(100_000) < 0.01 * (1 - shared)) for _ in range(2))
+        condemned += bool((shares_z(other, own) > 1.6449).any())
+
+    assert condemned / 800 == pytest.approx(share, abs=0.08)
 
 
 def test_peeking_at_mann_whitney_rejects_a_third_of_equal_versions() -> None:
