@@ -172,3 +172,38 @@ def test_the_trace_is_the_mixture_at_every_look() -> None:
         seen = slice(40, look + 1)
         counts = (b[seen].sum(), c[seen].sum(), (~b & ~c)[seen].sum())
         assert trace.above[look] == (look >= 40 and mixture.log_e(counts) >= np.log(5))
+
+
+@pytest.mark.parametrize("level", [0.05, 0.001])
+@pytest.mark.parametrize(
+    ("bad", "n"), [(1, 40), (3, 1_000), (250, 1_000), (999, 1_000)], ids=lambda told: str(told)
+)
+def test_the_ends_of_a_rate_are_where_scipys_mixture_is_a_threshold_times_as_likely(
+    bad: int, n: int, level: float
+) -> None:
+    """Robbins: at its ends the beta-binomial says 1/level times what the binomial says.
+
+    It is what confseq has in closed form (Howard and others, 2021), by another's distributions.
+    """
+
+    def ratio(rate: float) -> float:
+        mixed = stats.betabinom.logpmf(bad, n, 0.5, 0.5)
+        return float(np.exp(mixed - stats.binom.logpmf(bad, n, rate)))
+
+    low, high = rates.interval(bad, n, level)
+    assert [ratio(low), ratio(high)] == pytest.approx([1 / level] * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [200, 5_000])
+def test_the_ranks_of_a_quantile_are_the_last_that_scipys_mixture_lets_stand(n: int) -> None:
+    """Howard and Ramdas for a fixed quantile, by the counts at or below it."""
+    share, level = 0.95, 0.05
+    a, b = quantiles.PRIOR * share, quantiles.PRIOR * (1 - share)
+    k = np.arange(n + 1)
+    ratio = stats.betabinom.logpmf(k, n, a, b) - stats.binom.logpmf(k, n, share)
+    stands = np.flatnonzero(ratio < np.log(1 / level))
+
+    found = quantiles.quantile(np.arange(1.0, n + 1), share, level)
+
+    assert found is not None
+    assert (found.low, found.high) == (float(stands[0]), float(stands[-1] + 1))
