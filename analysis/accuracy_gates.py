@@ -145,7 +145,8 @@ def answers_course(record: Record, gate: Gate, judged: Judged, words: Words) -> 
     """
     if record.sample.predicted.alike and judged.safety is not None:
         unproven = replace(judged.safety, above=np.zeros_like(judged.safety.above))
-        judged, words = replace(judged, safety=unproven), replace(words, held=HELD)
+        judged = replace(judged, safety=unproven)
+        words = replace(words, held=HELD) if record.sample.timely else words
     guard = record.answers
     allowed = guard.open_at(record.labels.at_us)
     if not allowed.all() or guard.trouble():

@@ -65,6 +65,11 @@ class BlockSample:
         return Predicted(bool(baseline), bool(candidate), not self.table.texts, alike)
 
     @property
+    def last_us(self) -> int:
+        """When the last request or label came."""
+        return self.table.last_us
+
+    @property
     def at_once(self) -> bool:
         """Whether all pairs came in the same second."""
         return self.n > 1 and len(self.table.seconds.ids) == 1

@@ -14,14 +14,13 @@ SLICE = 1_024
 
 def told_apart(pairs: Pairs) -> tuple[str, ...]:
     """The one value that all predictions and labels of a record have; VARIOUS, or none at all."""
-    if not pairs.numbers:
-        return merged([pairs.classes])
     seen: tuple[str, ...] = ()
     for values in (pairs.baseline_prediction, pairs.candidate_prediction, pairs.label):
         for begin in range(0, len(values), SLICE):
             part = values[begin : begin + SLICE]
-            found = np.unique(part[~np.isnan(part)])
-            seen = merged([seen, tuple(map(repr, found[:2].tolist()))])
+            # 0.0 for -0.0, which is the same answer.
+            found = np.unique(part[~np.isnan(part)] + 0.0)[:2]
+            seen = merged([seen, [_name(pairs, value) for value in found.tolist()]])
             # Nearly always the first rows say it.
             if seen == VARIOUS:
                 return seen
@@ -32,3 +31,8 @@ def merged(told: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """What several parts of a record tell apart together."""
     values = {value for one in told for value in one}
     return VARIOUS if len(values) > 1 else tuple(values)
+
+
+def _name(pairs: Pairs, value: float) -> str:
+    """Of texts what their codes stand for, as those of another part are others."""
+    return repr(value) if pairs.numbers else pairs.classes[int(value) - 1]

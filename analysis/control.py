@@ -115,4 +115,7 @@ def windows(pairs: Pairs, policy: JudgePolicy) -> Iterator[Pairs]:
         begin += length
         if rows.start < rows.stop:
             waited = begin + round(policy.label_window * SECOND_US)
+            if pairs.labelled[rows].all():
+                # Nothing is waited for once the last of them has come.
+                waited = min(waited, max(begin, int(pairs.labelled_us[rows].max())))
             yield part_of(pairs, rows, min(waited, pairs.watermark_us))

@@ -9,6 +9,7 @@ from analysis import losses, payoffs
 from analysis.bets import Flags, Floats, Kinds, Trace
 from analysis.blocks import Counts, counted, looks_of
 from analysis.clock import Clock, arrival_clock, label_clock
+from analysis.columns import NO_TIME
 from analysis.constant import told_apart
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
@@ -69,6 +70,12 @@ class PairSample:
         sides = (self.pairs.baseline_prediction, self.pairs.candidate_prediction)
         baseline, candidate = (not bool(np.isnan(side).all()) for side in sides)
         return Predicted(baseline, candidate, self.pairs.numbers, len(told_apart(self.pairs)) == 1)
+
+    @property
+    def last_us(self) -> int:
+        """When the last request or label came."""
+        last = self.pairs.arrived_us[-1:].max(initial=NO_TIME)
+        return int(max(last, self.pairs.labelled_us.max(initial=NO_TIME)))
 
     @property
     def at_once(self) -> bool:

@@ -36,6 +36,8 @@ PAIR_SCHEMA: Mapping[str, Any] = {
     "labelled_at": TIMESTAMP,
 }
 OPTIONAL = ("candidate_outcome",)
+ALIKE = 0.9
+"""Of a name with a letter too few; candidate_score is another column."""
 ANSWERS = ("baseline_prediction", "candidate_prediction", "label")
 ANSWERED, TIMEOUT, NOT_SENT = range(len(OUTCOMES))
 
@@ -164,7 +166,9 @@ def check_names(names: Iterable[str]) -> None:
             f"the columns are {', '.join(PAIR_SCHEMA)}; only candidate_outcome may be absent",
         )
     for name in OPTIONAL:
-        if name not in present and (near := get_close_matches(name, present - set(PAIR_SCHEMA), 1)):
+        if name not in present and (
+            near := get_close_matches(name, present - set(PAIR_SCHEMA), 1, ALIKE)
+        ):
             raise BadInput(
                 f"column {near[0]} is none that is known, and {name} is missing",
                 f"rename it to {name}, if it is meant, or else to something less alike",

@@ -132,8 +132,6 @@ def _from_folder(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
     files = parquet_files(path)
     tables = [_from_parquet(file) for file in files]
     for file, (frame, _) in zip(files, tables, strict=True):
-        if not is_split(frame.columns):
-            check_names(frame.columns)
         if frame.schema != tables[0][0].schema:
             raise BadInput(
                 f"{file} has other column types than {files[0]}", "the same schema in every file"

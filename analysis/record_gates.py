@@ -31,7 +31,7 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
     least, most = gate.limits["min_answered"], gate.limits["max_not_sent"]
     answered, unsent = rows.answered, rows.unsent
     standing = (answered >= least * seen) & (unsent <= most * seen)
-    standing, silent = np.asarray(standing), silence(record)
+    standing, silent = np.asarray(standing), silence(record, record.sample.last_us)
     if silent:
         standing[-1] = False
     total = int(answered[-1]) / n if n else None
@@ -50,10 +50,13 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
     return _standing(record, gate, standing, words, Estimate(total, None, None, n))
 
 
-def silence(record: Recorded) -> str:
-    """How long nothing had come any more when the record was looked at, if that is too long."""
-    came = [int(clock.at_us[-1]) for clock in (record.arrival, record.labels) if len(clock.at_us)]
-    seconds = (record.watermark_us - max(came)) / 1e6 if came else 0.0
+def silence(record: Recorded, last_us: int) -> str:
+    """How long nothing had come any more when the record was looked at, if that is too long.
+
+    Since the last request or label, and since the last window of a label ended.
+    """
+    due_us = record.labels.at_us[-1:].tolist()
+    seconds = (record.watermark_us - max([last_us, *due_us])) / 1e6 if record.n else 0.0
     if seconds <= LONGEST_SILENCE:
         return ""
     return f"stale: nothing had come for {seconds / 86_400:.1f} days before this look"

@@ -116,6 +116,10 @@ class Sample(Protocol):
     @property
     def predicted(self) -> Predicted: ...
     @property
+    def last_us(self) -> int:
+        """When the last request or label came, be it in time or not."""
+
+    @property
     def at_once(self) -> bool:
         """Whether all pairs came in the same second."""
 

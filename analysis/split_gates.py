@@ -259,7 +259,8 @@ def _integrity(record: SplitRecord) -> Course:
     bad = unusable.cumsum() + record.sample.requests.metadata.orphans
     arrived = record.sample.requests.arrived_us
     at_once = n > 1 and arrived[0] // SECOND_US == arrived[-1] // SECOND_US
-    fault = silence(record) or (AT_ONCE if at_once else "")
+    last_us = int(arrived[-1]) if n else record.watermark_us
+    fault = silence(record, last_us) or (AT_ONCE if at_once else "")
     standing = np.asarray(bad <= most * record.arrival.arrived)
     if fault:
         standing[-1] = False

@@ -22,8 +22,6 @@ HOUR_US = 3_600_000_000
 NOISE = 0.283
 SCORES_A_SECOND = 20.0
 RHOS = (0.5, 0.8, 0.95)
-# The level that a gate of the packaged policy has of five percent.
-LEVEL, LIMIT = 0.005, 1.1
 
 
 def scores(rng: np.random.Generator, minutes: int, rho: float, ratio: float = 1.0) -> Scores:
@@ -95,7 +93,7 @@ def seconds_until_undone(
 def rows(full: bool) -> Iterator[dict[str, object]]:
     """The minute model on many hours, then whole verdicts on fewer."""
     for rho in RHOS:
-        hours = list(usable(rho, 3_000 if full else 30))
+        hours = list(usable(rho, 3_000 if full else 60))
         false = sum(
             bool(judged(found, scores(rng, 60, rho), 1.0).above.any()) for found, rng in hours
         )
@@ -108,20 +106,21 @@ def rows(full: bool) -> Iterator[dict[str, object]]:
         }
     for rho in RHOS:
         for ratio in (1.0, 2.0):
-            yield _whole(rho, ratio, (100 if full else 2))
+            yield _whole(rho, ratio, 100 if full else 12)
 
 
 def _whole(rho: float, ratio: float, reps: int) -> dict[str, object]:
     rng = np.random.default_rng([round(100 * rho), round(ratio)])
     found = [seconds_until_undone(rho, ratio, 10.0, rng) for _ in range(reps)]
     known = np.array([seconds for seconds in found if seconds is not None])
+    assert len(known), "no window was long enough"
     hits = int(np.isfinite(known).sum())
     told: dict[str, object] = {
         "what": f"{'latency doubled' if ratio > 1 else 'equal versions'} for an hour, AR(1) {rho}",
         "judged by": "the whole policy",
         "calibrations that can be relied on": len(known),
-        "rolled back": hits / max(len(known), 1),
+        "rolled back": hits / len(known),
     }
     if ratio > 1:
-        return told | {"within 2 min": float((known <= 120).mean()) if len(known) else None}
+        return told | {"within 2 min": float((known <= 120).mean())}
     return told | {"at most": wilson_upper(hits, len(known))}

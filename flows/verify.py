@@ -81,10 +81,14 @@ def _rejudged(place: Path) -> tuple[bool, list[str]]:
     """
     if not (place / evidence.PAIRS).is_file():
         return True, []
-    from analysis import judge, parse_policy
+    from analysis import BadInput, judge, parse_policy
 
     policy = parse_policy((place / evidence.POLICY).read_text(encoding="utf-8"))
-    verdict = judge(place / evidence.PAIRS, policy)
+    try:
+        verdict = judge(place / evidence.PAIRS, policy)
+    except BadInput as error:
+        # What was kept is nobody's input: other code took it once, or somebody changed it since.
+        return False, [f"judged again it is refused: {error.message}"]
     kept = (place / evidence.VERDICT_FILE).read_text(encoding="utf-8")
     if verdict.to_json() + "\n" == kept:
         return True, []

@@ -79,4 +79,8 @@ def failed(rows: pl.DataFrame, timeout: float) -> pl.Series:
 
 def typed(column: pl.Expr, *, numbers: bool) -> pl.Expr:
     """Answers as numbers where the baseline's are; one that is none then is no answer (null)."""
-    return column.cast(pl.Float64, strict=False) if numbers else column
+    if not numbers:
+        return column
+    number = column.cast(pl.Float64, strict=False)
+    # A text may say inf or nan.
+    return pl.when(number.is_finite()).then(number)

@@ -24,6 +24,9 @@ SECONDS = re.compile(r"\d+")
 DEFAULT_WAIT = 1.0
 WORDS = 400
 DENIED = re.compile(r" cannot ([a-z]+) resource ")
+# Status 400, or whatever the webhook says; 500 where it could not be asked.
+WEBHOOK = re.compile(r'admission webhook "[^"]+" denied the request|failed calling webhook ')
+TERMINATED = "because it is being terminated"
 OWNER = re.compile(r'conflicts? with "([^"]+)"')
 
 
@@ -32,6 +35,11 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
     told = _status(body)
     said = str(told.get("message") or body[:WORDS].decode(errors="replace"))[:WORDS]
     reason, details = str(told.get("reason") or ""), told.get("details") or {}
+    if WEBHOOK.search(said):
+        return Refused(
+            f"a webhook of the cluster does not let us {asked.doing}: {said}",
+            hint="kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+        )
     match status:
         case 401:
             return Unknown(
@@ -58,11 +66,6 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
         # An apply with a field of no schema ends so, and would however often it is repeated.
         case 500 if "failed to create typed patch object" in said:
             return _invalid(asked, said, details)
-        case 500 if "webhook" in said:
-            return Refused(
-                f"a webhook of the cluster does not let us {asked.doing}: {said}",
-                hint="kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
-            )
         case _:
             return Unavailable(
                 f"the API server failed with {status} at {asked.doing}: {said}",
@@ -80,6 +83,11 @@ def _status(body: bytes) -> Mapping[str, Any]:
 
 def _forbidden(asked: Asked, said: str) -> ClusterError:
     """Rights and admission share a status: only a missing right says what the user cannot do."""
+    if TERMINATED in said:
+        return Refused(
+            f"the namespace is being deleted, so that {asked.what} cannot be made: {said}",
+            hint="kubectl get namespaces says which are left; name another by --namespace",
+        )
     denied = DENIED.search(said)
     if denied is None:
         return Refused(

@@ -28,11 +28,11 @@ NO_LIMIT = "(that of its node)"
 TIMING = "a longer timeoutSeconds of the probe, or a quicker path"
 # The first that is found in a probe's own words: what it says, and what would be right.
 PROBES = (
-    ("Startup probe failed", "slow start", "a startupProbe with a higher failureThreshold"),
+    ("connection refused", "slow start", "it listens, on the port of the probe, before it fails"),
+    ("Startup probe failed", "slow start", "it answers its live path, and in time"),
     ("statuscode: 5", "dead dependency", "what it needs to be ready answers; its log says what"),
     ("deadline exceeded", "probe timing", TIMING),
     ("Timeout", "probe timing", TIMING),
-    ("connection refused", "slow start", "it listens, on the port of the probe, before it fails"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 
@@ -151,8 +152,15 @@ class ClusterServices:
     def start(
         self, part: Component, version: str, within: float, lease: Lease, *, forced: bool
     ) -> None:
-        """Its Deployment and Service, all pods ready; NotReady says what became of them."""
+        """Its Deployment and Service, all pods ready; NotReady says what became of them.
+
+        Behind a Gateway never fewer than the most that any version has: whoever scales what serves
+        knows what the traffic needs, of which its successor gets all.
+        """
         workload = workload_of(part, version)
+        if not (self.by_instances or part.single):
+            running = self._workloads.deployed(part.name).values()
+            workload = replace(workload, replicas=max(workload.replicas, *running))
         self._workloads.bring_up(part.name, version, workload, within, lease, forced=forced)
 
     def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:

@@ -85,15 +85,19 @@ class Workloads:
             time.sleep(READING)
 
     def ready(self, component: str, version: str, replicas: int) -> bool:
-        """Whether the Deployment has what was asked for, and the Service sends requests to it."""
+        """Whether at least so many pods, all as the Deployment is now, get the Service's requests.
+
+        More of them is what an autoscaler, or somebody, made of it.
+        """
         found = self._api.find(DEPLOYMENT, object_name(component, version))
         if found is None:
             return False
         status = found.get("status", {})
         seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
-        counts = [status.get(key, 0) for key in ("updatedReplicas", "availableReplicas")]
+        counts = ("replicas", "updatedReplicas", "availableReplicas")
+        there, updated, available = (int(status.get(key, 0)) for key in counts)
         served = len(self._traffic.ready_pods(component, version))
-        return seen and counts == [replicas] * 2 and served >= replicas
+        return bool(seen) and there == updated and min(available, served, updated) >= replicas
 
     def trouble(self, component: str, version: str) -> Trouble | None:
         """What keeps a version's pods from serving, in words; None when all of them do."""

@@ -135,8 +135,11 @@ def _budget(budget: Mapping[str, Any], spec: Mapping[str, Any]) -> Line | None:
 def _scaler(scaler: Mapping[str, Any]) -> Line:
     name = f"autoscaler {scaler['metadata']['name']}"
     least, most = int(scaler["spec"].get("minReplicas", 1)), int(scaler["spec"]["maxReplicas"])
-    said = f"moves replicas between {least} and {most}: shares by replicas would fight with it"
-    remedy = "pause it, or share by weights of a Gateway"
+    said = (
+        f"moves replicas between {least} and {most}: shares by replicas would fight with it, and "
+        "it does not follow to the next version, which begins with as many pods"
+    )
+    remedy = "share by weights of a Gateway, and point it at the version that serves"
     return Line(name, Outcome.WARN, said, remedy, fights=True)
 
 

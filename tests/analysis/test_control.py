@@ -63,7 +63,27 @@ def test_windows_are_whole_and_know_no_label_of_later() -> None:
         for place in range(7)
     ]
     for place, part in enumerate(parts[:-1]):
+        end = int(read.arrived_us[0]) + 60_000_000 * (place + 1)
+        # Nothing is waited for once the last label has come; here all come within 3 s.
+        assert part.watermark_us == max(end, int(part.labelled_us.max()))
+
+
+def test_a_window_waits_for_labels_that_do_not_come() -> None:
+    """Until their own window has passed, and no longer."""
+    rare = pl.int_range(pl.len()) % 50 > 0
+    frame = copy().with_columns(
+        pl.when(rare).then(name).alias(name) for name in ("label", "labelled_at")
+    )
+    read = read_pairs(frame)
+    for place, part in enumerate(list(windows(read, policy(SHORT)))[:-1]):
         assert part.watermark_us == int(read.arrived_us[0]) + 60_000_000 * (place + 1) + 5_000_000
+
+
+def test_a_week_to_wait_for_labels_makes_no_window_stale() -> None:
+    """Whose labels came in seconds: a copy earns as many promotions as with a short one."""
+    long = SHORT.replace("label_window = 5.0", "label_window = 604800.0")
+    short, week = control(copy(), policy(SHORT)), control(copy(), policy(long))
+    assert (week.windows, week.promoted) == (short.windows, short.promoted)
 
 
 def test_less_than_a_window_controls_nothing() -> None:

@@ -212,6 +212,29 @@ def test_what_proves_nothing_says_why(
     assert verdict.decision == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_label_that_comes_late_is_no_silence(way: str, tmp_path: Path) -> None:
+    """Two days after the last request: the record was looked at when it came."""
+    last = SOUND["arrived_at"].max() + timedelta(days=2)
+    late = at(SOUND, "labelled_at", np.array([17]), last)
+    assert judged(way, (late, {}), tmp_path) == "PROMOTE"
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0])
+def test_a_zero_is_a_zero_whatever_its_sign(value: float, tmp_path: Path) -> None:
+    """An answer that differs in that alone is the same answer."""
+    frame = SOUND.with_columns(pl.lit(0.0).alias(name) for name in ANSWERS)
+    frame = frame.with_columns(candidate_prediction=pl.lit(value))
+    assert judged("frame", (frame, {}), tmp_path) == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("name", ["candidate_score", "candidate_version", "trade_outcome"])
+def test_a_column_of_ones_own_is_none_that_is_misspelt(name: str, tmp_path: Path) -> None:
+    """It stands beside those of the schema, of which an optional one may be missing."""
+    frame = SOUND.rename({"candidate_outcome": name})
+    assert judged("file", (frame, {}), tmp_path) == "PROMOTE"
+
+
 def test_a_wait_for_labels_is_no_silence() -> None:
     """A record that is looked at when the last label's window has passed is none that is stale."""
     last = SOUND["arrived_at"].max()

@@ -33,6 +33,11 @@ CONFLICT = {
 }
 WRONG = {"causes": [{"reason": "Invalid", "message": "must be >= 0", "field": "spec.replicas"}]}
 WEBHOOK = 'admission webhook "guard.example" denied the request: no release on Friday'
+UNASKED = 'failed calling webhook "guard.example": connect: connection refused'
+ENDING = (
+    'deployments.apps "price" is forbidden: unable to create new content in namespace shop '
+    "because it is being terminated"
+)
 
 UNTYPED = (
     "failed to create typed patch object (shop/price; apps/v1, Kind=Deployment):"
@@ -60,7 +65,10 @@ UNTYPED = (
         (422, "Invalid", "invalid", WRONG, errors.Invalid, ["spec.replicas: must be >= 0"]),
         (400, "BadRequest", "unknown field x", {}, errors.Invalid, ["unknown field x"]),
         (500, "", UNTYPED, {}, errors.Invalid, [".spec.typo: field not declared in schema"]),
-        (500, "InternalError", WEBHOOK, {}, errors.Refused, ["no release on Friday"]),
+        (400, "", WEBHOOK, {}, errors.Refused, ["no release on Friday", "a webhook of the"]),
+        (403, "Forbidden", WEBHOOK, {}, errors.Refused, ["no release on Friday", "a webhook of"]),
+        (500, "InternalError", UNASKED, {}, errors.Refused, ["a webhook of", "refused"]),
+        (403, "Forbidden", ENDING, {}, errors.Refused, ["the namespace is being deleted"]),
         (500, "InternalError", "etcd went away", {}, errors.Unavailable, ["500", "etcd went"]),
         (503, "ServiceUnavailable", "starting", {}, errors.Unavailable, ["503", "starting"]),
         (504, "Timeout", "too slow", {}, errors.Unavailable, ["504"]),
@@ -69,7 +77,8 @@ UNTYPED = (
         "no credentials", "missing right", "making",
         "quota", "not there", "exists", "stale", "owned",
         "invalid field", "bad request", "field of no schema",
-        "webhook", "server error", "unavailable", "gateway",
+        "webhook", "webhook with a code", "webhook that is not there", "namespace that ends",
+        "server error", "unavailable", "gateway",
     ],
 )  # fmt: skip
 def test_each_refusal_is_one_error_with_a_remedy(

@@ -101,10 +101,12 @@ class Storefront(Verbs):
         self.scraper.stop()
         # The paths at the gateway are the same in each namespace: who comes next must not be served
         # by pods that end.
-        self.kubectl("delete", "httproutes", "--all")
-        for part in parse_application(self.application).services:
-            until_forgotten(part.paths[0])
-        self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
+        try:
+            self.kubectl("delete", "httproutes", "--all")
+            for part in parse_application(self.application).services:
+                until_forgotten(part.paths[0])
+        finally:
+            self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
 
     def begin(self) -> None:
         """v1.0.0 serves, and the gateway has heard of it."""

@@ -9,7 +9,7 @@ from kube_release import NAME, Shop
 from kube_requests import Behaviour
 
 from cluster.kubernetes.kinds import DEPLOYMENT
-from cluster.kubernetes.names import FENCE
+from cluster.kubernetes.names import COMPONENT, FENCE, VERSION
 
 pytestmark = pytest.mark.kubernetes
 
@@ -63,3 +63,27 @@ def test_a_release_is_rolled_out_undone_on_evidence_and_rolled_back(shop: Shop) 
     assert int(written[FENCE]) > 0
     assert shop.holder() is None
     assert entry["name"] == NAME
+
+
+@pytest.mark.parametrize("shop", ["gateway"], indirect=True)
+def test_what_serves_with_more_pods_than_described_is_followed_by_as_many(shop: Shop) -> None:
+    """As an autoscaler makes them: neither a deploy nor an undo takes capacity away."""
+    scaled = ("scale", "deployment", "prices-v1-0-0", "--replicas=5")
+    shop.cluster.kubectl("-n", shop.namespace, *scaled)
+    code, report, said = shop.command_deploy("v2.0.0")
+    assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
+    assert shop.serving("v2.0.0")
+    assert wanted(shop) == {"v1.0.0": 5, "v2.0.0": 5}
+
+    code, report, said = shop.run("rollback")
+    assert code == 0, said
+    assert shop.serving("v1.0.0")
+    assert wanted(shop)["v1.0.0"] == 5
+
+
+def wanted(shop: Shop) -> dict[str, int]:
+    """How many pods each version of `prices` is to have."""
+    return {
+        told["metadata"]["labels"][VERSION]: told["spec"]["replicas"]
+        for told in shop.api.list(DEPLOYMENT, {COMPONENT: "prices"})
+    }

@@ -88,18 +88,23 @@ def place(real_node: RealNode, tmp_path: Path) -> Iterator[Place]:
         made = Place(cluster, cluster.namespace())
         targets = Targets(cluster.api(made.namespace), tmp_path / "pods.json")
         scraper = Scraper(tmp_path / "prometheus", targets.job)
-        with targets:
-            scraper.start()
-            (state := tmp_path / "state").mkdir()
-            cluster.kubectl("apply", "-f", "-", given=volume(f"state-{made.namespace}", state))
-            settings = {"application.toml": APPLICATION, "metrics.toml": f'url = "{scraper.url}"'}
-            made.kubectl("apply", "-f", "-", given=config("pincex-settings", settings))
-            patches = (with_programs(WORKER), way_to(real_node.plane.url))
-            folder = overlay(tmp_path / "overlay", prefect.prefect_api, *patches, image=IMAGE)
-            made.kubectl("apply", "-k", str(folder))
-            yield made
+        (state := tmp_path / "state").mkdir()
+        ledger = volume(f"state-{made.namespace}", state)
+        try:
+            with targets:
+                scraper.start()
+                cluster.kubectl("apply", "-f", "-", given=ledger)
+                url = f'url = "{scraper.url}"'
+                settings = {"application.toml": APPLICATION, "metrics.toml": url}
+                made.kubectl("apply", "-f", "-", given=config("pincex-settings", settings))
+                patches = (with_programs(WORKER), way_to(real_node.plane.url))
+                folder = overlay(tmp_path / "overlay", prefect.prefect_api, *patches, image=IMAGE)
+                made.kubectl("apply", "-k", str(folder))
+                yield made
+        finally:
             scraper.stop()
-        cluster.kubectl("delete", "namespace", made.namespace, "--wait=false")
+            cluster.kubectl("delete", "namespace", made.namespace, "--wait=false")
+            cluster.kubectl("delete", "--wait=false", "--ignore-not-found", "-f", "-", given=ledger)
 
 
 def config(name: str, data: dict[str, str]) -> dict[str, Any]:

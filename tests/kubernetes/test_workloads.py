@@ -50,6 +50,7 @@ def test_what_loses_requests_is_not_how_pods_run(shop: Shop) -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert container["lifecycle"]["preStop"] == {"sleep": {"seconds": 1}}
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert "startupProbe" not in container
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 5
 
 

@@ -356,7 +356,9 @@ def test_a_long_label_file_is_read_in_pieces(shelf: Shelf, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("value", "at"), [(3.0, 0.5), ("up", 2.0)], ids=["older than its request", "another type"]
+    ("value", "at"),
+    [(3.0, 0.5), ("up", 2.0), ("inf", 2.0), ("1e999", 2.0), ("nan", 2.0)],
+    ids=["older than its request", "another type", "infinite", "too large", "no number"],
 )
 def test_labels_that_cannot_be_true_are_refused(shelf: Shelf, value: object, at: float) -> None:
     """They would make the whole table unreadable for the judge."""
