@@ -56,7 +56,12 @@ def lines(progress: Report, *, following: bool = True) -> list[str]:
         stops = "Ctrl-C stops watching; it goes on: "
         # What can be pasted is never cut.
         shown += [stops + again] if len(stops + again) <= WIDTH else [stops, again]
-    return [line[:WIDTH] if not line.startswith("pincex") else line for line in shown]
+    return [line if line.startswith("pincex") else _fitted(line) for line in shown]
+
+
+def _fitted(line: str) -> str:
+    """As many whole words as a terminal has room for."""
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3].rsplit(' ', 1)[0]} ..."
 
 
 def line(progress: Report) -> str:
@@ -195,7 +200,9 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
         if entry.get("lock"):
             shown.append(f"  lock       {entry['lock']}")
         if entry["open"]:
-            shown.append(f"  {entry['open']}: pincex resume {entry['name']}{told} follows it")
+            shown.append(_fitted(f"  {entry['open']}"))
+            # What can be pasted is never cut.
+            shown.append(f"  follow it: pincex resume {entry['name']}{told}")
         elif entry["barred"]:
             shown.append(f"  previous   {entry['previous']}, no way back: {entry['barred']}")
         elif entry["previous"]:

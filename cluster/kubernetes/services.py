@@ -160,7 +160,7 @@ class ClusterServices:
         workload = workload_of(part, version)
         if not (self.by_instances or part.single):
             running = self._workloads.deployed(part.name).values()
-            workload = replace(workload, replicas=max(workload.replicas, *running))
+            workload = replace(workload, replicas=max([workload.replicas, *running]))
         self._workloads.bring_up(part.name, version, workload, within, lease, forced=forced)
 
     def run_step(self, part: Component, version: str, step: ReleaseStep, lease: Lease) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from rollout.checklist_line import Line, Outcome
 
-# The slowest proxy here followed the endpoints 1.3 s late on average; three times that is safe.
-SLEEP_SECONDS = 3
+# The slowest proxy here followed the endpoints 1.3 s late on average; pods that served on for 3 s
+# lost 284 of 8,400 requests behind it.
+SLEEP_SECONDS = 5
 LAST_REQUEST_SECONDS = 5
 DEFAULT_GRACE = 30
 # What follows the last colon, unless that is the port of a registry.
@@ -93,7 +94,7 @@ def _pre_stop(container: Mapping[str, Any]) -> Line:
     seconds = int(hook["sleep"]["seconds"])
     if seconds < SLEEP_SECONDS:
         said = f"it serves on for {seconds} s, proxies may be later"
-        return Line(name, Outcome.WARN, said, right)
+        return _fail(name, said, right)
     return _ok(name, f"it serves on for {seconds} s after its end was asked for")
 
 

@@ -54,7 +54,7 @@ CONTAINER = "template.spec.containers.0"
         ("replicas", 1, Outcome.WARN, "nothing is left while its node goes"),
         (f"{CONTAINER}.readinessProbe", None, Outcome.FAIL, "before it can answer"),
         (f"{CONTAINER}.lifecycle", None, Outcome.FAIL, "proxies still send it requests"),
-        (f"{CONTAINER}.lifecycle.preStop.sleep.seconds", 1, Outcome.WARN, "on for 1 s, proxies"),
+        (f"{CONTAINER}.lifecycle.preStop.sleep.seconds", 4, Outcome.FAIL, "on for 4 s, proxies"),
         (f"{CONTAINER}.lifecycle.preStop", {"exec": {}}, Outcome.WARN, "preStop by exec"),
         (f"{CONTAINER}.image", "shop/price:latest", Outcome.WARN, "has no digest"),
         ("template.spec.terminationGracePeriodSeconds", 5, Outcome.FAIL, "5 s, of which preStop"),

@@ -13,7 +13,7 @@ from cluster.kubernetes.workloads import Workload, Workloads
 from cluster.lock import Lease
 
 FINE = Workload("shop/price:1", 8080, "/readyz", replicas=2, drain=1, grace=5)
-PINNED = replace(FINE, image="shop/price@sha256:" + "0" * 64, drain=3, grace=20)
+PINNED = replace(FINE, image="shop/price@sha256:" + "0" * 64, drain=5, grace=20)
 
 
 @dataclass

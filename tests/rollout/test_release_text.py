@@ -114,9 +114,21 @@ def test_status_names_the_release_its_components_and_the_way_back() -> None:
         "  orders         v2 100 %",
         "  previous   v1   pincex rollback returns to it",
     ]
-    assert status([{**entry, "open": "deploy v3"}])[-1] == (
-        "  deploy v3: pincex resume shop follows it"
-    )
+    assert status([{**entry, "open": "deploy v3"}])[-2:] == [
+        "  deploy v3",
+        "  follow it: pincex resume shop",
+    ]
+
+
+def test_what_does_not_fit_ends_at_a_word() -> None:
+    """In 80 columns, but for what can be pasted."""
+    shop = running(look=lambda component, share: replace(OPEN, reason="evidence " * 20))
+    view, _ = shown(shop, 4)
+    cut = [line for line in view if line.endswith(" ...")]
+
+    assert cut
+    assert max(map(len, view)) <= 80
+    assert all(line.split()[-2] == "evidence" for line in cut)
 
 
 def test_where_no_way_leads_back_none_is_offered() -> None:
