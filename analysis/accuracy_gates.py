@@ -1,10 +1,10 @@
 """Accuracy by late labels: against a floor, and against the baseline on the same requests."""
 
 from dataclasses import replace
-
-import numpy as np
+from typing import Literal
 
 from analysis.answer_blocks import Claim, block_estimate, block_trace, blocks_words
+from analysis.bets import Flags, Trace
 from analysis.constant import HELD
 from analysis.course import (
     INTERVAL_LEVEL,
@@ -129,13 +129,9 @@ def _in_blocks(
     )
 
 
-def silenced(judged: Judged) -> Judged:
-    """The same, deciding nothing."""
-    harm, safety = (
-        None if trace is None else replace(trace, above=np.zeros_like(trace.above))
-        for trace in (judged.harm, judged.safety)
-    )
-    return replace(judged, harm=harm, safety=safety)
+def heard(trace: Trace | None, allowed: Flags | Literal[False]) -> Trace | None:
+    """The same evidence, which decides only where it is allowed to."""
+    return None if trace is None else replace(trace, above=trace.above & allowed)
 
 
 def answers_course(record: Record, gate: Gate, judged: Judged, words: Words) -> Course:
@@ -143,17 +139,13 @@ def answers_course(record: Record, gate: Gate, judged: Judged, words: Words) -> 
 
     Nothing is safe by answers that are all the same.
     """
-    if record.sample.predicted.alike and judged.safety is not None:
-        unproven = replace(judged.safety, above=np.zeros_like(judged.safety.above))
-        judged = replace(judged, safety=unproven)
+    if record.sample.predicted.alike:
+        judged = replace(judged, safety=heard(judged.safety, False))
         words = replace(words, held=HELD) if record.sample.timely else words
     guard = record.answers
     allowed = guard.open_at(record.labels.at_us)
     if not allowed.all() or guard.trouble():
-        harm, safety = (
-            None if trace is None else replace(trace, above=trace.above & allowed)
-            for trace in (judged.harm, judged.safety)
-        )
+        harm, safety = heard(judged.harm, allowed), heard(judged.safety, allowed)
         judged = replace(judged, harm=harm, safety=safety)
         words = replace(words, held=guard.trouble() or words.held)
     return course(record, gate, record.labels, judged, words)

@@ -10,8 +10,8 @@ from analysis import losses, paired, payoffs, rates
 from analysis.accuracy_gates import (
     accuracies,
     answers_course,
+    heard,
     labels_words,
-    silenced,
     unlabelled_words,
 )
 from analysis.answer_blocks import Claim, block_estimate, block_trace
@@ -144,7 +144,8 @@ def _disagreement(record: Record, gate: Gate) -> Course:
 def _told(judged: Judged, words: Words) -> tuple[Judged, Words]:
     """What is counted one by one decides nothing where answers hang together."""
     held = words.held or "told, as answers hang together and these are counted one by one"
-    return silenced(judged), replace(words, held=held)
+    harm, safety = heard(judged.harm, False), heard(judged.safety, False)
+    return replace(judged, harm=harm, safety=safety), replace(words, held=held)
 
 
 def _why_no_certificate(record: Record, estimate: Estimate) -> str:

@@ -16,7 +16,7 @@ from analysis.constant import told_apart
 from analysis.cuts import kinds_by
 from analysis.drift import SCALE
 from analysis.late import SECOND_US
-from analysis.latency_arms import bare_arms, log_ratio
+from analysis.latency_arms import bare_arms, filled, log_ratio
 from analysis.losses import Lost, lost_in, odd_in
 from analysis.pair_sample import unusable
 from analysis.pairs import ANSWERED, NOT_SENT, TIMEOUT, Pairs
@@ -130,9 +130,8 @@ def _by_second(
 def _whole(pairs: Pairs, plan: Plan, ratio: Floats, lost: Lost) -> Mapping[str, Integers]:
     """What only the end needs: latencies and their ratio as measured, sums of losses."""
     slowest = plan.policy.timeout * 1000
-    candidate = pairs.candidate_latency_ms.copy()
-    candidate[pairs.outcome == TIMEOUT] = slowest
-    candidate[pairs.outcome == NOT_SENT] = np.nan
+    candidate = filled(pairs.candidate_latency_ms, pairs.outcome == TIMEOUT, slowest)
+    candidate = filled(candidate, pairs.outcome == NOT_SENT, np.nan)
     known, both = ~np.isnan(ratio), lost.both()
     ratios = np.bincount(payoffs.both_ways(ratio), minlength=payoffs.BOTH)
     lower, upper = payoffs.apart(ratios)

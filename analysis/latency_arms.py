@@ -51,9 +51,9 @@ def _arms(
 ) -> Arms:
     own, baseline = pairs.candidate_latency_ms, pairs.baseline_latency_ms
     unknown = (pairs.outcome != ANSWERED) | np.isnan(own)
-    candidate = _filled(_less(own, ratio, floor_ms), unknown, candidate_unknown)
-    candidate = _filled(candidate, pairs.outcome == TIMEOUT, np.inf)
-    return Arms(candidate, _filled(baseline, np.isnan(baseline), baseline_unknown))
+    candidate = filled(_less(own, ratio, floor_ms), unknown, candidate_unknown)
+    candidate = filled(candidate, pairs.outcome == TIMEOUT, np.inf)
+    return Arms(candidate, filled(baseline, np.isnan(baseline), baseline_unknown))
 
 
 def _less(ms: Floats, ratio: float, floor_ms: float) -> Floats:
@@ -64,13 +64,13 @@ def _less(ms: Floats, ratio: float, floor_ms: float) -> Floats:
     return np.maximum(less, 0.0, out=less)
 
 
-def _filled(ms: Floats, where: Flags, value: float) -> Floats:
+def filled(ms: Floats, where: Flags, value: float) -> Floats:
     """The same with a value in some places: the very array where there are none."""
     if not where.any():
         return ms
-    filled = ms.copy()
-    filled[where] = value
-    return filled
+    told = ms.copy()
+    told[where] = value
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def ascending(pairs: Pairs, timeout: float) -> Ascending:
 
     A copy that timed out took as long as the timeout; one that was never sent is left out.
     """
-    own = np.where(pairs.outcome == TIMEOUT, timeout * 1000, pairs.candidate_latency_ms)
+    own = filled(pairs.candidate_latency_ms, pairs.outcome == TIMEOUT, timeout * 1000)
     asked = (pairs.outcome == ANSWERED) | (pairs.outcome == TIMEOUT)
     candidate = own[asked & ~np.isnan(own)]
     baseline = pairs.baseline_latency_ms[~np.isnan(pairs.baseline_latency_ms)]

@@ -13,7 +13,7 @@ from analysis.columns import NO_TIME
 from analysis.constant import told_apart
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
-from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
+from analysis.late import Late, at_once, blocks_of, counts_by_block
 from analysis.latency_arms import ArmsOf, Ascending, ascending, bare_arms, log_ratio
 from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate, JudgePolicy
@@ -80,8 +80,7 @@ class PairSample:
     @property
     def at_once(self) -> bool:
         """Whether all pairs came in the same second."""
-        arrived = self.pairs.arrived_us
-        return self.n > 1 and bool(arrived[0] // SECOND_US == arrived[-1] // SECOND_US)
+        return at_once(self.pairs.arrived_us)
 
     @cached_property
     def _errors(self) -> Sides:

@@ -31,9 +31,8 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
     least, most = gate.limits["min_answered"], gate.limits["max_not_sent"]
     answered, unsent = rows.answered, rows.unsent
     standing = (answered >= least * seen) & (unsent <= most * seen)
-    standing, silent = np.asarray(standing), silence(record, record.sample.last_us)
-    if silent:
-        standing[-1] = False
+    silent = silence(record, record.sample.last_us)
+    standing = unless(silent, standing)
     total = int(answered[-1]) / n if n else None
     brief = f"{percent(total or 0.0)} of copies answered"
     never = int(unsent[-1]) if n else 0
@@ -48,6 +47,14 @@ def _coverage(record: Record, gate: Gate, rows: Rows) -> Course:
         held=silent or ("too few copies answered" if n else "no copies"),
     )
     return _standing(record, gate, standing, words, Estimate(total, None, None, n))
+
+
+def unless(fault: str, standing: Flags) -> Flags:
+    """What stands, but nothing at the last look where something is at fault."""
+    told = np.asarray(standing)
+    if fault:
+        told[-1] = False
+    return told
 
 
 def silence(record: Recorded, last_us: int) -> str:
@@ -68,9 +75,8 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
     bad = rows.unusable + np.int64(rows.orphans)
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + rows.orphans)
-    standing, at_once = np.asarray(standing), record.sample.at_once
-    if at_once:
-        standing[-1] = False
+    fault = AT_ONCE if record.sample.at_once else ""
+    standing = unless(fault, standing)
     n = record.sample.n + rows.orphans
     total = int(bad[-1]) / n if record.sample.n else None
     words = Words(
@@ -79,7 +85,7 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
         now=f"{percent(total or 0.0)} of {count(n)} rows unusable (at most {percent(most)})",
         brief=f"{percent(total or 0.0)} of rows unusable",
         found="",
-        held=AT_ONCE if at_once else "the record has gaps" if record.sample.n else "no rows",
+        held=fault or ("the record has gaps" if record.sample.n else "no rows"),
     )
     return _standing(record, gate, standing, words, Estimate(total, None, None, n))
 

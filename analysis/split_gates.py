@@ -32,12 +32,12 @@ from analysis.error_gates import (
 )
 from analysis.findings import Estimate
 from analysis.frozen import limits
-from analysis.late import SECOND_US
+from analysis.late import at_once
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.policy import Gate
 from analysis.quantiles import binned
-from analysis.record_gates import AT_ONCE, silence
+from analysis.record_gates import AT_ONCE, silence, unless
 from analysis.request_sample import ANY_ERROR, ERROR, of_one_side
 from analysis.sides import Sides
 from analysis.split_record import (
@@ -258,12 +258,9 @@ def _integrity(record: SplitRecord) -> Course:
     most, n = gate.limits["max_unusable"], record.n
     bad = unusable.cumsum() + record.sample.requests.metadata.orphans
     arrived = record.sample.requests.arrived_us
-    at_once = n > 1 and arrived[0] // SECOND_US == arrived[-1] // SECOND_US
     last_us = int(arrived[-1]) if n else record.watermark_us
-    fault = silence(record, last_us) or (AT_ONCE if at_once else "")
-    standing = np.asarray(bad <= most * record.arrival.arrived)
-    if fault:
-        standing[-1] = False
+    fault = silence(record, last_us) or (AT_ONCE if at_once(arrived) else "")
+    standing = unless(fault, bad <= most * record.arrival.arrived)
     total = int(bad[-1]) / n if n else None
     words = Words(
         metric="share of rows that cannot be used",

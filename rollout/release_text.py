@@ -61,7 +61,7 @@ def lines(progress: Report, *, following: bool = True) -> list[str]:
 
 def _fitted(line: str) -> str:
     """As many whole words as a terminal has room for."""
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3].rsplit(' ', 1)[0]} ..."
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 4].rsplit(' ', 1)[0]} ..."
 
 
 def line(progress: Report) -> str:
