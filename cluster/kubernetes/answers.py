@@ -24,8 +24,8 @@ SECONDS = re.compile(r"\d+")
 DEFAULT_WAIT = 1.0
 WORDS = 400
 DENIED = re.compile(r" cannot ([a-z]+) resource ")
-# Status 400, or whatever the webhook says; 500 where it could not be asked.
-WEBHOOK = re.compile(r'admission webhook "[^"]+" denied the request|failed calling webhook ')
+# Status 400, or whatever the webhook says; 500 where one could not be asked.
+WEBHOOK = re.compile(r'admission webhook "[^"]+" denied the request')
 TERMINATED = "because it is being terminated"
 OWNER = re.compile(r'conflicts? with "([^"]+)"')
 
@@ -35,7 +35,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
     told = _status(body)
     said = str(told.get("message") or body[:WORDS].decode(errors="replace"))[:WORDS]
     reason, details = str(told.get("reason") or ""), told.get("details") or {}
-    if WEBHOOK.search(said):
+    if WEBHOOK.search(said) or (status == 500 and "webhook" in said):
         return Refused(
             f"a webhook of the cluster does not let us {asked.doing}: {said}",
             hint="kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",

@@ -33,6 +33,7 @@ CONFLICT = {
 }
 WRONG = {"causes": [{"reason": "Invalid", "message": "must be >= 0", "field": "spec.replicas"}]}
 WEBHOOK = 'admission webhook "guard.example" denied the request: no release on Friday'
+UNCONVERTED = "conversion webhook for example.com/v1, Kind=Shop failed: EOF"
 UNASKED = 'failed calling webhook "guard.example": connect: connection refused'
 ENDING = (
     'deployments.apps "price" is forbidden: unable to create new content in namespace shop '
@@ -68,6 +69,7 @@ UNTYPED = (
         (400, "", WEBHOOK, {}, errors.Refused, ["no release on Friday", "a webhook of the"]),
         (403, "Forbidden", WEBHOOK, {}, errors.Refused, ["no release on Friday", "a webhook of"]),
         (500, "InternalError", UNASKED, {}, errors.Refused, ["a webhook of", "refused"]),
+        (500, "", UNCONVERTED, {}, errors.Refused, ["a webhook of", "conversion"]),
         (403, "Forbidden", ENDING, {}, errors.Refused, ["the namespace is being deleted"]),
         (500, "InternalError", "etcd went away", {}, errors.Unavailable, ["500", "etcd went"]),
         (503, "ServiceUnavailable", "starting", {}, errors.Unavailable, ["503", "starting"]),
@@ -77,8 +79,8 @@ UNTYPED = (
         "no credentials", "missing right", "making",
         "quota", "not there", "exists", "stale", "owned",
         "invalid field", "bad request", "field of no schema",
-        "webhook", "webhook with a code", "webhook that is not there", "namespace that ends",
-        "server error", "unavailable", "gateway",
+        "webhook", "webhook with a code", "webhook that is not there", "webhook of versions",
+        "namespace that ends", "server error", "unavailable", "gateway",
     ],
 )  # fmt: skip
 def test_each_refusal_is_one_error_with_a_remedy(
