@@ -17,6 +17,8 @@ from rollout.state import Ending
 from rollout.state import Verb as Told
 
 RATE = 300.0
+WATCHED = QUICK.replace("[rollout.watch]\nseconds = 0\n", "[rollout.watch]\nseconds = 2\n")
+"""A kill may come in the watch, too."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Exchange(SmallSite):
 def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
     """A first release serves, and orders come in; nothing is left afterwards."""
     here = Exchange(directory, python)
-    here.hold_to(QUICK)
+    here.hold_to(WATCHED)
     try:
         assert here.pincex("up", "--no-wait").code == 0
         first = here.pincex(*_deploy(here))

@@ -28,6 +28,9 @@ deadline = 240
 
 [rollout.live_rules.response_time]
 floor_ms = 1000
+
+[rollout.watch]
+seconds = 0
 """
 """A step waits for so few requests, and errs on the side of going on, as everything is healthy."""
 

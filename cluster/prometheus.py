@@ -7,15 +7,19 @@ whole requests. A histogram knows only its bounds, so what lies between two of t
 import math
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from cluster.counters import Samples, grown, still
 from cluster.errors import Unavailable
 from rollout.release import Side, StepCounts
+
+if TYPE_CHECKING:
+    from rollout.watching import Seen
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 # Before a moment there must be a sample to count from, also where scrapes failed for a while.
@@ -25,8 +29,6 @@ SILENT = 300.0
 """For how long (s) a counter that nobody reads any more lets no step pass."""
 
 TAIL = 0.95
-
-Samples = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,19 @@ class Prometheus:
         )
         return StepCounts(own, other, self._silent(component, candidate, since))
 
+    def seen(self, component: str, version: str, since: datetime, slow_ms: float) -> "Seen":
+        """Requests to a version that serves, by the second of the scrape that first counted them.
+
+        What is slow is what certainly is; unknown where no bound is at the limit or over it.
+        """
+        from cluster.second_scrapes import seconds_of
+
+        requests = self._series(self._metrics.requests, component, version, since)
+        errors = [one for one in requests if self._status(one[0], component, version) >= 500]
+        histogram = self._series(self._metrics.seconds, component, version, since)
+        now = datetime.now(UTC).timestamp()
+        return seconds_of(requests, errors, histogram, since.timestamp(), now, slow_ms / 1000)
+
     def _silent(self, component: str, version: str, since: datetime) -> int:
         """Series that counted since a moment and whose pods are not scraped any more.
 
@@ -119,16 +134,20 @@ class Prometheus:
         for labels, samples in found:
             added = grown(samples, since.timestamp())
             total += added
-            status = labels.get(self._metrics.status, "")
-            if not status.isdigit():
-                raise Unavailable(
-                    f"series of {component} {version} have no number in their label"
-                    f" {self._metrics.status!r}: errors cannot be told",
-                    hint="status in the metrics file names the label",
-                )
-            errors += added if int(status) >= 500 else 0
-            refused += added if 400 <= int(status) < 500 else 0
+            status = self._status(labels, component, version)
+            errors += added if status >= 500 else 0
+            refused += added if 400 <= status < 500 else 0
         return Side(total, errors, refused)
+
+    def _status(self, labels: Mapping[str, str], component: str, version: str) -> int:
+        status = labels.get(self._metrics.status, "")
+        if not status.isdigit():
+            raise Unavailable(
+                f"series of {component} {version} have no number in their label"
+                f" {self._metrics.status!r}: errors cannot be told",
+                hint="status in the metrics file names the label",
+            )
+        return int(status)
 
     def _timed(
         self, side: Side, component: str, version: str, since: datetime, slow_ms: float
@@ -196,35 +215,6 @@ class Prometheus:
             return list(told["data"]["result"])
         except (ValueError, KeyError, TypeError) as error:
             raise _silent(url, f"it answered {answer.status_code}, not as a Prometheus") from error
-
-
-def grown(samples: Samples, since: float) -> int:
-    """By how much a counter grew after a moment; one that falls began again at nothing."""
-    total, last = 0.0, 0.0
-    for at, value in samples:
-        if at > since:
-            total += value - last if value >= last else value
-        last = value
-    return round(total)
-
-
-def still(series: Sequence[Samples], since: float) -> float | None:
-    """From the last growth after a moment, or from the moment, to the last sample of all (s).
-
-    A series that was born since grew when it was first seen. None where there is no sample.
-    """
-    newest = [samples[-1][0] for samples in series if samples]
-    if not newest:
-        return None
-    grew = since
-    for samples in series:
-        last = 0.0
-        for at, value in samples:
-            # One that falls began again, at nothing.
-            if at > since and value != last:
-                grew = max(grew, at)
-            last = value
-    return min(newest) - grew
 
 
 def _filled(query: str, component: str, version: str) -> str:

@@ -10,7 +10,7 @@ from flows.cluster_site import ClusterSite, cluster_site
 from flows.platform import applications, models, parts_of
 from flows.progress_file import read
 from flows.refusal import Exit
-from flows.status import model
+from flows.status import model, watched
 from rollout import release_text, status_text
 from rollout.application import Component
 from rollout.release import Parts
@@ -47,6 +47,7 @@ def _release(here: ClusterSite, name: str) -> dict[str, Any]:
         "previous": previous.revision.version if previous else None,
         "barred": parts.barred(parts.below),
         "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
+        "watch": watched(opened.watch if opened else None),
         "lock": str(holder) if holder else None,
         "parts": [_part(here, parts, part) for part in parts.targets],
         "progress": read(here, name) if opened else None,

@@ -190,7 +190,7 @@ def start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answ
         options.name,
         outcome=live_folder(here) / outcome,
         running=begun,
-        promoting=arguments[0] == "promote-model",
+        promoting=arguments[0] in ("promote-model", "deploy"),
         settled=before,
     )
     return _answer(follow(followed, on_screen), here.told)

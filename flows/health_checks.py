@@ -1,52 +1,67 @@
 """The live rule about health checks: one server that fails so many in a row undoes a rollout."""
 
+from collections.abc import Callable, Mapping
 from threading import Thread
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
-from cluster.services import Services
-from rollout.application import Component
 from rollout.policy import HealthRule
-from rollout.release_facts import Fault
+from rollout.watch_words import HEALTH
+
+if TYPE_CHECKING:
+    from analysis.triggers import Reading
+
+Failed = Callable[[], Mapping[str, bool]]
 
 
 class HealthChecks:
-    """Checks of the version that is being rolled out, no more often than the rule says.
+    """Checks of one version, no more often than the rule says; of a server that went none is kept.
 
-    They are made beside the looks: a server that hangs takes its time to say so.
+    They are made beside the looks: a server that hangs takes its time to say so, and the errors of
+    the others cannot wait for it.
     """
 
-    def __init__(self, services: Services, rule: HealthRule) -> None:
-        self._services = services
+    def __init__(self, failed: Failed, rule: HealthRule) -> None:
+        self._failed = failed
         self._rule = rule
-        self._of: tuple[str, str] = ("", "")
-        self._in_a_row: dict[str, int] = {}
+        self._made: dict[str, list[bool]] = {}
         self._checked = float("-inf")
         self._asking: Thread | None = None
+        self._unheard: str | None = None
 
-    def look(self, part: Component, version: str) -> Fault | None:
-        """Check again if it is time; what the rule says of the checks so far."""
-        if self._of != (part.name, version):
-            self._of, self._in_a_row, self._checked = (part.name, version), {}, float("-inf")
+    def ask(self) -> None:
+        """Check each server again if it is time."""
         asking = self._asking is not None and self._asking.is_alive()
-        if not asking and monotonic() >= self._checked + self._rule.every:
-            self._checked = monotonic()
-            self._asking = Thread(target=self._check, args=(part, version), daemon=True)
-            self._asking.start()
-        sick = self._in_a_row
-        worst = max(sick, key=lambda one: sick[one], default=None)
-        if worst is None or sick[worst] < self._rule.failed_checks:
-            return None
-        said = f"{worst} of {part.name} {version} failed {sick[worst]} health checks in a row"
-        return Fault(said, of_version=True)
-
-    def _check(self, part: Component, version: str) -> None:
-        try:
-            failed = self._services.failed(part, version)
-        except ClusterError:
-            # Nobody could be asked, which is no failed check; the looks say that, too.
+        if asking or monotonic() < self._checked + self._rule.every:
             return
-        before = self._in_a_row
-        counted = {one: before.get(one, 0) + 1 if bad else 0 for one, bad in failed.items()}
-        if self._of == (part.name, version):
-            self._in_a_row = counted
+        self._checked = monotonic()
+        self._asking = Thread(target=self._ask_servers, daemon=True)
+        self._asking.start()
+
+    def sick(self) -> str | None:
+        """A server that failed so many checks in a row that the rule undoes its version."""
+        wanted = self._rule.failed_checks
+        for server, checks in self._made.items():
+            if len(checks) >= wanted and all(checks[-wanted:]):
+                return server
+        return None
+
+    def reading(self) -> "Reading":
+        """What the rule says of the checks so far; nobody who could be asked is no failed check."""
+        from analysis.triggers import Reading, State, failed_in_a_row
+
+        if self._unheard is not None:
+            return Reading(HEALTH, State.NOT_JUDGED, "nobody tells", self._unheard, None)
+        rule = self._rule
+        return failed_in_a_row(HEALTH, list(self._made.values()), rule.failed_checks, rule.every)
+
+    def _ask_servers(self) -> None:
+        """One check of each server, which keeps its own record."""
+        try:
+            found = self._failed()
+        except ClusterError as error:
+            self._unheard = str(error)
+            return
+        self._unheard = None
+        self._made = {server: [*self._made.get(server, ()), bad] for server, bad in found.items()}

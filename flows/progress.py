@@ -85,16 +85,7 @@ def _watch(sight: Sight, facts: Facts) -> dict[str, Any] | None:
         "left": max(0.0, (rollout.watch.until - facts.now).total_seconds()),
         "past_p95_ms": rollout.watch.past_p95_ms,
         "triggers": [
-            {
-                "name": reading.name,
-                "label": watch_words.label(reading.name, sight.policy),
-                "state": str(reading.state),
-                "now": reading.now,
-                "reason": reading.reason,
-                "alarms_per_hour": reading.alarms_per_hour,
-                "bound": reading.bound,
-            }
-            for reading in sight.watcher.readings
+            watch_words.as_data(reading, sight.policy) for reading in sight.watcher.readings
         ],
     }
 

@@ -94,11 +94,11 @@ def run(
     while monotonic() < until:
         facts = look(sight, lease)
         if facts.rollout.closed is not None:
-            progress = release_text.progress_of(facts, None, sight.site.told)
+            progress = release_text.progress_of(facts, None, sight.policy, sight.site.told)
             publish(sight.site, progress)
             return progress
         action = decide_release(facts, sight.policy)
-        progress = release_text.progress_of(facts, action, sight.site.told)
+        progress = release_text.progress_of(facts, action, sight.policy, sight.site.told)
         publish(sight.site, progress)
         record.show(progress)
         _taken(sight, facts, action, lease, record if _urgent(facts, action) else record.recorder)

@@ -13,10 +13,22 @@ from flows.platform import parts_of
 from flows.site import Site
 from rollout import words
 from rollout.application import Component, ReleaseStep
-from rollout.history import CLOSED, SERVED, TRAFFIC, as_data
+from rollout.facts import Enter
+from rollout.history import CLOSED, PHASE, SERVED, TRAFFIC, as_data
 from rollout.policy import Policy
-from rollout.release import BEGUN, JUDGED, RAN, RETIRED, TAKEN, Parts
-from rollout.release_facts import End, Judge, ReleaseAction, Retire, Run, Start, Take, Wait, Weigh
+from rollout.release import BEGUN, JUDGED, RAN, RETIRED, TAKEN, WATCHED, Parts
+from rollout.release_facts import (
+    End,
+    EndWatch,
+    Judge,
+    ReleaseAction,
+    Retire,
+    Run,
+    Start,
+    Take,
+    Wait,
+    Weigh,
+)
 from rollout.state import Ending, Revision, Rollout
 
 
@@ -51,6 +63,13 @@ def perform(
             return f"{component}: {to.version} serves"
         case Retire(component, version):
             return _retire(site, rollout, policy, lease, component, version)
+        case Enter(phase):
+            entered = {"phase": str(phase), "override": None, "past_p95_ms": None}
+            _append(site, rollout, PHASE, {**entered, "seconds": policy.watch.seconds})
+            return f"{rollout.candidate.version} serves everywhere; watched"
+        case EndWatch(component, reason):
+            _append(site, rollout, WATCHED, {"component": component, "reason": reason})
+            return f"{component}: {reason}"
         case Wait(component, seconds, reason):
             time.sleep(max(seconds, site.pace))
             return f"{component}: {reason}"

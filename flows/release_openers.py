@@ -126,9 +126,11 @@ def _require_no_loss(site: Site, request: ReleaseRequest, described: Application
 
 def release_open(site: Site, opened: Rollout) -> Refused:
     """One rollout of an application at a time."""
+    state = f"open (since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)"
+    if opened.watch is not None:
+        state = f"watched (until {opened.watch.until:%Y-%m-%d %H:%M:%S} UTC)"
     return Refused(
-        f"{opened.verb} {opened.candidate.version} of {opened.component} is open "
-        f"(since {opened.opened_at:%Y-%m-%d %H:%M:%S} UTC)",
+        f"{opened.verb} {opened.candidate.version} of {opened.component} is {state}",
         hint=f"pincex resume {opened.component}{site.told} follows it;"
         f" pincex rollback{site.told} ends and undoes it",
     )

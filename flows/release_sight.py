@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,12 +15,13 @@ from flows.site import Site
 from rollout.application import Component
 from rollout.history import fold
 from rollout.policy import Policy, parse
-from rollout.release import Parts, fold_parts
+from rollout.release import Part, Parts, fold_parts
 from rollout.release_facts import Fault, ReleaseFacts, Standing
-from rollout.state import Revision, Rollout
+from rollout.state import Revision, Rollout, Watch
 
 if TYPE_CHECKING:
     from rollout.release import StepCounts
+    from rollout.watching import Seen
 
 
 class Answers(Protocol):
@@ -41,6 +43,9 @@ class Answers(Protocol):
     ) -> "StepCounts":
         """The candidate's requests since then and those to the version beside it."""
 
+    def seen(self, component: str, version: str, since: datetime, slow_ms: float) -> "Seen":
+        """Requests to a version that serves, by the second since then."""
+
 
 @dataclass
 class ReleaseSight:
@@ -57,11 +62,8 @@ class ReleaseSight:
     failure: Fault | None = None
     said: str = ""
     lost_at: float | None = None
-    health: HealthChecks = field(init=False)
+    health: dict[tuple[str, str], HealthChecks] = field(default_factory=dict)
     _ready_at: float = field(default_factory=monotonic)
-
-    def __post_init__(self) -> None:
-        self.health = HealthChecks(self.site.services, self.policy.live_rules.health)
 
     def look(self) -> ReleaseFacts:
         """Everything that is decided upon."""
@@ -72,7 +74,7 @@ class ReleaseSight:
             self._standing(parts, description_of(parts, name, target), target)
             for name, target in parts.targets.items()
         ]
-        under_way = [one for one in standings if not one.settled_on(one.target)]
+        under_way = [one for one in standings if not one.holds(one.target)]
         starting = [one for one in under_way[:1] if one.target.version in one.up - one.ready]
         if not starting:
             self._ready_at = monotonic()
@@ -89,11 +91,34 @@ class ReleaseSight:
             part, target, known.before, known.serving, known.step, weights, observed, ready, up,
             judged=known.judged, ran=known.steps_of(target), crossed=target in known.crossed,
             by_instances=services.by_instances, trouble=foreign,
+            watch=_watch_of(known, target, self.policy), watch_ended=known.watched,
         )  # fmt: skip
         if self.rows is None or parts.harm is not None:
             # An undo looks at no evidence.
             return standing
+        if standing.is_watched:
+            return self._with_triggers(self.rows, standing, parts)
         return self._with_faults(self._with_evidence(self.rows, standing))
+
+    def checks(self, part: Component, version: str) -> HealthChecks:
+        """The health checks of a version, from the first time that they are asked for."""
+        asked = partial(self.site.services.failed, part, version)
+        rule = self.policy.live_rules.health
+        return self.health.setdefault((part.name, version), HealthChecks(asked, rule))
+
+    def _with_triggers(self, rows: Answers, here: Standing, parts: Parts) -> Standing:
+        """The same with what the live rules say of a component that took over."""
+        from flows.release_watch import ReleaseWatch
+        from rollout.watching import watched_of
+
+        watch = ReleaseWatch(rows, self.policy, len(parts.targets))
+        checks = self.checks(here.component, here.target.version)
+        fault = self.site.services.fault(here.component, here.target.version, None)
+        try:
+            readings = watch.look(here, checks, fault)
+        except Unavailable as error:
+            return replace(here, blind=str(error))
+        return replace(here, watched=watched_of(readings), readings=readings)
 
     def _with_faults(self, here: Standing) -> Standing:
         """The same with what the servers say of themselves, once some of the candidate are up."""
@@ -102,7 +127,17 @@ class ReleaseSight:
             return here
         beside = next((one for one in here.weights if one != version), None)
         fault = self.site.services.fault(here.component, version, beside)
-        return replace(here, trouble=fault or self.health.look(here.component, version))
+        return replace(here, trouble=fault or self._sick(here.component, version))
+
+    def _sick(self, part: Component, version: str) -> Fault | None:
+        """What the live rule about health checks says of a candidate."""
+        checks = self.checks(part, version)
+        checks.ask()
+        server, wanted = checks.sick(), self.policy.live_rules.health.failed_checks
+        if server is None:
+            return None
+        said = f"{server} of {part.name} {version} failed {wanted} health checks in a row"
+        return Fault(said, of_version=True)
 
     def _with_evidence(self, rows: Answers, here: Standing) -> Standing:
         """The same with what was noted about the version before, and of the candidate's step."""
@@ -144,6 +179,15 @@ def release_sight(site: Site, rollout: Rollout) -> ReleaseSight:
     """An eye on this rollout; an undo looks at no evidence, and waits for no import."""
     rows = None if rollout.verb.undoes else site.answers(rollout.id)
     return ReleaseSight(site, rollout.component, rollout.id, parse(rollout.policy_text), rows)
+
+
+def _watch_of(known: Part, target: Revision, policy: Policy) -> Watch | None:
+    """The watch of a component that took over from another version; first ones have none."""
+    took_over = known.serving == target and known.before not in (None, target)
+    if not took_over or known.taken_at is None or not policy.watch.seconds:
+        return None
+    past = known.step.past_p95_ms if known.step else None
+    return Watch(known.taken_at, policy.watch.seconds, past)
 
 
 def _own(rollouts: Sequence[Rollout], rollout_id: str) -> Rollout:

@@ -73,7 +73,7 @@ def came_to(here: Site, rollout: Rollout) -> dict[str, Any]:
 
 def release_report(here: Site, rollout: Rollout) -> dict[str, Any]:
     """The object of a rollout of services: what serves now, and what bars the way back."""
-    champion = here.history(rollout.component).champion
+    champion, watch = here.history(rollout.component).champion, rollout.watch
     parts = parts_of(here, rollout.component)
     return {
         "application": rollout.component,
@@ -84,6 +84,8 @@ def release_report(here: Site, rollout: Rollout) -> dict[str, Any]:
         "phase": str(rollout.phase),
         "ending": str(rollout.closed) if rollout.closed else None,
         "reason": rollout.reason,
+        "watch_seconds": watch.seconds if watch and rollout.closed is None else None,
+        "watch_until": watch.until.isoformat() if watch else None,
         "serves": champion.revision.version if champion else None,
         "barred": parts.barred(parts.below),
     }

@@ -161,6 +161,7 @@ def release(here: Site, name: str) -> dict[str, Any]:
         "previous": previous.revision.version if previous else None,
         "barred": parts.barred(parts.below),
         "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
+        "watch": watched(opened.watch if opened else None),
         "parts": shown,
         "progress": read(here, name) if opened else None,
     }
@@ -218,16 +219,23 @@ def versions(here: Site, name: str) -> list[dict[str, Any]]:
 
 
 def _watch(watch: Watch | None, progress: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The watch by the ledger's clock, with what its last look found."""
-    if watch is None:
+    """The watch of a model with what its last look found."""
+    known = watched(watch)
+    if known is None:
         return None
     seen = progress["watch"] if progress else None
+    return {**known, "triggers": seen["triggers"] if seen else []}
+
+
+def watched(watch: Watch | None) -> dict[str, Any] | None:
+    """A watch by the ledger's clock."""
+    if watch is None:
+        return None
     return {
         "since": watch.since.isoformat(),
         "until": watch.until.isoformat(),
         "seconds": watch.seconds,
         "left": max(0.0, (watch.until - datetime.now(UTC)).total_seconds()),
-        "triggers": seen["triggers"] if seen else [],
     }
 
 

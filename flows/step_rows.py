@@ -7,8 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from cluster.local.route import cluster_name
+from flows.second_counts import SecondCounts
 from models.tail import Tail, frame_of
 from rollout.release import Side, StepCounts
+from rollout.watching import Seen
 
 NOTED = {
     "rollout": pl.String,
@@ -36,13 +38,14 @@ class StepRows:
         self._rollout = rollout_id
         self._under_way = under_way
         self._rows = pl.DataFrame(schema=NOTED)
+        self._watched: dict[str, SecondCounts] = {}
 
     def read(self) -> None:
         """Take in what was appended since the last time."""
         lines = self._tail.take()
         read, _ = frame_of(lines, {**NOTED, "at": pl.String}, list(NOTED))
         new = read.with_columns(pl.col("at").cast(pl.Float64))
-        self._rows = pl.concat([self._rows, new.filter(pl.col("rollout") == self._rollout)])
+        self._take(new.filter(pl.col("rollout") == self._rollout))
 
     def before(
         self, component: str, version: str, since: datetime, least: int, seconds: float
@@ -67,6 +70,23 @@ class StepRows:
         )
         return StepCounts(own, other)
 
+    def seen(self, component: str, version: str, since: datetime, slow_ms: float) -> Seen:
+        """Requests to a version that serves by the second of their answer; its rows are let go."""
+        name = cluster_name(component, version)
+        if name not in self._watched:
+            self._watched[name] = SecondCounts(_stamp(since), slow_ms)
+            rows, self._rows = self._rows, self._rows.clear()
+            self._take(rows)
+        return self._watched[name].until(datetime.now(UTC).timestamp())
+
+    def _take(self, rows: pl.DataFrame) -> None:
+        """What is watched is counted at once: a watch is long, and its rows would fill memory."""
+        for name, counts in self._watched.items():
+            counts.add(_noted(rows.filter(pl.col("cluster") == name)))
+        self._rows = pl.concat(
+            [self._rows, rows.filter(~pl.col("cluster").is_in(list(self._watched)))]
+        )
+
     def _side(self, component: str, version: str, since: datetime, slow_ms: float) -> Side:
         rows, under_way = self._of(component, version, since), self._under_way(component, version)
         slow, refused = pl.col("ms") > slow_ms, pl.col("status").is_between(400, 499)
@@ -83,6 +103,11 @@ class StepRows:
     def _of(self, component: str, version: str, since: datetime) -> pl.DataFrame:
         named = pl.col("cluster") == cluster_name(component, version)
         return self._rows.filter(named & (pl.col("at") >= _stamp(since)))
+
+
+def _noted(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as they are counted by the second."""
+    return rows.select("at", "ms", left=LEFT, error=~LEFT & _errors())
 
 
 def _stamp(moment: datetime) -> float:

@@ -1,17 +1,20 @@
 """One action for a whole application from recorded facts: component by component, or back.
 
 Candidates take over in the order of dependencies; an undo moves all traffic first, in the reverse
-order, and ends servers afterwards. Release steps that can be taken back run before the candidate
-starts, beside the version before; the others once every candidate serves, so that whatever is
-undone by evidence is undone before them.
+order, and ends servers afterwards. A component is watched from when it took over, by the live
+rules, while others still take their steps; a trigger undoes the whole release. Release steps that
+can be taken back run before the candidate starts, beside the version before; the others once every
+watch is over, so that whatever is undone by evidence is undone before them.
 """
 
 from datetime import datetime
 
+from rollout.facts import Enter
 from rollout.policy import Policy
 from rollout.release import Harm, Step
 from rollout.release_facts import (
     End,
+    EndWatch,
     Fault,
     Judge,
     ReleaseAction,
@@ -24,10 +27,12 @@ from rollout.release_facts import (
     Wait,
     Weigh,
 )
-from rollout.state import Decision, Ending, Revision
+from rollout.state import Decision, Ending, Phase, Revision
 from rollout.words import duration
 
 LOOK_EVERY = 0.2
+WATCH_EVERY = 1.0
+"""Seconds between two looks where all that is left is to watch: its rules are of seconds."""
 
 
 def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
@@ -44,13 +49,56 @@ def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
         said = f"{facts.rollout.candidate.version} serves, but {facts.failure.reason}"
         return End(Ending.INCONCLUSIVE, said)
     for standing in facts.standings:
-        if not standing.settled_on(standing.target):
+        if standing.watched is not None and standing.watched.firing is not None:
+            return Judge(standing.component.name, Decision.ROLLBACK, standing.watched.firing)
+    for standing in facts.standings:
+        if not standing.holds(standing.target):
             return _forward(facts, standing, policy)
+        over = _watch_over(facts, standing)
+        if over is not None:
+            return over
+    return _watching(facts) or _last_of_all(facts)
+
+
+def _watch_over(facts: ReleaseFacts, here: Standing) -> ReleaseAction | None:
+    """The watch of what took over is ended, and its answers are noted no more, at its time."""
+    name, watch = here.component.name, here.watch
+    if watch is not None and here.is_watched:
+        if facts.now < watch.until or here.blind is not None:
+            # While nobody tells what is answered it is not known to be well.
+            return None
+        unjudged = ", ".join(here.watched.unjudged) if here.watched else "anything"
+        found = f"not judged: {unjudged}" if unjudged else "no trigger fired"
+        return EndWatch(name, f"watched for {duration(watch.seconds)}, {found}")
+    if here.observed is None:
+        return None
+    if facts.failure is not None:
+        return _given_up(name, facts.failure)
+    return _finish(facts, here)
+
+
+def _watching(facts: ReleaseFacts) -> ReleaseAction | None:
+    """Every candidate serves: wait for what is still watched; None once nothing is."""
+    watched = [here for here in facts.standings if here.is_watched]
+    if not watched:
+        return None
+    if facts.rollout.phase is not Phase.WATCHING:
+        return Enter(Phase.WATCHING)
+    here = next((one for one in watched if one.blind), watched[0])
+    return Wait(here.component.name, WATCH_EVERY, here.blind or "watched")
+
+
+def _last_of_all(facts: ReleaseFacts) -> ReleaseAction:
+    """What cannot be taken back, then the end."""
     for standing in facts.standings:
         step = standing.left(reversible=False)
         if step is not None:
             return Run(standing.component.name, standing.target, step)
-    return End(Ending.PROMOTED, f"{facts.rollout.candidate.version} serves everywhere")
+    serves = f"{facts.rollout.candidate.version} serves everywhere"
+    ended = [(one.component.name, one.watch_ended) for one in facts.standings if one.watch_ended]
+    said = sorted({what for _, what in ended})
+    told = said if len(said) < 2 else [f"{name} {what}" for name, what in ended]
+    return End(Ending.PROMOTED, "; ".join([serves, *told]))
 
 
 def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:
@@ -59,7 +107,7 @@ def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseActi
     if facts.failure is not None:
         return _given_up(name, facts.failure)
     if here.serving == target:
-        return _finish(here, target)
+        return _finish(facts, here)
     if here.trouble is not None:
         return _given_up(name, here.trouble)
     if here.share == 0 and before is not None:
@@ -157,11 +205,13 @@ def _past(here: Standing) -> float | None:
     return here.step.past_p95_ms if here.step and here.step.share else here.past_p95_ms
 
 
-def _finish(here: Standing, wanted: Revision) -> ReleaseAction:
+def _finish(facts: ReleaseFacts, here: Standing) -> ReleaseAction:
     """What serves by the ledger is what the route says, and nothing else acts beside it."""
-    name = here.component.name
-    if here.weights != {wanted.version: 100} or here.observed is not None:
-        return Weigh(name, {wanted.version: 100}, observe=False)
+    name, wanted = here.component.name, here.target
+    observed = facts.rollout.id if here.is_watched else None
+    if here.weights != {wanted.version: 100} or here.observed != observed:
+        past = here.watch.past_p95_ms if here.watch else None
+        return Weigh(name, {wanted.version: 100}, observe=here.is_watched, past_p95_ms=past)
     others = sorted(here.up - {wanted.version})
     assert others
     return Retire(name, others[0])
@@ -170,14 +220,15 @@ def _finish(here: Standing, wanted: Revision) -> ReleaseAction:
 def _go_back(facts: ReleaseFacts, wanted: dict[str, Revision]) -> ReleaseAction | None:
     """Traffic of every component, then servers and the ledger; None once all of it is back."""
     back = [one for one in reversed(facts.standings) if one.component.name in wanted]
-    for here in back:
+    left = [here for here in back if not _is_back(here, wanted[here.component.name])]
+    for here in left:
         to = wanted[here.component.name]
-        moved = here.weights == {to.version: 100} and here.observed is None
-        if not moved and to.version not in here.ready:
-            # Onto a dead version it would be an outage: what it returns to is brought up first.
-            return Start(here.component.name, to)
-        if not moved:
+        if to.version in here.ready:
             return Weigh(here.component.name, {to.version: 100}, observe=False)
+    if left:
+        # Onto a dead version it would be an outage: what it returns to is brought up first; what
+        # could move at once has moved before, because a start takes seconds.
+        return Start(left[0].component.name, wanted[left[0].component.name])
     for here in back:
         name, to = here.component.name, wanted[here.component.name]
         others = sorted(here.up - {to.version})
@@ -186,6 +237,10 @@ def _go_back(facts: ReleaseFacts, wanted: dict[str, Revision]) -> ReleaseAction 
         if here.serving != to:
             return Take(name, to, undo=True)
     return None
+
+
+def _is_back(here: Standing, to: Revision) -> bool:
+    return here.weights == {to.version: 100} and here.observed is None
 
 
 def _undone(harm: Harm) -> End:

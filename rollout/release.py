@@ -10,6 +10,7 @@ from rollout.history import Row
 from rollout.state import Decision, Revision
 
 JUDGED, TAKEN, RETIRED = "step-judged", "component-served", "version-ended"
+WATCHED = "watch-ended"
 BEGUN, RAN = "release-step-begun", "release-step-ran"
 
 
@@ -87,7 +88,8 @@ class Part:
 
     `served` are all revisions that ever did, `ran` the release steps that are done, by their
     revision; `crossed` tells of a revision which step of it was at least begun, though it cannot
-    be taken back. `judged` is what its last step in the open rollout came to, in words.
+    be taken back. `judged` is what its last step in the open rollout came to, in words, `taken_at`
+    since when what serves last does, and `watched` what its watch since then came to.
     """
 
     stack: tuple[Revision, ...] = ()
@@ -95,6 +97,8 @@ class Part:
     before: Revision | None = None
     step: Step | None = None
     judged: str | None = None
+    taken_at: datetime | None = None
+    watched: str | None = None
     ran: frozenset[tuple[Revision, str]] = frozenset()
     crossed: Mapping[Revision, Crossing] = field(default_factory=dict)
 
@@ -175,8 +179,15 @@ def _after(found: Parts, row: Row) -> Parts:
         case "component-served":
             revision = Revision(**data["to"])
             part = found.part(data["component"])
-            stack = _stacked(part.stack, revision, undo=data["undo"])
-            return _with(found, data["component"], stack=stack, served=part.served | {revision})
+            return _with(
+                found,
+                data["component"],
+                stack=_stacked(part.stack, revision, undo=data["undo"]),
+                served=part.served | {revision},
+                taken_at=row.at,
+            )
+        case "watch-ended":
+            return _with(found, data["component"], watched=data["reason"])
         case "release-step-begun" if not data["reversible"]:
             return _crossed(found, data)
         case "release-step-ran":
@@ -189,7 +200,9 @@ def _after(found: Parts, row: Row) -> Parts:
 def _opened(found: Parts, data: Mapping[str, Any]) -> Parts:
     """A rollout begins from what serves now; nothing is decided about it yet."""
     began = {
-        name: replace(part, before=part.serving, step=None, judged=None)
+        name: replace(
+            part, before=part.serving, step=None, judged=None, taken_at=None, watched=None
+        )
         for name, part in found.of.items()
     }
     texts = {**found.texts, data["candidate"]["digest"]: data["application"]}

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rollout.application import Component, ReleaseStep
+from rollout.facts import Enter, Watched
 from rollout.policy import Policy
 from rollout.release import Harm, Step, StepLook
-from rollout.state import Decision, Ending, Revision, Rollout
+from rollout.state import Decision, Ending, Revision, Rollout, Watch
+
+if TYPE_CHECKING:
+    from analysis.triggers import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Standing:
     that is over came to, in words. `ran` names the release steps of the target that are done,
     `crossed` says that one was begun that cannot be taken back, `by_instances` that a share is one
     of whole instances, `trouble` what makes it pointless to go on, `blind` why nobody knows what is
-    answered.
+    answered. `watch` is that of a target that took over, `watched` what its triggers, `readings`,
+    come to now, and `watch_ended` what it came to once it is over.
     """
 
     component: Component
@@ -49,6 +55,10 @@ class Standing:
     by_instances: bool = False
     trouble: Fault | None = None
     blind: str | None = None
+    watch: Watch | None = None
+    watched: Watched | None = None
+    readings: "Sequence[Reading]" = ()
+    watch_ended: str | None = None
 
     def shares(self, policy: Policy) -> tuple[int, ...]:
         """The percentages of its steps."""
@@ -66,11 +76,19 @@ class Standing:
                 return step
         return None
 
-    def settled_on(self, wanted: Revision) -> bool:
-        """Platform and ledger agree that only this revision acts, and nothing is observed."""
+    @property
+    def is_watched(self) -> bool:
+        """The triggers are still asked about what took over."""
+        return self.watch is not None and self.watch_ended is None
+
+    def holds(self, wanted: Revision) -> bool:
+        """Platform and ledger agree that only this revision acts."""
         alone = not (self.component.single and self.up - {wanted.version})
-        there = self.weights == {wanted.version: 100} and self.serving == wanted
-        return there and self.observed is None and alone
+        return self.weights == {wanted.version: 100} and self.serving == wanted and alone
+
+    def settled_on(self, wanted: Revision) -> bool:
+        """The same, and nothing is observed any more."""
+        return self.holds(wanted) and self.observed is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +160,14 @@ class Retire:
 
 
 @dataclass(frozen=True, slots=True)
+class EndWatch:
+    """Record what the watch of a component came to."""
+
+    component: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Look again after so many seconds; `reason` says what is missing."""
 
@@ -158,4 +184,5 @@ class End:
     reason: str
 
 
-ReleaseAction = Start | Run | Weigh | Judge | Take | Retire | Wait | End
+OfComponent = Start | Run | Weigh | Judge | Take | Retire | EndWatch | Wait
+ReleaseAction = OfComponent | Enter | End

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rollout.watch_words import alarms_a_week
 from rollout.words import count, duration, shares
 
 Progress = Mapping[str, Any]
@@ -30,9 +31,24 @@ def markdown(progress: Progress) -> str:
             "|---|---|---|---|---|",
             *rows,
             "",
+            *_triggers(progress),
             f"`pincex status{told}` · `pincex history{told}` · `pincex rollback{told}` undoes it",
         ]
     )
+
+
+def _triggers(progress: Progress) -> list[str]:
+    """The live rules over each component that is watched."""
+    rows = [
+        f"| {part['name']} | {each['label']} | {each['state']} | {each['now']} "
+        f"| {alarms_a_week(each)} | {each['reason']} |"
+        for part in progress["parts"]
+        for each in part["triggers"]
+    ]
+    if not rows:
+        return []
+    head = "| component | trigger | state | now | expected false alarms | |"
+    return [head, "|---|---|---|---|---|---|", *rows, ""]
 
 
 def table(progress: Progress) -> list[dict[str, str]]:
@@ -51,7 +67,7 @@ def table(progress: Progress) -> list[dict[str, str]]:
 def percent_done(progress: Progress) -> float:
     """Components that are done, and the share of the one at it."""
     parts = progress["parts"]
-    done = [1.0 if part["settled"] else part["share"] / 100 for part in parts]
+    done = [1.0 if part["settled"] or part["watched"] else part["share"] / 100 for part in parts]
     return 100.0 * sum(done) / len(done)
 
 
@@ -66,6 +82,8 @@ def _asked(part: Progress) -> str:
 def _word(progress: Progress, part: Progress) -> str:
     if part["settled"]:
         return "done"
+    if part["watched"] and not progress["finished"]:
+        return "watched"
     if progress["finished"]:
         return ""
     return "now" if part["under_way"] else "to come"

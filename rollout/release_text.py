@@ -3,11 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rollout import words
+from rollout import watch_words, words
 from rollout.application import Application, Component
 from rollout.policy import Policy
-from rollout.release_facts import End, Judge, ReleaseAction, ReleaseFacts, Standing, Wait
-from rollout.state import Decision
+from rollout.release_facts import (
+    Judge,
+    OfComponent,
+    ReleaseAction,
+    ReleaseFacts,
+    Standing,
+    Wait,
+)
+from rollout.state import Decision, Phase
 from rollout.words import count, duration
 
 NAME, WIDTH = 14, 80
@@ -15,7 +22,7 @@ Report = Mapping[str, Any]
 
 
 def progress_of(
-    facts: ReleaseFacts, action: ReleaseAction | None, told: str = ""
+    facts: ReleaseFacts, action: ReleaseAction | None, policy: Policy, told: str = ""
 ) -> dict[str, Any]:
     """Plain values for whoever follows; `action` is what is done next, None once it has ended.
 
@@ -33,12 +40,12 @@ def progress_of(
         "candidate": rollout.candidate.version,
         "phase": str(rollout.phase),
         "elapsed": (facts.now - rollout.opened_at).total_seconds(),
-        "parts": [_part(one, under_way=_at(action, one)) for one in facts.standings],
+        "parts": [_part(one, policy, under_way=_at(action, one)) for one in facts.standings],
         "reason": rollout.reason or said,
         "decision": str(Decision.ROLLBACK) if facts.harm else None,
         "undoing": facts.harm.reason if facts.harm else None,
         "approval": None,
-        "watch": None,
+        "watch": _watch(facts),
         "finished": action is None,
     }
 
@@ -50,7 +57,10 @@ def lines(progress: Report, *, following: bool = True) -> list[str]:
     shown = [head, ""]
     shown += [_line(part) for part in progress["parts"]]
     undoing = f"undone because {progress['undoing']}" if progress["undoing"] else None
-    shown += ["", undoing or progress["reason"]]
+    watch = progress["watch"]
+    now = watch_words.left(watch, progress["stable"]) if watch else progress["reason"]
+    shown += ["", undoing or now]
+    shown += [f"  {part['name']}: {said}" for part in progress["parts"] for said in _loud(part)]
     if following:
         again = f"pincex resume {progress['component']}{progress['told']}"
         stops = "Ctrl-C stops watching; it goes on: "
@@ -68,7 +78,12 @@ def line(progress: Report) -> str:
     """The same in one line, for a pipe."""
     under_way = [part for part in progress["parts"] if part["under_way"]]
     where = f"{under_way[0]['name']} {under_way[0]['share']} %" if under_way else "all"
-    return f"{progress['verb']} {progress['candidate']}: {where}: {progress['reason']}"
+    said = progress["reason"]
+    if progress["watch"] and not progress["undoing"]:
+        loud = [f"{part['name']}: {told}" for part in progress["parts"] for told in _loud(part)]
+        left = watch_words.left(progress["watch"], progress["stable"])
+        where, said = left, "; ".join(loud) or "every trigger is quiet"
+    return f"{progress['verb']} {progress['candidate']}: {where}: {said}"
 
 
 def plan(
@@ -106,6 +121,12 @@ def outcome(report: Report, told: str = "") -> str:
     if report["ending"] == "PROMOTED":
         back = f"; back: pincex rollback{told}" if report["before"] else ""
         text.append(f"{report['version']} takes all requests{'' if report['barred'] else back}")
+    elif report["ending"] is None and report["watch_seconds"] is not None:
+        text += [
+            f"{report['version']} takes all requests, watched for "
+            f"{duration(report['watch_seconds'])}: a trigger returns to {report['before']}",
+            f"follow it: pincex resume {report['application']}{told}",
+        ]
     elif report["ending"] in ("ROLLED_BACK", "INCONCLUSIVE") and report["verb"] == "deploy":
         text.append(f"{report['serves'] or 'nothing'} serves; pincex history{told} has every step")
     if report["ending"] is not None and report["barred"]:
@@ -145,7 +166,21 @@ def _planned(
     ]
 
 
-def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
+def _watch(facts: ReleaseFacts) -> dict[str, Any] | None:
+    """Until when the component that took over last is watched, once all that is left is that."""
+    watches = [one.watch for one in facts.standings if one.watch and one.is_watched]
+    if facts.rollout.phase is not Phase.WATCHING or not watches:
+        return None
+    last = max(watches, key=lambda watch: watch.until)
+    left = max(0.0, (last.until - facts.now).total_seconds())
+    return {"until": last.until.isoformat(), "seconds": last.seconds, "left": left}
+
+
+def _loud(part: Report) -> list[str]:
+    return watch_words.reasons(part["triggers"])
+
+
+def _part(here: Standing, policy: Policy, *, under_way: bool) -> dict[str, Any]:
     look = here.look
     return {
         "name": here.component.name,
@@ -157,18 +192,27 @@ def _part(here: Standing, *, under_way: bool) -> dict[str, Any]:
         "requests": look.counts.own.requests if look else 0,
         "errors": look.counts.own.errors if look else 0,
         "decision": str(look.decision) if look else None,
-        "evidence": look.reason if look else here.judged,
+        "evidence": look.reason if look else _came_to(here),
+        "triggers": [watch_words.as_data(one, policy) for one in here.readings],
+        "watched": here.is_watched,
         "under_way": under_way,
         "settled": here.settled_on(here.target),
     }
 
 
+def _came_to(here: Standing) -> str | None:
+    """What its last step and its watch came to."""
+    return "; ".join(said for said in (here.judged, here.watch_ended) if said) or None
+
+
 def _line(part: Report) -> str:
     mark = "done" if part["settled"] else "now" if part["under_way"] else ""
-    return (
-        f"  {part['name']:<{NAME}} {words.shares(part['weights']) or 'no requests':<28} {mark:<5}"
-        + (part["evidence"] or "" if part["under_way"] else "")
-    )
+    said = part["evidence"] or "" if part["under_way"] else ""
+    if part["watched"]:
+        quiet = sum(each["state"] == "QUIET" for each in part["triggers"])
+        mark, said = "watch", f"{quiet} of {len(part['triggers'])} triggers quiet"
+    shares = words.shares(part["weights"]) or "no requests"
+    return f"  {part['name']:<{NAME}} {shares:<28} {mark:<6}{said}"
 
 
 def _at(action: ReleaseAction | None, here: Standing) -> bool:
@@ -178,7 +222,7 @@ def _at(action: ReleaseAction | None, here: Standing) -> bool:
 def step(action: ReleaseAction) -> str:
     """What doing this is called where steps are recorded, such as `weigh order-entry`."""
     name = _doing(action)
-    return name if isinstance(action, End) else f"{name} {action.component}"
+    return f"{name} {action.component}" if isinstance(action, OfComponent) else name
 
 
 def _doing(action: ReleaseAction | None) -> str:
@@ -201,6 +245,8 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
             shown.append(f"  lock       {entry['lock']}")
         if entry["open"]:
             shown.append(_fitted(f"  {entry['open']}"))
+            if entry["watch"]:
+                shown.append(_fitted(f"  {watch_words.left(entry['watch'], entry['version'])}"))
             # What can be pasted is never cut.
             shown.append(f"  follow it: pincex resume {entry['name']}{told}")
         elif entry["barred"]:

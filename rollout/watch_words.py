@@ -1,13 +1,17 @@
 """A watch in words: each trigger with its limit, its state and its false alarms."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rollout.policy import LiveRules, Policy
 from rollout.words import duration
 
+if TYPE_CHECKING:
+    from analysis.triggers import Reading
+
 ERRORS, RESPONSE_TIME, HEALTH, ACCURACY = "errors", "response time", "health", "accuracy"
 ERRORS_LATE, RESPONSE_TIME_LATE = "late errors", "late response time"
+SERVERS = "servers"
 
 HOURS_A_WEEK = 168
 RAREST = 0.001
@@ -19,6 +23,19 @@ def label(name: str, policy: Policy) -> str:
     """The trigger with its limit, in at most 24 characters."""
     rules, minute = policy.live_rules, policy.watch.minute
     return _labels(rules, minute)[name]
+
+
+def as_data(reading: "Reading", policy: Policy) -> dict[str, Any]:
+    """A trigger at one look as plain values."""
+    return {
+        "name": reading.name,
+        "label": label(reading.name, policy),
+        "state": str(reading.state),
+        "now": reading.now,
+        "reason": reading.reason,
+        "alarms_per_hour": reading.alarms_per_hour,
+        "bound": reading.bound,
+    }
 
 
 def alarms_a_week(trigger: Trigger) -> str:
@@ -42,7 +59,7 @@ def lines(watch: Mapping[str, Any], indent: str = "") -> list[str]:
     return [line[:WIDTH].rstrip() for line in (head, *rows)]
 
 
-def left(watch: Mapping[str, Any], stable: str) -> str:
+def left(watch: Mapping[str, Any], stable: str | None) -> str:
     """How long it still watches, and what it would do."""
     whole = duration(watch["seconds"])
     if watch["left"] <= 0:
@@ -68,6 +85,7 @@ def _labels(rules: LiveRules, minute: int) -> dict[str, str]:
         ACCURACY: f"accuracy < {rules.accuracy.below_percent:g} %",
         ERRORS_LATE: f"late errors > {errors.above_percent:g} %",
         RESPONSE_TIME_LATE: f"late p95 +{slow.above_percent:g} %",
+        SERVERS: "servers that cannot run",
     }
 
 

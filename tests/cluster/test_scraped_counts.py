@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.counters import grown, still
 from cluster.errors import Unavailable
-from cluster.prometheus import Metrics, Prometheus, grown, still
+from cluster.prometheus import Metrics, Prometheus
 
 
 @given(

@@ -3,11 +3,15 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.step_rows import StepRows
 from rollout.release import Side, StepCounts
+from rollout.watching import Seen
 
 T0 = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -121,3 +125,69 @@ def test_the_past_p95_is_of_some_seconds_at_least(log: Path) -> None:
 def test_a_log_that_is_not_there_yet_counts_nothing(tmp_path: Path) -> None:
     """The proxy makes it with its first line."""
     assert counted(rows_of(tmp_path / "access.jsonl")) == StepCounts(Side())
+
+
+def watched(rows: StepRows) -> Seen:
+    """What version 2 of orders answered by the second since T0, slow from 50 ms."""
+    return rows.seen("orders", "v2", T0, 50.0)
+
+
+def test_a_watch_counts_by_the_second_in_which_an_answer_ended(log: Path) -> None:
+    """Who did not wait made no error, but was slow for certain once it had waited so long."""
+    noted(log, (1.99, "orders--v2", 201, 20), (2.5, "orders--v2", 0, 60), (2.6, "orders--v2", 0, 3))
+    seen = watched(rows_of(log))
+
+    assert seen.requests[:5].tolist() == [0, 1, 2, 1, 0]
+    assert seen.errors[:5].tolist() == [0, 0, 1, 0, 0]
+    assert seen.timed[:5].tolist() == [0, 1, 3, 1, 0]
+    assert seen.slow is not None
+    assert seen.slow[:5].tolist() == [0, 0, 1, 1, 0]
+
+
+def test_a_watch_ends_before_what_the_proxy_may_still_hold_back(tmp_path: Path) -> None:
+    """A second is told of once every answer of it lies in the file."""
+    now = datetime.now(UTC)
+    rows = rows_of(tmp_path / "none.jsonl")
+
+    assert len(rows.seen("orders", "v2", now - timedelta(seconds=10.5), 50.0).requests) == 9
+    assert len(rows.seen("prices", "v2", now, 50.0).requests) == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.sampled_from((200, 503, 0)), st.integers(0, 2000))),
+    st.integers(0, 10),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=50)
+def test_when_it_is_looked_at_changes_nothing(
+    answers: list[tuple[float, int, int]], cut: int, early: bool
+) -> None:
+    """Rows that were there before the watch, that came in pieces, or all at once after a kill."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "access.jsonl"
+        told = [(at, "orders--v2", status, float(ms)) for at, status, ms in answers]
+        noted(log, *told[:cut])
+        rows = rows_of(log)
+        if early:
+            watched(rows)
+        noted(log, *told[cut:])
+        rows.read()
+        pieces, whole = watched(rows), watched(rows_of(log))
+
+    for one, other in ((pieces, whole), (whole, pieces)):
+        assert one.requests.sum() == sum(status != 0 for _, status, _ in answers)
+        for kind in ("requests", "errors", "timed", "slow"):
+            counted, again = getattr(one, kind), getattr(other, kind)
+            shared = min(len(counted), len(again))
+            assert counted[:shared].tolist() == again[:shared].tolist()
+
+
+def test_the_rows_of_what_is_watched_are_let_go(log: Path) -> None:
+    """A watch is long; the versions beside it keep theirs for the steps to come."""
+    rows = rows_of(log)
+    before = counted(rows).beside
+    watched(rows)
+    noted(log, (5, "orders--v2", 201, 5))
+    rows.read()
+
+    assert counted(rows) == StepCounts(Side(), before)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,9 @@ deadline = 60
 
 [rollout.live_rules.health]
 every = 0.5
+
+[rollout.watch]
+seconds = 0
 """
 PRICES = """
 [component.prices]
@@ -66,6 +70,15 @@ command = ["{command}", "{{version}}"]
 reversible = {reversible}
 within = 120
 """
+GATEWAY = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "gw"},
+    "spec": {
+        "gatewayClassName": "fake",
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+    },
+}
 FINE = {"prices": "shop/prices:{version}", "settlement": "shop/settlement:{version}"}
 
 
@@ -194,6 +207,16 @@ class Shop:
         path = self.folder / f"{version}.toml"
         path.write_text(policy)
         return self.beside.submit(self.deploy, version, "--policy", str(path))
+
+    def apply_gateway(self) -> None:
+        """The Gateway that routes name; what a fake one would do is counted by weights."""
+        self.cluster.kubectl("-n", self.namespace, "apply", "-f", "-", given=GATEWAY)
+
+    def kill_holder(self) -> None:
+        """SIGKILL whoever holds the lock."""
+        pid = self.holder()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
 
     def flow(self, *words: str) -> "subprocess.Popen[str]":
         """A flow process of its own, as the command starts one."""

@@ -67,6 +67,9 @@ deadline = 180
 
 [rollout.live_rules.response_time]
 floor_ms = 5000
+
+[rollout.watch]
+seconds = 0
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kube_cluster import Cluster
+from kube_pods import unready
 from kube_release import NAME, PATIENCE, Shop
 from kube_requests import Behaviour
 
@@ -35,6 +36,9 @@ deadline = 60
 
 [rollout.live_rules.health]
 every = 0.5
+
+[rollout.watch]
+seconds = 0
 """
 
 
@@ -147,20 +151,7 @@ def test_a_candidate_that_takes_half_as_long_again_is_undone(shop: Shop) -> None
 def test_pods_that_stop_serving_in_the_middle_fail_their_health_checks(shop: Shop) -> None:
     """Three in a row undo the rollout: nothing in the pods' state says that it is for good."""
     rollout = begun(shop, "v3.1.0")
-    (pod, *_) = shop.cluster.kubectl(
-        *("-n", shop.namespace, "get", "pods", "-o", "name"),
-        *("-l", "rollout.pincex/version=v3.1.0"),
-    ).split()
-    unready = (
-        '{"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": '
-        '[{"name": "server", "image": "x", "imageID": "", "ready": false, "restartCount": 0, '
-        '"state": {"running": {}}}]}}'
-    )
-    # The fake kubelet makes a pod ready again within a second unless it is told another fate.
-    label = ("label", pod, "pincex.test/fate=never-ready")
-    shop.cluster.kubectl("-n", shop.namespace, *label)
-    patch = ("patch", pod, "--subresource=status", "--type=strategic", "-p", unready)
-    shop.cluster.kubectl("-n", shop.namespace, *patch)
+    unready(shop, "prices", "v3.1.0")
     code, report = rollout.result(PATIENCE)
 
     assert (code, report.get("ending")) == (3, "ROLLED_BACK"), report

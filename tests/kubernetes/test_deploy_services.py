@@ -13,16 +13,6 @@ from cluster.kubernetes.names import COMPONENT, FENCE, VERSION
 
 pytestmark = pytest.mark.kubernetes
 
-GATEWAY = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "Gateway",
-    "metadata": {"name": "gw"},
-    "spec": {
-        "gatewayClassName": "fake",
-        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
-    },
-}
-
 
 @pytest.fixture(params=["gateway", "replicas"])
 def shop(fake_cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
@@ -30,7 +20,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) 
     behind = request.param == "gateway"
     with Shop(fake_cluster, tmp_path, gateway=behind, single=True) as made:
         if behind:
-            made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+            made.apply_gateway()
         code, report, said = made.command_deploy("v1.0.0")
         assert (code, report.get("ending")) == (0, "PROMOTED"), (report, said)
         yield made

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from kube_cluster import Cluster
 from kube_release import POLICY, Shop
-from test_deploy_services import GATEWAY
 
 from cluster.kubernetes.kinds import DEPLOYMENT
 
@@ -45,7 +44,7 @@ def late(
     """v2.0.0 serves after v1.0.0, behind a gateway that is not late yet."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path) as shop:
-        shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=GATEWAY)
+        shop.apply_gateway()
         gateway = LateGateway(shop)
         shop.requests.weights = gateway.weights
         policy = tmp_path / "bounded.toml"

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from kube_cluster import Cluster
 from kube_release import Shop, release_step
-from test_deploy_services import GATEWAY
 
 from cluster.kubernetes.kinds import DEPLOYMENT, JOB
 from cluster.kubernetes.names import STEP, object_name
@@ -33,7 +32,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 serves, whose release had a step of each kind."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path, steps=SHRINK + GROW) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         code, report = made.deploy("v1.0.0")
         assert (code, report.get("ending")) == (0, "PROMOTED"), report
         yield made

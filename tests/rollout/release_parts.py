@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from rollout.application import Application, Component, parse_application
 from rollout.deploying import decide_release
+from rollout.facts import Enter, Watched
 from rollout.policy import default_policy_text, parse
 from rollout.release import Harm, Side, Step, StepCounts, StepLook
 from rollout.release_facts import (
     End,
+    EndWatch,
     Fault,
     Judge,
     ReleaseAction,
@@ -22,7 +24,7 @@ from rollout.release_facts import (
     Wait,
     Weigh,
 )
-from rollout.state import Decision, Phase, Revision, Rollout, Verb
+from rollout.state import Decision, Phase, Revision, Rollout, Verb, Watch
 
 T0 = datetime(2026, 11, 27, 12, tzinfo=UTC)
 POLICY = parse(default_policy_text())
@@ -47,18 +49,24 @@ GOOD = StepLook(Decision.PROMOTE, "fine", StepCounts(Side(1000)))
 BAD = StepLook(Decision.ROLLBACK, "errors 30 %", StepCounts(Side(1000, errors=300)))
 OPEN = StepLook(Decision.CONTINUE, "40 of 200 requests", StepCounts(Side(40)))
 
+WELL = Watched(None, ())
+
 Judged = Callable[[str, int], StepLook]
+Watching = Callable[[str, float], Watched]
 
 
 @dataclass
 class Shop:
     """The platform and the ledger of one application, moved by the actions that are decided.
 
-    `look` says how a component is judged at a share; `broken` versions never become ready, and
-    `failing` release steps fail.
+    `look` says how a component is judged at a share, `watching` what the triggers say of it so
+    many seconds after it took over; `broken` versions never become ready, and `failing` release
+    steps fail.
     """
 
     look: Judged = lambda component, share: GOOD
+    watching: Watching = lambda component, seconds: WELL
+    blind: str | None = None
     broken: frozenset[tuple[str, str]] = frozenset()
     failing: frozenset[str] = frozenset()
     described: Application = SHOP
@@ -71,6 +79,9 @@ class Shop:
     steps: dict[str, Step] = field(default_factory=dict)
     ran: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     crossed: set[tuple[str, str]] = field(default_factory=set)
+    taken: dict[str, datetime] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    phase: Phase = Phase.SHIFTING
     harm: Harm | None = None
     failure: Fault | None = None
     actions: list[ReleaseAction] = field(default_factory=list)
@@ -78,7 +89,7 @@ class Shop:
     def opened(self, verb: Verb, version: str, targets: Mapping[str, str] | None = None) -> Rollout:
         """A rollout begins from what serves now."""
         self.before, self.steps, self.harm = dict(self.serving), {}, None
-        self.failure = None
+        self.failure, self.taken, self.ended, self.phase = None, {}, {}, Phase.SHIFTING
         self.targets = targets or {part.name: version for part in self.described.services}
         stable = Revision("before", "d")
         return Rollout(
@@ -90,7 +101,8 @@ class Shop:
         """What a look finds."""
         services = [part for part in self.described.services if part.name in self.targets]
         standings = [self._standing(part) for part in services]
-        return ReleaseFacts(self.now, rollout, standings, self.harm, 0.0, self.failure)
+        now_in = replace(rollout, phase=self.phase)
+        return ReleaseFacts(self.now, now_in, standings, self.harm, 0.0, self.failure)
 
     def run(self, rollout: Rollout, stop_after: int = 10_000) -> End | None:
         """Act until it has ended, or for so many actions."""
@@ -113,6 +125,9 @@ class Shop:
     def _standing(self, part: Component) -> Standing:
         name, target = part.name, Revision(self.targets[part.name], "d")
         step, share = self.steps.get(name), self.weights.get(name, {}).get(target.version, 0)
+        watch = self._watch(name, target)
+        age = (self.now - watch.since).total_seconds() if watch else 0.0
+        seen = watch is not None and name not in self.ended and self.blind is None
         return Standing(
             part, target, self.before.get(name), self.serving.get(name), step,
             dict(self.weights.get(name, {})), self.observed.get(name),
@@ -121,7 +136,17 @@ class Shop:
             look=self.look(name, share) if share else None,
             ran=self.ran.get((name, target.version), frozenset()),
             crossed=(name, target.version) in self.crossed,
+            watch=watch, watched=self.watching(name, age) if seen else None,
+            watch_ended=self.ended.get(name), blind=self.blind,
         )  # fmt: skip
+
+    def _watch(self, name: str, target: Revision) -> Watch | None:
+        """That of a component that took over from another version."""
+        took_over = self.serving.get(name) == target and self.before.get(name) not in (None, target)
+        if not took_over or name not in self.taken:
+            return None
+        step = self.steps.get(name)
+        return Watch(self.taken[name], POLICY.watch.seconds, step.past_p95_ms if step else None)
 
     def _perform(self, action: ReleaseAction, rollout: Rollout) -> None:
         self.now += timedelta(seconds=1)
@@ -153,6 +178,11 @@ class Shop:
                 self.harm = Harm(component, decision, reason)
             case Take(component, to, _):
                 self.serving[component] = to
+                self.taken[component] = self.now
+            case Enter(phase):
+                self.phase = phase
+            case EndWatch(component, reason):
+                self.ended[component] = reason
             case Retire(component, version):
                 assert version not in self.weights.get(component, {}), "ended while it serves"
                 self.up[component].discard(version)

@@ -65,6 +65,8 @@ def test_who_sees_nothing_waits_without_a_deadline() -> None:
     rollout = shop.opened(Verb.RELEASE, "v2")
     assert shop.run(rollout, 400) is None
     shop.now += timedelta(days=1)
+    # The watch of what took over before is over by now.
+    assert shop.run(rollout, 10) is None
     action = decide_release(shop.facts(rollout), POLICY)
 
     assert isinstance(action, Wait)

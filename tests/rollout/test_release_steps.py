@@ -64,7 +64,8 @@ def test_what_can_be_taken_back_runs_before_the_candidate_and_the_rest_last_of_a
     assert told == [
         *("grow", "Start prices", "Take prices", "fill", "Start orders", "Take orders", "shrink"),
     ]
-    assert ended == End(Ending.PROMOTED, "v2 serves everywhere")
+    watched = "watched for 10 min, no trigger fired"
+    assert ended == End(Ending.PROMOTED, f"v2 serves everywhere; {watched}")
 
 
 def test_a_first_release_runs_its_steps_too() -> None:

@@ -16,7 +16,7 @@ def shown(shop: Shop, actions: int) -> tuple[list[str], str]:
     rollout = shop.opened(Verb.RELEASE, "v2")
     shop.run(rollout, actions)
     facts = shop.facts(rollout)
-    progress = progress_of(facts, decide_release(facts, POLICY))
+    progress = progress_of(facts, decide_release(facts, POLICY), POLICY)
     return lines(progress), line(progress)
 
 
@@ -38,7 +38,7 @@ def test_the_page_in_prefect_says_the_same_of_every_component() -> None:
     rollout = shop.opened(Verb.RELEASE, "v2")
     shop.run(rollout, 4)
     facts = shop.facts(rollout)
-    progress = progress_of(facts, decide_release(facts, POLICY), " --namespace prod")
+    progress = progress_of(facts, decide_release(facts, POLICY), POLICY, " --namespace prod")
     page = markdown(progress)
 
     assert page.startswith("## shop: deploy v2, before it before")
@@ -55,7 +55,7 @@ def test_the_page_of_an_undo_says_why() -> None:
     rollout = shop.opened(Verb.RELEASE, "v2")
     shop.run(rollout, 5)
     facts = shop.facts(rollout)
-    progress = progress_of(facts, decide_release(facts, POLICY))
+    progress = progress_of(facts, decide_release(facts, POLICY), POLICY)
 
     assert "undone because errors 30 %" in markdown(progress)
     assert progress["decision"] == "ROLLBACK"
@@ -67,11 +67,13 @@ def test_the_last_page_says_what_each_component_was_judged_by() -> None:
     rollout = shop.opened(Verb.RELEASE, "v2")
     shop.run(rollout)
     facts = shop.facts(rollout)
-    judged = [replace(one, look=None, judged="200 requests, 0 errors") for one in facts.standings]
-    progress = progress_of(replace(facts, standings=judged), None)
+    told = {"look": None, "judged": "200 requests, 0 errors", "watch_ended": "watched for 2 s"}
+    judged = [replace(one, **told) for one in facts.standings]
+    progress = progress_of(replace(facts, standings=judged), None, POLICY)
 
-    assert [row["evidence"] for row in table(progress)] == ["200 requests, 0 errors"] * 3
-    assert markdown(progress).count("| 200 requests, 0 errors | done |") == 3
+    said = "200 requests, 0 errors; watched for 2 s"
+    assert [row["evidence"] for row in table(progress)] == [said] * 3
+    assert markdown(progress).count(f"| {said} | done |") == 3
 
 
 def test_an_undo_says_why() -> None:
@@ -86,7 +88,7 @@ def test_the_end_says_what_serves_and_what_to_do_next() -> None:
     report = {
         "application": "shop", "version": "v2", "before": "v1", "verb": "deploy",
         "phase": "DONE", "ending": "PROMOTED", "reason": "v2 serves everywhere",
-        "serves": "v2", "barred": None,
+        "serves": "v2", "barred": None, "watch_seconds": None,
     }  # fmt: skip
 
     assert outcome(report).splitlines() == [
@@ -107,7 +109,7 @@ def test_status_names_the_release_its_components_and_the_way_back() -> None:
     """And, where a rollout is open, how to follow it."""
     part = {"name": "orders", "weights": {"v2": 100}}
     entry = {"name": "shop", "version": "v2", "previous": "v1", "open": None, "parts": [part]}
-    entry["barred"] = None
+    entry |= {"barred": None, "watch": None}
 
     assert status([entry]) == [
         "shop   v2",
@@ -118,6 +120,10 @@ def test_status_names_the_release_its_components_and_the_way_back() -> None:
         "  deploy v3",
         "  follow it: pincex resume shop",
     ]
+    watch = {"seconds": 600.0, "left": 240.0}
+    assert status([{**entry, "version": "v2", "open": "deploy v3", "watch": watch}])[-2] == (
+        "  4 min left of 10 min; a trigger returns to v2 by itself"
+    )
 
 
 def test_what_does_not_fit_ends_at_a_word() -> None:
@@ -137,6 +143,7 @@ def test_where_no_way_leads_back_none_is_offered() -> None:
     report = {
         "application": "shop", "version": "v2", "before": "v1", "verb": "deploy",
         "phase": "ROLLED_BACK", "ending": "INCONCLUSIVE", "serves": "v2", "barred": why,
+        "watch_seconds": None,
         "reason": "v2 serves, but release step shrink of orders v2 failed: exit code 1",
     }  # fmt: skip
     entry = {"name": "shop", "version": "v2", "previous": "v1", "open": None, "parts": []}
