@@ -29,6 +29,7 @@ from benchmarks import (
     split,
     stalls,
     undo,
+    undo_services,
 )
 
 SHORT = {
@@ -50,6 +51,7 @@ FULL = {
     "run-lengths": run_lengths,
     "stalls": stalls,
     "orders": orders,
+    "undo-services": undo_services,
     "kills": kills,
     "kubernetes": kubernetes,
     "races": races,

@@ -22,8 +22,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / "kubernet
 
 from kube_cluster import Cluster, with_nodes  # noqa: E402
 from kube_plane import Plane, Setting  # noqa: E402
-from kube_release import NAME, Shop  # noqa: E402
-from test_deploy_services import GATEWAY  # noqa: E402
+from kube_release import NAME, POLICY, Shop  # noqa: E402
 
 from benchmarks.kill_matrix import KEPT, Matrix, code_digest, run, say  # noqa: E402
 from benchmarks.kill_results import Results, todo  # noqa: E402
@@ -39,6 +38,8 @@ from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # 
 from rollout.history import History  # noqa: E402
 
 SINGLE = "settlement"
+WATCHED = POLICY.replace("[rollout.watch]\nseconds = 0\n", "[rollout.watch]\nseconds = 2\n")
+"""A kill may come in the watch, too."""
 HEAD = """# Kill matrix in a cluster
 
 The steps of `deploy` and `rollback` of services in a namespace, found and killed as those on the
@@ -133,7 +134,8 @@ def board(directory: Path) -> Iterator[tuple[Matrix, Shop]]:
         stack.callback(plane.down)
         plane.up()
         shop = stack.enter_context(Shop(with_nodes(Cluster(plane)), folder, single=True))
-        shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=GATEWAY)
+        (folder / "policy.toml").write_text(WATCHED)
+        shop.apply_gateway()
         code, report, said = shop.command_deploy("v1.0.0")
         assert code == 0, (report, said)
         here = Namespaced(shop, str(probed_python(directory / "probed")))

@@ -108,6 +108,7 @@ def release_verbs(
         if not promoted or not here.history().previous:
             ran = here.pincex(*words)
             assert ran.code == 0, ran
+            eventually(lambda: at_rest(here, ()), PATIENCE, "its watch is over")
         return ("rollback", "--reason", "killed on the way")
 
     def same_or_resume(words: Words) -> list[Words]:

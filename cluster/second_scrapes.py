@@ -30,11 +30,13 @@ def seconds_of(
     if math.isfinite(bound):
         # The buckets of one scrape may be read a request apart.
         slow = np.clip(timed - _by_second(_at(histogram, bound), since, length), 0, timed)
+    asked, failed = (_by_second(kind, since, length) for kind in (requests, errors))
     return Seen(
-        _by_second(requests, since, length),
-        _by_second(errors, since, length),
-        timed,
-        slow,
+        asked[:length],
+        failed[:length],
+        timed[:length],
+        None if slow is None else slow[:length],
+        (int(asked[length]), int(failed[length])),
         silent_for=max(0.0, now - max(until, since)),
     )
 
@@ -44,9 +46,9 @@ def _at(histogram: Series, bound: float) -> Series:
 
 
 def _by_second(series: Series, since: float, length: int) -> Integers:
-    """What all of them grew by in each second; what the last, unfinished one holds is to come."""
+    """What all of them grew by in each whole second, and last in the one that has not ended."""
     counts = np.zeros(length + 1)
     for _, samples in series:
         for at, added in growths(samples, since):
             counts[min(math.floor(at - since), length)] += added
-    return np.round(counts[:length]).astype(np.int64)
+    return np.round(counts).astype(np.int64)

@@ -37,9 +37,8 @@ class SecondCounts:
             counts += np.bincount(second[flags], minlength=len(counts))
 
     def until(self, now: float) -> Seen:
-        """All whole seconds of which every answer is noted by now."""
+        """All whole seconds of which every answer is noted by now; what was noted after them."""
         seconds = max(0, int(now - LATE - self._since))
-        kept = self._counts[:, :seconds]
-        filled = np.pad(kept, ((0, 0), (0, seconds - kept.shape[1])))
-        requests, errors, timed, slow = filled
-        return Seen(requests, errors, timed, slow)
+        kept, after = self._counts[:, :seconds], self._counts[:2, seconds:].sum(axis=1)
+        requests, errors, timed, slow = np.pad(kept, ((0, 0), (0, seconds - kept.shape[1])))
+        return Seen(requests, errors, timed, slow, (int(after[0]), int(after[1])))

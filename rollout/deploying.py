@@ -31,8 +31,6 @@ from rollout.state import Decision, Ending, Phase, Revision
 from rollout.words import duration
 
 LOOK_EVERY = 0.2
-WATCH_EVERY = 1.0
-"""Seconds between two looks where all that is left is to watch: its rules are of seconds."""
 
 
 def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
@@ -85,7 +83,7 @@ def _watching(facts: ReleaseFacts) -> ReleaseAction | None:
     if facts.rollout.phase is not Phase.WATCHING:
         return Enter(Phase.WATCHING)
     here = next((one for one in watched if one.blind), watched[0])
-    return Wait(here.component.name, WATCH_EVERY, here.blind or "watched")
+    return Wait(here.component.name, LOOK_EVERY, here.blind or "watched")
 
 
 def _last_of_all(facts: ReleaseFacts) -> ReleaseAction:

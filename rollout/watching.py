@@ -26,8 +26,8 @@ class Seen:
     """What was answered, by whole seconds since a watch began.
 
     `errors` of `requests` failed, `slow` of `timed` took longer than the limit that the past p95
-    gives; None where that limit cannot be told. `unfinished` are requests and errors of the second
-    that has not ended, `silent_for` the seconds since anybody counted.
+    gives; None where that limit cannot be told. `unfinished` are requests and errors known of what
+    is not whole yet, `silent_for` the seconds since anybody counted.
     """
 
     requests: Integers

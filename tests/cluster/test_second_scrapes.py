@@ -20,7 +20,7 @@ def scraped(*samples: tuple[float, float]) -> list[tuple[dict[str, str], Samples
 def test_every_request_is_counted_in_the_second_of_its_scrape(
     steps: list[tuple[float, int, bool]],
 ) -> None:
-    """But for the second that has not ended; a counter that began again loses nothing."""
+    """The one that has not ended is told apart; a counter that began again loses nothing."""
     at, value, samples = SINCE, 0, [(SINCE, 0.0)]
     for gap, step, anew in steps:
         at, value = at + gap, step if anew else value + step
@@ -29,6 +29,7 @@ def test_every_request_is_counted_in_the_second_of_its_scrape(
     whole = [one for one in samples if one[0] < SINCE + len(seen.requests)]
 
     assert int(seen.requests.sum()) == grown(whole, SINCE)
+    assert int(seen.requests.sum()) + seen.unfinished[0] == grown(samples, SINCE)
     assert len(seen.requests) == int(at - SINCE)
 
 

@@ -191,3 +191,12 @@ def test_the_rows_of_what_is_watched_are_let_go(log: Path) -> None:
     rows.read()
 
     assert counted(rows) == StepCounts(Side(), before)
+
+
+def test_an_error_is_known_before_its_second_is_whole(tmp_path: Path) -> None:
+    """A detector looks at what was noted so far: it need not wait for the proxy's next flush."""
+    log, now = tmp_path / "access.jsonl", datetime.now(UTC) - T0
+    noted(log, (now.total_seconds() - 0.2, "orders--v2", 503, 5))
+    seen = rows_of(log).seen("orders", "v2", datetime.now(UTC) - timedelta(seconds=5), 50.0)
+
+    assert (int(seen.errors.sum()), seen.unfinished) == (0, (1, 1))

@@ -10,7 +10,7 @@ from release_parts import GOOD, OPEN, POLICY, Shop, running
 from test_release_steps import STEPPED
 
 from analysis.triggers import Reading, State
-from rollout.deploying import decide_release
+from rollout.deploying import LOOK_EVERY, decide_release
 from rollout.facts import Enter, Watched
 from rollout.live import line, lines, markdown
 from rollout.release_facts import End, EndWatch, Judge, Run, Take, Wait, Weigh
@@ -98,7 +98,7 @@ def test_while_nobody_counts_a_watch_does_not_end() -> None:
     shop.now += timedelta(seconds=2 * SECONDS)
 
     action = decide_release(shop.facts(rollout), POLICY)
-    assert action == Wait("prices", 1.0, "Prometheus does not answer")
+    assert action == Wait("prices", LOOK_EVERY, "Prometheus does not answer")
     shop.blind = None
     ended = shop.run(rollout)
     assert ended is not None
