@@ -44,7 +44,7 @@ VERBS = {
         "flows.backup:restore_config",
         "show what differs from a backup, or undo it",
     ),
-    "validate": ("flows.validate:validate", "what would go wrong with a rollout in a cluster"),
+    "validate": ("flows.validate:validate", "what would go wrong with a rollout"),
     "diagnose": (
         "flows.diagnose:diagnose",
         "the likeliest causes of what is wrong, and what to do",

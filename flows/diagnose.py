@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from cluster.diagnosis import Diagnosis
-from flows.in_cluster import api_of
+from flows.in_cluster import api_of, is_meant
 from flows.refusal import Exit
+from flows.site import site
 
 WIDTH, INDENT = 80, 4
 Answer = tuple[int, dict[str, Any], str]
@@ -44,6 +45,11 @@ def text(name: str, where: str, told: Diagnosis) -> str:
 
 
 def _looked_at(options: argparse.Namespace) -> tuple[str, Diagnosis]:
+    if not is_meant(options):
+        from flows.local_diagnosis import diagnosed
+
+        here = site(options.site)
+        return here.name, diagnosed(here, options.name)
     from cluster.kubernetes.diagnosis import diagnose as diagnose_pods
     from cluster.kubernetes.traffic import Gateway, Traffic
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NO_DEPENDENCIES = Line(
     "dependencies",
     Outcome.NOT_CHECKED,
-    "nobody said what it needs outside of the cluster",
+    "nobody said what it needs besides itself",
     "whoever built it must look; [[dependency]] in the checklist declares each",
 )
 
@@ -33,11 +33,16 @@ class Release:
     """A version of some components, with all that the files say about it."""
 
     version: str
-    application: str
+    described: Application
     parts: tuple[Component, ...]
     checklist: Checklist
     record: Record | None
     record_file: Path
+
+    @property
+    def application(self) -> str:
+        """Its name."""
+        return self.described.name
 
 
 def asked(options: argparse.Namespace) -> Release | None:
@@ -57,12 +62,11 @@ def asked(options: argparse.Namespace) -> Release | None:
     told, path = checklist(here.settings, options.checklist)
     file = record_of(told, path, here.settings, options.release)
     recorded = record(file) if told.records else None
-    return Release(options.release, described.name, parts, told, recorded, file)
+    return Release(options.release, described, parts, told, recorded, file)
 
 
 def lines(api: "Api", release: Release, now: datetime) -> Iterator[Line]:
     """Of the cluster first; what needs none of it is told although that does not answer."""
-    from cluster.dependencies import dependency_line
     from cluster.kubernetes.preflight import in_turn
     from cluster.kubernetes.release_preflight import of_release
     from cluster.kubernetes.services import ClusterServices
@@ -72,6 +76,14 @@ def lines(api: "Api", release: Release, now: datetime) -> Iterator[Line]:
     told = release.checklist
     looks = of_release(api, release.application, release.parts, release.version, told.flags)
     yield from in_turn(api, looks)
+    yield from agreed(release, now)
+
+
+def agreed(release: Release, now: datetime) -> Iterator[Line]:
+    """What was declared about any release: what it needs outside, when, who, and its records."""
+    from cluster.dependencies import dependency_line
+
+    told = release.checklist
     yield from [dependency_line(one) for one in told.dependencies] or [NO_DEPENDENCIES]
     yield window_line(told, now)
     yield on_call_line(told, now)

@@ -53,6 +53,11 @@ class LocalServices:
         """Nothing: this site decides itself how its servers start and end."""
         return []
 
+    def programs(self, part: Component, version: str) -> list[str]:
+        """What the site would run of a version: its servers' program, and those of its steps."""
+        commands = [part.command, *(step.command for step in part.release_steps)]
+        return sorted({self._filled(command[0], version) for command in commands})
+
     def versions_up(self, component: str) -> list[str]:
         """The versions that the proxy has instances of, or whose servers are being started."""
         return versions_up(self._home, component)
