@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.kill_results import Results, Row, todo
-from benchmarks.kill_services import SERVICES, exchange
+from benchmarks.kill_services import SERVICES, traded
 from benchmarks.kill_stages import prove
 from benchmarks.kill_verbs import VERBS, Verb, Words
 from benchmarks.probed import probed_python
@@ -169,7 +169,7 @@ def matrix(directory: Path) -> Iterator[Matrix]:
 def exchange_matrix(directory: Path) -> Iterator[Matrix]:
     """The sample exchange up, a trader on it; nothing is left afterwards."""
     python = str(probed_python(directory / "probed"))
-    with exchange(directory, python) as (here, trader):
+    with traded(directory, python) as (here, trader):
         yield Matrix(here, here, trader, Steps(directory / "steps"))
 
 

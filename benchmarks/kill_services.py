@@ -3,16 +3,13 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kill_verbs import Verb, Words
-from benchmarks.small_exchange import NAME, QUICK, Trader, trading
 from cluster.local.instances import versions_up
 from flows.platform import traffic
+from flows.rehearsal.small_exchange import NAME, QUICK, Exchange, Trader, exchange, trading
 from flows.rehearsal.small_site import PATIENCE, SmallSite, eventually
-from rollout.history import History
-from rollout.release import Part, fold_parts
 from rollout.state import Ending
 from rollout.state import Verb as Told
 
@@ -21,34 +18,14 @@ WATCHED = QUICK.replace("[rollout.watch]\nseconds = 0\n", "[rollout.watch]\nseco
 """A kill may come in the watch, too."""
 
 
-@dataclass
-class Exchange(SmallSite):
-    """A site whose services are rolled out; models, registry and Prefect are not needed."""
-
-    def history(self) -> History:
-        """The ledger of the application, folded."""
-        return self.site.history(NAME)
-
-    def parts(self) -> dict[str, Part]:
-        """The components by the ledger."""
-        return dict(fold_parts(self.site.ledger.rows(component=NAME)).of)
-
-
 @contextmanager
-def exchange(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
+def traded(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
     """A first release serves, and orders come in; nothing is left afterwards."""
-    here = Exchange(directory, python)
-    here.hold_to(WATCHED)
-    try:
-        assert here.pincex("up", "--no-wait").code == 0
-        first = here.pincex(*_deploy(here))
-        assert first.code == 0, first
+    with exchange(directory, WATCHED, python) as here:
         stats, home = directory / "trader.json", here.home.path
         with trading(here.home.site().endpoint, RATE, stats, home) as trader:
             eventually(lambda: trader.sent, PATIENCE, "orders come in")
             yield here, trader
-    finally:
-        here.end()
 
 
 def _deploy(here: SmallSite) -> Words:
@@ -81,16 +58,8 @@ def agree(here: SmallSite) -> None:
         assert part.serving.version == champion.revision.version, (name, part)
         up = set(versions_up(here.home, name))
         assert part.serving.version in up <= kept, (name, up)
-        eventually(lambda name=name: _answers(here, name), PATIENCE, f"{name} is ready")  # type: ignore[misc]
+        eventually(lambda name=name: here.answers(name), PATIENCE, f"{name} is ready")  # type: ignore[misc]
     here.site.ledger.verify()
-
-
-def _answers(here: SmallSite, name: str) -> bool:
-    """Whether Envoy would ask every server of what serves."""
-    version = traffic(here.site, name).serving
-    assert version is not None
-    ports = sorted(here.site.traffic.endpoints(name, version))
-    return bool(ports) and here.site.traffic.ready_hosts(name, version) == ports
 
 
 def release_verbs(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_home import own_home
-from benchmarks.small_exchange import QUICK, by_client, kept, settled, trading
 from demo.commands import pincex
+from flows.rehearsal.small_exchange import QUICK, by_client, kept, settled, trading
 
 RATE = 625.0
 """Requests a second, of which four in five are orders."""

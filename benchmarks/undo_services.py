@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.own_home import own_home
-from benchmarks.small_exchange import NAME, QUICK, trading
 from cluster.ledger import Row
 from demo.commands import pincex
+from flows.rehearsal.small_exchange import NAME, QUICK, trading
 from flows.rehearsal.small_site import eventually
 from flows.site import Site, site
 from flows.step_rows import StepRows

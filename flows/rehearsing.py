@@ -12,14 +12,18 @@ from typing import Any
 from flows.local_site import say
 from flows.refusal import Exit, Refused, bad_input
 from flows.rehearsal.faults import FAULTS, Fault
-from flows.rehearsal.pipeline import rehearse_all
+from flows.rehearsal.pipeline import AnyFault, rehearse_all
 from flows.rehearsal.rehearse import Rehearsed
+from flows.rehearsal.release_faults import RELEASE_FAULTS
 from flows.rehearsal.throwaway import sweep, temporary
 from rollout import rehearsal_text
 from rollout.words import count, duration
 
+EVERY: dict[str, AnyFault] = {**FAULTS, **RELEASE_FAULTS}
+"""Faults of models, then of services, in the order in which they are rehearsed."""
+
 Answer = tuple[int, dict[str, Any], str]
-SITE_SECONDS, FAULT_SECONDS = 40.0, 22.0
+SITE_SECONDS, MODEL_SECONDS, SERVICES_SECONDS = 40.0, 22.0, 45.0
 """What a site and a rollout take on two cores that have nothing else to do."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,7 +36,7 @@ def test_pipeline(options: argparse.Namespace) -> Answer:
         with _ended_by_signals():
             for path in sweep():
                 say(f"ended and removed what an earlier rehearsal left: {path}")
-            say(_forecast(len(faults)))
+            say(_forecast(faults))
             rows, kept = rehearse_all(faults, _told)
     except KeyboardInterrupt:
         raise Refused(
@@ -42,24 +46,24 @@ def test_pipeline(options: argparse.Namespace) -> Answer:
             changed="Nothing of your site was touched.",
         ) from None
     report = {
-        "survived": sum(row.survived is True for row in rows if FAULTS[row.fault].is_one),
-        "faults": sum(row.survived is not None for row in rows if FAULTS[row.fault].is_one),
+        "survived": sum(row.survived is True for row in rows if EVERY[row.fault].is_one),
+        "faults": sum(row.survived is not None for row in rows if EVERY[row.fault].is_one),
         "seconds": round(time.monotonic() - begun, 1),
         "kept": [str(path) for path in kept],
-        "rehearsed": [asdict(row) | {"is_fault": FAULTS[row.fault].is_one} for row in rows],
+        "rehearsed": [asdict(row) | {"is_fault": EVERY[row.fault].is_one} for row in rows],
     }
     return _code(rows), report, rehearsal_text.text_of(report)
 
 
-def chosen(names: Sequence[str] | None) -> list[Fault]:
+def chosen(names: Sequence[str] | None) -> list[AnyFault]:
     """The faults of these names, each once, in the order of rehearsal; all where none is named."""
-    unknown = [name for name in names or () if name not in FAULTS]
+    unknown = [name for name in names or () if name not in EVERY]
     if unknown:
         raise bad_input(
-            f"there is no fault {unknown[0]!r}. Known: {', '.join(FAULTS)}",
+            f"there is no fault {unknown[0]!r}. Known: {', '.join(EVERY)}",
             "pincex test-pipeline --fault envoy-killed",
         )
-    return [fault for name, fault in FAULTS.items() if not names or name in names]
+    return [fault for name, fault in EVERY.items() if not names or name in names]
 
 
 def _code(rows: Sequence[Rehearsed]) -> Exit:
@@ -69,9 +73,12 @@ def _code(rows: Sequence[Rehearsed]) -> Exit:
     return Exit.HELD if any(row.survived is None for row in rows) else Exit.DONE
 
 
-def _forecast(faults: int) -> str:
-    seconds = SITE_SECONDS + FAULT_SECONDS * faults
-    rollouts = "a complete rollout" if faults == 1 else f"{faults} complete rollouts"
+def _forecast(faults: Sequence[AnyFault]) -> str:
+    models = sum(isinstance(fault, Fault) for fault in faults)
+    services = len(faults) - models
+    sites = bool(models) + bool(services)
+    seconds = SITE_SECONDS * sites + MODEL_SECONDS * models + SERVICES_SECONDS * services
+    rollouts = "a complete rollout" if len(faults) == 1 else f"{len(faults)} complete rollouts"
     return (
         f"{rollouts} on a throw-away site below {temporary()},"
         f" about {duration(seconds)}; Ctrl-C ends all of it"

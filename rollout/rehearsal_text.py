@@ -33,7 +33,8 @@ def sentence(report: Mapping[str, Any]) -> str:
     said = f"This installation survives {report['survived']} of {report['faults']} faults"
     for row in rows:
         if not row["is_fault"]:
-            said += ", and a rollout without any" if row["survived"] else ", and no rollout at all"
+            kind = "release" if row["fault"] == "services" else "rollout"
+            said += f", and a {kind} without any" if row["survived"] else f", and no {kind} at all"
     said += f"; not {', '.join(lost)}" if lost else ""
     return said + (f"; not rehearsed: {', '.join(unknown)}." if unknown else ".")
 
@@ -43,13 +44,13 @@ def _row(row: Mapping[str, Any]) -> list[str]:
     took = duration(row["seconds"]) if row["survived"] is not None else "-"
     told = row["happened"]
     if row["excused"]:
-        told += f"; {count(row['excused'])} requests failed while nobody could answer"
+        told += f"; {count(row['excused'])} requests failed by the fault itself"
     lines = [_line(row["fault"], SAID[row["survived"]], took, failed)]
     return [*lines, *_wrapped(f"{row['what']}: {told}", "  ")]
 
 
 def _line(fault: str, survived: str, took: str, failed: str) -> str:
-    return f"{fault:<19}{survived:<10}{took:>8}{failed:>20}"
+    return f"{fault:<24}{survived:<10}{took:>8}{failed:>20}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

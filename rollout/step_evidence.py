@@ -15,7 +15,7 @@ from analysis.triggers import P95_TAIL
 from rollout.policy import Policy
 from rollout.release import Side, StepCounts, StepLook
 from rollout.state import Decision
-from rollout.words import count, percent
+from rollout.words import count, milliseconds, percent
 
 CLAIMS = 4
 LEAST_OF_SHARE = 0.5
@@ -113,7 +113,8 @@ def _missing(
 def _slower(own: Side, past_p95_ms: float, policy: Policy) -> str:
     limit = policy.live_rules.response_time.limit_ms(past_p95_ms)
     slow = _of(own.slow, own.requests + own.without)
-    return f"slower than {limit:.3g} ms (past p95 {past_p95_ms:.3g} ms): {slow}"
+    past = milliseconds(past_p95_ms / 1000)
+    return f"slower than {milliseconds(limit / 1000)} (past p95 {past}): {slow}"
 
 
 def _of(bad: int, requests: int) -> str:

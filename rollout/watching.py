@@ -15,6 +15,7 @@ from analysis.triggers import P95_TAIL, Counts, Reading, Rule, State, above_in_a
 from rollout.facts import Watched
 from rollout.policy import Policy
 from rollout.watch_words import ERRORS, ERRORS_LATE, RESPONSE_TIME, RESPONSE_TIME_LATE
+from rollout.words import milliseconds
 
 LATE_GATES = {ERRORS_LATE: "errors-late-absolute", RESPONSE_TIME_LATE: "gross-frozen-p95"}
 """Detector -> the gate whose share of the rollback budget it spends."""
@@ -112,4 +113,4 @@ def _up_to_now(seen: Seen) -> Counts:
 
 def _over(past_p95_ms: float, policy: Policy) -> str:
     limit = policy.live_rules.response_time.limit_ms(past_p95_ms)
-    return f"p95 over {limit:.3g} ms (past p95 {past_p95_ms:.3g} ms)"
+    return f"p95 over {milliseconds(limit / 1000)} (past p95 {milliseconds(past_p95_ms / 1000)})"

@@ -1,6 +1,8 @@
 """Fault after fault on a throw-away site; a fault that was not survived costs the site."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from cluster.errors import ClusterError
@@ -8,6 +10,9 @@ from flows.refusal import Exit, Refused
 from flows.rehearsal.disk import can_mount
 from flows.rehearsal.faults import Fault
 from flows.rehearsal.rehearse import Rehearsed, rehearse
+from flows.rehearsal.rehearse_release import rehearse_release
+from flows.rehearsal.release_faults import ReleaseFault
+from flows.rehearsal.small_exchange import QUICK, exchange
 from flows.rehearsal.small_site import POLICY, small_site
 from flows.rehearsal.throwaway import Throwaway, throwaway
 
@@ -23,25 +28,44 @@ seconds = 20
 floor_ms = 400
 """
 """The watch outlasts what is done during it, and undoes nothing because the machine is busy."""
+RELEASED = QUICK.replace("[rollout.watch]\nseconds = 0\n", "[rollout.watch]\nseconds = 60\n")
 NO_DISK = "not rehearsed: this user may not mount a small disk to fill; root may"
 Told = Callable[[Rehearsed], None]
+AnyFault = Fault | ReleaseFault
+Rehearse = Callable[[AnyFault], Rehearsed]
+Stage = Callable[[Path], AbstractContextManager[Rehearse]]
 
 
-def rehearse_all(faults: Sequence[Fault], told: Told) -> tuple[list[Rehearsed], list[Path]]:
+def rehearse_all(faults: Sequence[AnyFault], told: Told) -> tuple[list[Rehearsed], list[Path]]:
     """What became of each, told as it goes, and the sites that were kept.
 
-    Refused where the throw-away site does not start.
+    Models and services have sites of their own. Refused where one does not start.
     """
     rows: list[Rehearsed] = []
     kept: list[Path] = []
-    rest = list(faults)
-    while rest:
-        with throwaway(any(fault.mounts for fault in rest) and _may_mount()) as place:
-            done = _on_one_site(place, rest, told)
-        rows += done
-        rest = rest[len(done) :]
-        kept += [place.site / "home"] if place.kept else []
+    for kind, stage in ((Fault, _models), (ReleaseFault, _services)):
+        rest = [fault for fault in faults if isinstance(fault, kind)]
+        while rest:
+            with throwaway(any(fault.mounts for fault in rest) and _may_mount()) as place:
+                done = _on_one_site(place, stage, rest, told)
+            rows += done
+            rest = rest[len(done) :]
+            kept += [place.site / "home"] if place.kept else []
     return rows, kept
+
+
+@contextmanager
+def _models(directory: Path) -> Iterator[Rehearse]:
+    """A site whose champion is asked and copied from outside."""
+    with small_site(directory, REHEARSED) as here, here.load() as client:
+        yield partial(rehearse, here, client)
+
+
+@contextmanager
+def _services(directory: Path) -> Iterator[Rehearse]:
+    """The sample exchange; each rehearsal brings its trader."""
+    with exchange(directory, RELEASED) as here:
+        yield partial(rehearse_release, here)
 
 
 def _may_mount() -> bool:
@@ -49,18 +73,20 @@ def _may_mount() -> bool:
         return can_mount(place.site)
 
 
-def _on_one_site(place: Throwaway, faults: Sequence[Fault], told: Told) -> list[Rehearsed]:
+def _on_one_site(
+    place: Throwaway, stage: Stage, faults: Sequence[AnyFault], told: Told
+) -> list[Rehearsed]:
     """Up to and with the first fault that is not survived."""
     rows: list[Rehearsed] = []
     began = False
     try:
-        with small_site(place.site, REHEARSED) as here, here.load() as client:
+        with stage(place.site) as rehearsing:
             began = True
             for fault in faults:
                 if fault.mounts and not place.site.is_mount():
                     row = _not_rehearsed(fault)
                 else:
-                    row = rehearse(here, client, fault)
+                    row = rehearsing(fault)
                 rows.append(row)
                 told(row)
                 if row.survived is False:
@@ -72,7 +98,7 @@ def _on_one_site(place: Throwaway, faults: Sequence[Fault], told: Told) -> list[
     return rows
 
 
-def _not_rehearsed(fault: Fault) -> Rehearsed:
+def _not_rehearsed(fault: AnyFault) -> Rehearsed:
     return Rehearsed(fault.name, fault.what, None, NO_DISK, 0.0, 0, 0, 0, 0)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.small_exchange import NAME, QUICK, trading
 from cluster.local.processes import running
 from flows import prefect_api
 from flows.platform import parts_of
 from flows.prefect_api import PrefectLost, call
 from flows.progress_file import read
+from flows.rehearsal.small_exchange import NAME, QUICK, trading
 from flows.rehearsal.small_site import SmallSite, eventually
 from flows.zombies import process_tag
 from rollout.history import History

@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.small_exchange import QUICK
 from cluster.local.down import down
 from cluster.local.envoy import ensure_envoy
 from cluster.local.home import Home
@@ -23,6 +22,7 @@ from cluster.local.upkeep import ensure_keeper
 from flows.cli import main
 from flows.recorder import Unrecorded
 from flows.refusal import Exit
+from flows.rehearsal.small_exchange import QUICK
 from flows.release import deploy
 from flows.release_openers import ReleaseRequest
 from flows.site import Site, resume_argv

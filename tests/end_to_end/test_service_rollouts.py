@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.small_exchange import NAME, QUICK, by_client, kept, settled, trading
 from cluster.local.down import down
 from cluster.local.envoy import ensure_envoy
 from cluster.local.home import Home
@@ -21,6 +20,7 @@ from cluster.local.upkeep import ensure_keeper
 from flows.cli import main
 from flows.progress_file import read
 from flows.recorder import Unrecorded
+from flows.rehearsal.small_exchange import NAME, QUICK, by_client, kept, settled, trading
 from flows.release import deploy
 from flows.release_openers import ReleaseRequest
 from flows.site import Site, resume_argv

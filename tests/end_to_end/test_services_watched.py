@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.small_exchange import NAME, QUICK, trading
 from cluster.local.down import down
 from cluster.local.envoy import ensure_envoy
 from cluster.local.home import Home
 from cluster.local.upkeep import ensure_keeper
 from flows.cli import main
+from flows.rehearsal.small_exchange import NAME, QUICK, trading
 from flows.rehearsal.small_site import eventually
 from flows.site import Site, resume_argv
 from rollout.state import Ending, Phase, Rollout

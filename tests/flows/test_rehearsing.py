@@ -45,7 +45,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_faults_where_none_is_named_and_each_once_in_their_order() -> None:
     """The control run comes first, whatever the order of the words."""
-    assert [fault.name for fault in rehearsing.chosen(None)] == list(FAULTS)
+    assert [fault.name for fault in rehearsing.chosen(None)] == list(rehearsing.EVERY)
     named = rehearsing.chosen(["envoy-killed", "none", "envoy-killed"])
     assert [fault.name for fault in named] == ["none", "envoy-killed"]
 
@@ -56,7 +56,9 @@ def test_an_unknown_fault_names_the_known_ones() -> None:
         rehearsing.chosen(["none", "earthquake"])
 
     assert refused.value.code == Exit.BAD_INPUT
-    assert refused.value.message == (f"there is no fault 'earthquake'. Known: {', '.join(FAULTS)}")
+    assert refused.value.message == (
+        f"there is no fault 'earthquake'. Known: {', '.join(rehearsing.EVERY)}"
+    )
 
 
 SENTENCES = {
@@ -120,7 +122,7 @@ def test_a_long_reason_is_folded() -> None:
     lines = rehearsal_text.text_of(report).splitlines()
 
     assert max(map(len, lines)) <= 80
-    assert "38 requests failed while nobody could answer" in " ".join(
+    assert "38 requests failed by the fault itself" in " ".join(
         line.strip() for line in lines
     )
 

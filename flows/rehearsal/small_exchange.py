@@ -7,10 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NAME = "sample-exchange"
+from flows.platform import traffic
+from flows.rehearsal.small_site import SmallSite, require
+from rollout.history import History
+from rollout.release import Part, fold_parts
+
+NAME, FIRST = "sample-exchange", "v1.0.0"
 PATIENCE = 60.0
 LONGEST = 6 * 3600
 """Seconds after which a trader ends by itself, whatever became of who started it."""
@@ -72,11 +78,48 @@ class Trader:
         return self.stats()
 
 
+@dataclass
+class Exchange(SmallSite):
+    """A site whose services are rolled out; models, registry and Prefect are not needed."""
+
+    def history(self) -> History:
+        """The ledger of the application, folded."""
+        return self.site.history(NAME)
+
+    def parts(self) -> dict[str, Part]:
+        """The components by the ledger."""
+        return dict(fold_parts(self.site.ledger.rows(component=NAME)).of)
+
+    def answers(self, name: str) -> bool:
+        """Whether the proxy would ask every server of what serves."""
+        version = traffic(self.site, name).serving
+        assert version is not None
+        ports = sorted(self.site.traffic.endpoints(name, version))
+        return bool(ports) and self.site.traffic.ready_hosts(name, version) == ports
+
+
+@contextmanager
+def exchange(directory: Path, policy: str, python: str = sys.executable) -> Iterator[Exchange]:
+    """A first release serves; nothing is left afterwards."""
+    here = Exchange(directory, python)
+    here.hold_to(policy)
+    try:
+        for words in (("up", "--no-wait"), ("deploy", FIRST)):
+            ran = here.pincex(*words)
+            require(ran.code == 0, f"{words[0]} ended with {ran.code}: {ran.report or ran.said}")
+        yield here
+    finally:
+        here.end()
+
+
 @contextmanager
 def trading(endpoint: str, rate: float, stats: Path, home: Path) -> Iterator[Trader]:
-    """A trader at a steady rate, whatever the answers do, on the exchange of the site at `home`."""
+    """A trader at a steady rate, whatever the answers do, on the exchange of the site at `home`.
+
+    Its orders are called by the name of its file of counts.
+    """
     command = [sys.executable, "-m", "demo.exchange.client", endpoint, "--rate", str(rate)]
-    told = ["--seconds", str(LONGEST), "--run", "t", "--stats", str(stats)]
+    told = ["--seconds", str(LONGEST), "--run", stats.stem, "--stats", str(stats)]
     process = subprocess.Popen([*command, *told])
     try:
         yield Trader(stats, home, process)
