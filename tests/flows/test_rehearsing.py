@@ -122,9 +122,7 @@ def test_a_long_reason_is_folded() -> None:
     lines = rehearsal_text.text_of(report).splitlines()
 
     assert max(map(len, lines)) <= 80
-    assert "38 requests failed by the fault itself" in " ".join(
-        line.strip() for line in lines
-    )
+    assert "38 requests failed by the fault itself" in " ".join(line.strip() for line in lines)
 
 
 def sleeper(home: Path) -> subprocess.Popen[bytes]:
