@@ -66,7 +66,11 @@ class Services(Protocol):
     def set_route(
         self, part: Component, route: Route, within: float, lease: Lease, *, forced: bool
     ) -> None:
-        """Set the shares and read them back."""
+        """Set the shares and read them back.
+
+        Refused for a version that is not up; where its servers do not serve, that or NotReady, and
+        nothing is taken from the others.
+        """
 
     def retire(
         self, part: Component, version: str, within: float, quiet_within: float, lease: Lease

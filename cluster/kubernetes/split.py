@@ -155,8 +155,10 @@ class Split:
             )
 
     def _replicas(self, component: str, version: str) -> int:
-        """The replicas asked for; NotFound where the version was never brought up."""
-        found = self._api.get(DEPLOYMENT, object_name(component, version))
+        """The replicas asked for; Refused where the version is not up."""
+        found = self._api.find(DEPLOYMENT, object_name(component, version))
+        if found is None:
+            raise Refused(f"{component} {version} has no Deployment; no traffic was moved")
         return int(found["spec"]["replicas"])
 
     def _scale(
