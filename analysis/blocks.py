@@ -1,6 +1,7 @@
-"""Looks after every 1,024 pairs: what is too dear to look at after each pair is counted in blocks.
+"""Looks between which pairs are counted: what is too dear to look at after each pair of many.
 
-Between two looks stands what the last one saw, so that a gate is at most one look late.
+The schedule is fixed before the first pair and counts pairs alone, which is all that any e-process
+asks of it. Between two looks stands what the last one saw: a gate is at most one look late.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,10 @@ import numpy as np
 
 from analysis.bets import Evidence, Flags, Floats, Integers, Kinds, Trace, followed
 
+EARLY = tuple((every, 32 * every) for every in (4, 8, 16, 32, 64, 128, 256, 512))
+"""Pairs between two looks, until so many pairs: from 64 on at most a sixteenth of those so far."""
 EVERY = 1_024
+"""Pairs between two looks after that."""
 SELDOM = 65_536
 MANY = 10_000_000
 """Pairs from which on a look is taken only after every 65,536."""
@@ -32,10 +36,23 @@ class Counts:
         return Counts(self.looks, one(self.at_looks), one(self.at_end[:, :, None])[:, 0])
 
 
+def schedule_words(pairs: int, what: str) -> str:
+    """When a record of so many `what` was looked at, as a verdict says it."""
+    if pairs > MANY:
+        return f"after every {SELDOM:,} {what}"
+    (often, _), (_, last) = EARLY[0], EARLY[-1]
+    return f"after every {often} {what} at first, every {EVERY:,} from {last:,} on"
+
+
 def looks_of(pairs: int, start: int = 0) -> Integers:
-    """How many pairs had come at each look, counted from the first pair of the record."""
-    every = EVERY if pairs <= MANY else SELDOM
-    return np.arange(start + every, pairs + 1, every, dtype=np.int64)
+    """How many pairs of the record had come at each look, judged from the pair `start` on."""
+    if pairs > MANY:
+        return np.arange(start + SELDOM, pairs + 1, SELDOM, dtype=np.int64)
+    judged, begin, looks = pairs - start, 0, []
+    for every, end in (*EARLY, (EVERY, judged)):
+        looks.append(np.arange(begin + every, min(end, judged) + 1, every, dtype=np.int64))
+        begin = end
+    return start + np.concatenate(looks)
 
 
 def counts_at(kinds: Kinds, number: int, looks: Integers, start: int = 0) -> Floats:
@@ -47,7 +64,7 @@ def by_look(kinds: Kinds, number: int, looks: Integers, start: int = 0) -> Integ
     """The same as whole numbers, a row for each look: in the order in which they are counted."""
     if not len(looks):
         return np.zeros((0, number), dtype=np.int64)
-    block = np.arange(0, len(looks) * number, number).repeat(int(looks[0]) - start)
+    block = np.arange(0, len(looks) * number, number).repeat(np.diff(looks, prepend=start))
     block += kinds[start : int(looks[-1])]
     flat = np.bincount(block, minlength=len(looks) * number)
     counts = flat.reshape(len(looks), number)

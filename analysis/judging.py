@@ -18,7 +18,7 @@ from analysis.bets import CHUNK, Flags, Integers
 from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable, union
-from analysis.blocks import BATCH
+from analysis.blocks import BATCH, schedule_words
 from analysis.clock import Clock, Look
 from analysis.course import Course, Record, Recorded
 from analysis.drift import Scores, guard_of, scores_of
@@ -48,8 +48,8 @@ from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
 ALIKE = f"ids that occur twice were looked for within {BATCH:,} rows"
-SPLIT_LOOKS = "after every request and second of arrival; thresholds after every 1,024 requests"
-LOOKS = "after every pair, label and second of arrival; histograms after every 1,024 pairs"
+SPLIT_LOOKS = "after every request and second of arrival; thresholds "
+LOOKS = "after every pair, label and second of arrival; histograms "
 
 
 def judge(
@@ -100,7 +100,7 @@ def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdi
         requests.metadata,
         requests.digest,
         float(answered.mean()) if len(answered) else None,
-        SPLIT_LOOKS,
+        SPLIT_LOOKS + schedule_words(len(requests), "requests"),
         live,
     )
 
@@ -114,7 +114,7 @@ def judge_sample(sample: PairSample, live: bool) -> Verdict:
     """The same for pairs under their policy."""
     pairs, policy = sample.pairs, sample.policy
     about, digest = pairs.metadata, pairs.digest
-    looks = LOOKS + while_words(policy)
+    looks = LOOKS + schedule_words(sample.n, "pairs") + while_words(policy)
     return verdict_of(sample, policy, scores_of(pairs), about, digest, looks, live)
 
 

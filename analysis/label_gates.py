@@ -9,14 +9,19 @@ from analysis.findings import Estimate
 from analysis.policy import Gate
 from analysis.words import count, percent
 
+LEAST = 1_024
+
 
 def unlabelled_course(record: Record, gate: Gate) -> Course:
-    """Looked at after every 1,024 pairs whose label came or whose window has passed."""
+    """Looked at from `LEAST` pairs on whose label came or whose window has passed.
+
+    Shares are compared as they are, at no level: those of a few pairs would pass by chance.
+    """
     m, rows = record.sample.due, len(record.labels.at_us)
     most, least = gate.limits["max_unlabelled"], gate.limits["min_pairs"]
     arms = record.sample.labelled(record.baseline)
     looks = arms[0].counts.looks
-    standing = np.ones(len(looks), dtype=np.bool_)
+    standing = arms[0].counts.at_looks.sum(axis=0) >= LEAST
     told: list[tuple[float, str]] = []
     for arm in arms:
         standing &= (_shares(arm.counts.at_looks, least) <= most).all(axis=0)

@@ -99,7 +99,7 @@ def _frozen(record: Record, gate: Gate, frozen: Frozen) -> Course:
     harm_ms, _ = limits(gate, frozen.limit_ms)
     harmed, safe = record.sample.over(gate, "harm"), record.sample.over(gate, "safety")
     level, alpha = record.policy.rollback_level(gate), record.policy.alpha_promote
-    harm = follow(paired.harm_bets(0.0), harmed.harm(), level, frozen.start)
+    harm = follow(paired.quantile_bets(), harmed.harm(), level, frozen.start)
     safety = follow(paired.safety_bets(0.0), safe.safety(), alpha, frozen.start)
     estimate = paired_estimate(harmed.totals(frozen.start))
     found = paired.smallest_harm(harm.bets, harm.counts[1], estimate.n, harm.threshold)

@@ -1,7 +1,7 @@
 """The whole distribution of latency: some threshold exceeded more often, and slower on average.
 
 They see what no single quantile sees: a slower median, a slower tail, a shift of everything. Both
-look after every 1,024 pairs, and speak only while the drift guard is open.
+look by the schedule of `blocks`, and speak only while the drift guard is open.
 """
 
 from math import exp
@@ -16,7 +16,7 @@ from analysis.findings import Estimate
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.sample import Mean
-from analysis.thresholds import ThresholdBets
+from analysis.thresholds import LATENCY_BETS
 from analysis.words import count, milliseconds, percent, points
 
 
@@ -29,7 +29,7 @@ def thresholds_course(record: Record) -> Course:
     limits, seen = record.sample.thresholds(gate)
     rows, n = len(record.arrival.at_us), frozen.pairs
     level = record.policy.rollback_level(gate)
-    harm = follow_blocks(ThresholdBets(), seen.at_looks, seen.looks, rows, level)
+    harm = follow_blocks(LATENCY_BETS, seen.at_looks, seen.looks, rows, level)
     worst, more = _worst(seen.at_end, n)
     ratio, floor_ms = allowance(gate)[0], gate.limits["floor_ms"]
     over = milliseconds(max(limits[worst] * (1 + ratio), limits[worst] + floor_ms))

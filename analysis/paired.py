@@ -21,6 +21,8 @@ from analysis.rates import TO_THE_LAST_BIT, last_true, lasts_true
 STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
 EVEN_SHARES = np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97])
 EVEN_STAKES = 2 * EVEN_SHARES - 1
+QUANTILE_SHARES = np.array([0.525, 0.57, 0.635, 0.74, 0.93])
+"""For harm over a quantile: 5 to 20 % slower is a share of .61 to .84, so that fewer will do."""
 FINE_STAKES = np.geomspace(0.001, 0.98, 24)
 
 
@@ -59,6 +61,11 @@ def harm_bets(tolerance: float, payoff: Payoff = PAIRED) -> Bets:
     if tolerance == 0:
         return even(_gains(payoff.even_stakes, 0.0, payoff))
     return even(_gains(STAKES / (payoff.other + tolerance), tolerance, payoff))
+
+
+def quantile_bets() -> Bets:
+    """Bets against "no more often over a past quantile than the baseline": `harm_bets` of 0."""
+    return even(_gains(2 * QUANTILE_SHARES - 1, 0.0, PAIRED))
 
 
 def safety_bets(margin: float, payoff: Payoff = PAIRED) -> Bets:

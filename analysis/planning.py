@@ -179,7 +179,7 @@ def _bets(gate: Gate, *, harm: bool) -> Bets:
     """The bets with which the gate itself is judged."""
     tolerance, margin = gate.tolerance or 0.0, gate.margin or 0.0
     if gate.name == "frozen-p95":
-        return paired.harm_bets(0.0) if harm else paired.safety_bets(0.0)
+        return paired.quantile_bets() if harm else paired.safety_bets(0.0)
     if gate.name in PAIRED:
         return paired.harm_bets(tolerance) if harm else paired.safety_bets(margin)
     if gate.name == "accuracy-absolute":

@@ -48,7 +48,7 @@ from analysis.split_record import (
     own_estimate,
     trouble,
 )
-from analysis.thresholds import ThresholdBets, grid, over_one, passed_both
+from analysis.thresholds import LATENCY_BETS, grid, over_one, passed_both
 from analysis.words import count, milliseconds, percent, points, share
 
 
@@ -205,7 +205,7 @@ def _thresholds(record: SplitRecord, past_ms: float, start: int) -> Course:
     kinds = passed_both(binned(own), binned(other), limits_ms)
     seen = counted(kinds, len(limits_ms) + 1, start).combined(over_one)
     level = record.policy.rollback_level(gate)
-    bets = ThresholdBets(record.payoff)
+    bets = replace(LATENCY_BETS, payoff=record.payoff)
     harm = follow_blocks(bets, seen.at_looks, seen.looks, sample.n, level)
     asked = sample.requests.candidate[start:]
     n = len(asked)

@@ -96,7 +96,7 @@ CASES = (
         (0.05, 0.95),
         (("4 % over", (0.04, 0.96)), ("2 % over", (0.02, 0.98))),
     ),
-    Case("frozen-p95", "harm", paired.harm_bets(0.0), 0.0, (0.03, 0.03, 0.94), tuple(FROZEN)),
+    Case("frozen-p95", "harm", paired.quantile_bets(), 0.0, (0.03, 0.03, 0.94), tuple(FROZEN)),
     Case(
         "frozen-p95",
         "safety",
@@ -229,7 +229,7 @@ def _drift(full: bool) -> Iterator[Row]:
         }
     reps = 5_000 if full else 500
     truth = frozen_truth(1.1, 1.1, 5_000, reps, 77)
-    found = crossings(paired.harm_bets(0.0), truth, 0.05, 100_000, np.random.default_rng(78))
+    found = crossings(paired.quantile_bets(), truth, 0.05, 100_000, np.random.default_rng(78))
     hits = int(np.isfinite(found.pair).sum())
     yield {
         "gate": "frozen-p95",

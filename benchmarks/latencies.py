@@ -58,7 +58,7 @@ def by_thresholds(arms: Arms, every: int, level: float) -> Trace:
     """The gate `latency-thresholds` without its allowance, past p95 known."""
     n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
     counts = crossed(arms.candidate, arms.baseline, thresholds.grid(P95_MS), looks)
-    return follow_blocks(thresholds.ThresholdBets(), counts, looks, n, level)
+    return follow_blocks(thresholds.LATENCY_BETS, counts, looks, n, level)
 
 
 def by_mean(arms: Arms, every: int, level: float) -> Trace:

@@ -77,8 +77,8 @@ LATENCY_MISTAKES = (
         "latency-thresholds",
         "weights of the thresholds not shared out",
         "thresholds.py",
-        "np.log(np.exp(wealth - peak).mean(axis=0))",
-        "np.log(np.exp(wealth - peak).sum(axis=0))",
+        "tuple(weight / number for number, weight in groups for _ in range(number))",
+        "tuple(1.0 for number, weight in groups for _ in range(number))",
     ),
     Planted(
         "latency-thresholds",

@@ -49,8 +49,8 @@ SPLIT_MISTAKES = (
         "split-thresholds",
         "differences as if they were of pairs",
         "split_gates.py",
-        "bets = ThresholdBets(record.payoff)",
-        "bets = ThresholdBets()",
+        "bets = replace(LATENCY_BETS, payoff=record.payoff)",
+        "bets = LATENCY_BETS",
     ),
     Planted(
         "split-share",

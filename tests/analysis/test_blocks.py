@@ -73,6 +73,7 @@ FRAMES = {
     "slower": pairs(7_000, seed=5, ratio=1.6, slow=0.03),
     "texts": texts(pairs(7_000, seed=6, only_candidate_wrong=0.2)),
     "nothing pinned, hosts may drift": pairs(7_000, seed=7, rate=15.0),
+    "slower from the first block on": pairs(900, seed=8, rate=15.0, ratio=2.1),
 }
 AT_THE_END = (
     "errors-paired",
@@ -97,9 +98,9 @@ def policy_for(name: str):
 
 
 def counted(folder: Path, name: str) -> tuple[Plan, list[BlockTable]]:
-    """A file in groups of rows, each counted by itself."""
+    """A file in groups of rows, each counted by itself: at least nine of them."""
     file = folder / "pairs.parquet"
-    FRAMES[name].write_parquet(file, row_group_size=GROUP)
+    FRAMES[name].write_parquet(file, row_group_size=min(GROUP, len(FRAMES[name]) // 9))
     plan = plan_for(file, policy_for(name))
     return plan, [table_of(part, plan) for part in in_parts(file, groups=1)]
 

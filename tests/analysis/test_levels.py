@@ -18,6 +18,7 @@ BOUNDARIES = {
     "errors paired, safety": (paired.safety_bets(0.001), (0.0015, 0.0005, 0.998)),
     "errors absolute, harm": (rates.harm_bets(0.05), (0.05, 0.95)),
     "errors absolute, safety": (rates.safety_bets(0.001), (0.001, 0.999)),
+    "frozen p95, harm": (paired.quantile_bets(), (0.02, 0.02, 0.96)),
     "p95 limit, safety": (rates.safety_bets(0.05), (0.05, 0.95)),
     "accuracy, harm": (rates.harm_bets(0.15), (0.15, 0.85)),
     "accuracy, safety": (rates.safety_bets(0.15), (0.15, 0.85)),
@@ -70,7 +71,7 @@ def test_the_frozen_gate_holds_its_level() -> None:
     """At the boundary, 10 % slower, whatever past p95 the first rows happen to give."""
     truth = frozen_truth(ratio=1.1, harm_ratio=1.1, reference=5_000, reps=800, seed=35)
 
-    found = crossings(paired.harm_bets(0.0), truth, 0.05, 100_000, np.random.default_rng(36))
+    found = crossings(paired.quantile_bets(), truth, 0.05, 100_000, np.random.default_rng(36))
 
     assert wilson_upper(int(np.isfinite(found.pair).sum()), 800) <= 0.06
 
