@@ -22,6 +22,7 @@ from benchmarks import (
     market_order,
     orders,
     planning,
+    quantiles,
     races,
     run_lengths,
     scale,
@@ -34,6 +35,7 @@ from benchmarks import (
 
 SHORT = {
     "judging": judging,
+    "quantiles": quantiles,
     "judges": judges,
     "split": split,
     "speed": speed,

@@ -11,10 +11,8 @@ import numpy as np
 from analysis import default_policy, paired, rates
 from analysis.bets import Bets
 from analysis.error_gates import late_rate_bets
-from benchmarks import latencies
 from benchmarks.calibration import (
     Probabilities,
-    crossings,
     delay,
     importance_level,
     naive_peeking,
@@ -143,7 +141,6 @@ CASES = (
 def rows(full: bool) -> Iterator[Row]:
     """Every figure of this room, as it comes."""
     yield from _gates(full)
-    yield from latencies.rows(full)
     yield from _late(full)
     yield from _drift(full)
 
@@ -227,15 +224,3 @@ def _drift(full: bool) -> Iterator[Row]:
             "at most": wilson_upper(guarded, reps),
             "level without the guard": bare / (reps // 5),
         }
-    reps = 5_000 if full else 500
-    truth = frozen_truth(1.1, 1.1, 5_000, reps, 77)
-    found = crossings(paired.quantile_bets(), truth, 0.05, 100_000, np.random.default_rng(78))
-    hits = int(np.isfinite(found.pair).sum())
-    yield {
-        "gate": "frozen-p95",
-        "claim": "harm",
-        "alpha": 0.05,
-        "truth": "at the boundary, past p95 taken from 5,000 rows",
-        "level while looking at every pair": hits / reps,
-        "at most": wilson_upper(hits, reps),
-    }

@@ -1,34 +1,36 @@
-"""Simulated latencies for the gates of the whole distribution: how often and how soon they speak.
+"""Simulated latencies for the gates that compare them: how often and how soon they speak.
 
-Both sides are lognormal with a part that a request shares; looks are taken every `every` pairs.
+Both sides are lognormal with a part that a request shares; looks are those of the judge.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 
 import numpy as np
 
-from analysis import default_policy, payoffs, thresholds
-from analysis.bets import Floats, Trace
-from analysis.blocks import counts_at, follow_blocks
+from analysis import paired, payoffs, thresholds
+from analysis.bets import Floats, Trace, follow
+from analysis.blocks import counts_at, follow_blocks, looks_of
 from analysis.latency_arms import Arms, log_ratio
 from analysis.quantile_bets import Q, follow_quantiles
-from analysis.quantiles import binned
+from analysis.quantiles import P95, binned, order_statistic
 from benchmarks.calibration import wilson_upper
 from benchmarks.hosts import COMMON, OWN
 
 MEDIAN_MS = 20.0
 TAIL = 0.03
+REFERENCE = 5_000
 P95_MS = MEDIAN_MS * float(np.exp(1.6448536 * np.hypot(COMMON, OWN)))
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-Judge = Callable[[Arms, int, float], Trace]
+Judge = Callable[[Arms, float], Trace]
 
 CHANGES: dict[str, Change] = {
     "equal": lambda ms, rng: ms,
     "x1.05": lambda ms, rng: ms * 1.05,
     "x1.1": lambda ms, rng: ms * 1.1,
     "x1.2": lambda ms, rng: ms * 1.2,
+    "x1.25": lambda ms, rng: ms * 1.25,
     "x1.5": lambda ms, rng: ms * 1.5,
     "5 % at random doubled": lambda ms, rng: ms * np.where(rng.random(len(ms)) < 0.05, 2, 1),
     "slowest 3 % doubled": lambda ms, rng: np.where(ms > np.quantile(ms, 1 - TAIL), 2 * ms, ms),
@@ -36,15 +38,14 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def drawn(n: int, change: str, rng: np.random.Generator) -> Arms:
-    """Pairs of a candidate that differs from the baseline in this way alone."""
-    common = rng.normal(0, COMMON, n)
-    candidate, baseline = (MEDIAN_MS * np.exp(common + rng.normal(0, OWN, n)) for _ in range(2))
+def drawn(n: int, change: str, rng: np.random.Generator, common: float = COMMON) -> Arms:
+    """Pairs of a candidate that differs from the baseline in this way alone.
+
+    `common` is the spread of the logarithm that a request shares; the whole is always the same.
+    """
+    shared, own = rng.normal(0, common, n), float(np.sqrt(COMMON**2 + OWN**2 - common**2))
+    candidate, baseline = (MEDIAN_MS * np.exp(shared + rng.normal(0, own, n)) for _ in range(2))
     return Arms(CHANGES[change](candidate, rng), baseline)
-
-
-def _looks(n: int, every: int) -> np.ndarray:
-    return np.arange(every, n + 1, every)
 
 
 def crossed(own: Floats, other: Floats, limits: Floats, looks: np.ndarray) -> Floats:
@@ -54,24 +55,37 @@ def crossed(own: Floats, other: Floats, limits: Floats, looks: np.ndarray) -> Fl
     return thresholds.over_one(np.stack([counts_at(kind, number, looks) for kind in kinds]))
 
 
-def by_thresholds(arms: Arms, every: int, level: float) -> Trace:
+def by_thresholds(arms: Arms, level: float) -> Trace:
     """The gate `latency-thresholds` without its allowance, past p95 known."""
-    n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
+    n, looks = len(arms.candidate), looks_of(len(arms.candidate))
     counts = crossed(arms.candidate, arms.baseline, thresholds.grid(P95_MS), looks)
     return follow_blocks(thresholds.LATENCY_BETS, counts, looks, n, level)
 
 
-def by_mean(arms: Arms, every: int, level: float) -> Trace:
+def by_mean(arms: Arms, level: float) -> Trace:
     """The gate `latency-mean` without its allowance."""
-    n, looks = len(arms.candidate), _looks(len(arms.candidate), every)
+    n, looks = len(arms.candidate), looks_of(len(arms.candidate))
     counts = counts_at(payoffs.down(log_ratio(arms)), payoffs.KINDS, looks)
     return follow_blocks(payoffs.harm_bets(0.0), counts, looks, n, level)
 
 
-def by_ratio(arms: Arms, every: int, level: float) -> Trace:
+def by_ratio(arms: Arms, level: float) -> Trace:
     """The gate `p95-ratio` without its allowance."""
-    looks = _looks(len(arms.candidate), every)
+    looks = looks_of(len(arms.candidate))
     return follow_quantiles(binned(arms.candidate), binned(arms.baseline), looks, level)
+
+
+def by_frozen(arms: Arms, level: float, past_ms: float = P95_MS) -> Trace:
+    """The gate `frozen-p95` without its allowance."""
+    own, other = arms.candidate > past_ms, arms.baseline > past_ms
+    return follow(paired.quantile_bets(), (own & ~other, other & ~own), level)
+
+
+def by_frozen_past(arms: Arms, level: float) -> Trace:
+    """The same with the past p95 from the first `REFERENCE` pairs, which are not judged."""
+    past_ms = order_statistic(arms.baseline[:REFERENCE], P95)
+    judged = Arms(arms.candidate[REFERENCE:], arms.baseline[REFERENCE:])
+    return by_frozen(judged, level, past_ms)
 
 
 JUDGES: dict[str, Judge] = {
@@ -90,14 +104,12 @@ class Spoken:
     mean: float
 
 
-def spoken(
-    judge: Judge, change: str, n: int, reps: int, seed: int, every: int = 1_024, level: float = 0.05
-) -> Spoken:
+def spoken(judge: Judge, change: str, n: int, reps: int, seed: int, level: float = 0.05) -> Spoken:
     """Judge fresh pairs again and again; pairs of those that never spoke count as n."""
     rng = np.random.default_rng(seed)
     pairs = []
     for _ in range(reps):
-        first = judge(drawn(n, change, rng), every, level).first()
+        first = judge(drawn(n, change, rng), level).first()
         pairs.append(float("inf") if first is None else first + 1.0)
     hits = int(np.isfinite(pairs).sum())
     return Spoken(hits / reps, wilson_upper(hits, reps), float(np.minimum(pairs, n).mean()))
@@ -137,30 +149,3 @@ def _least_growth(arms: Arms) -> float:
         ]
         growth.append(max(sum(p * np.log(f) for p, f in zip(cells, factors, strict=True)))[0])
     return float(min(growth))
-
-
-def rows(full: bool) -> Iterator[dict[str, object]]:
-    """Level at .05 on equal latencies, and delay at each gate's own level beside its bound."""
-    reps = 5_000 if full else 100
-    for gate, judge in JUDGES.items():
-        null = spoken(judge, "equal", 20_480 if full else 10_240, reps, 81)
-        level = 0.05 * default_policy().gates[gate].weight
-        for change in CHANGES:
-            if change.startswith(("equal", "faster")) or (gate == "p95-ratio" and "3 %" in change):
-                continue
-            bound = reference(gate, change, level, 82)
-            every = max(10, round(bound / 20))
-            n = round(20 * bound) if full else round(4 * bound)
-            found = spoken(judge, change, n, 300 if full else 20, 83, every, level)
-            yield {
-                "gate": gate,
-                "claim": "harm",
-                "alpha": 0.05,
-                "level on equal latencies": null.share,
-                "at most": null.upper,
-                "truth": change,
-                "bound, pairs": bound,
-                "mean delay, pairs": found.mean,
-                "delay / bound": found.mean / bound,
-                "undetected": 1 - found.share,
-            }

@@ -14,6 +14,8 @@ from analysis.latency_arms import Arms, bare_arms, harm_arms, log_ratio, safety_
 from analysis.latency_whole import interval_slower, slower
 from analysis.quantiles import binned
 from analysis.sides import over_limit_sides
+from benchmarks import bands
+from benchmarks.hosts import COMMON
 from benchmarks.latencies import JUDGES, P95_MS, by_mean, crossed, drawn, reference, spoken
 
 PINNED = "[latency]\nbaseline_p95_ms = 15.5\nbaseline_p99_ms = 20.0\n"
@@ -28,7 +30,7 @@ WHOLE = ("latency-thresholds", "latency-mean")
 @pytest.mark.parametrize("gate", JUDGES)
 def test_equal_latencies_are_condemned_no_more_often_than_the_level(gate: str) -> None:
     """Both sides drawn alike, 10,000 pairs, level .05: the upper Wilson bound stays below it."""
-    assert spoken(JUDGES[gate], "equal", 10_240, reps=150, seed=51).upper <= 0.055
+    assert spoken(JUDGES[gate], "equal", 10_240, reps=400, seed=51).upper <= 0.055
 
 
 DELAYS = {
@@ -44,10 +46,25 @@ def test_a_difference_is_found_near_the_bound(gate: str, change: str, most: floa
     """The bound is the best single bet; for all thresholds that of the best one of them."""
     bound = reference(gate, change, 0.05, seed=52, n=100_000)
 
-    found = spoken(JUDGES[gate], change, round(20 * bound), reps=40, seed=53, every=16)
+    found = spoken(JUDGES[gate], change, round(20 * bound), reps=40, seed=53)
 
     assert found.share == 1.0
     assert found.mean <= most * bound
+
+
+FEWER = {"x1.05": (12_000, 12, 9.0), "x1.1": (5_000, 30, 9.5), "x1.2": (2_000, 80, 9.0)}
+
+
+@pytest.mark.parametrize(("change", "told"), FEWER.items(), ids=FEWER.keys())
+def test_bands_need_ten_times_the_pairs(change: str, told: tuple[int, int, float]) -> None:
+    """Of all thresholds, and four times those of the frozen p95, less what chance does to a few."""
+    horizon, reps, least = told
+
+    found = bands.compared(change, COMMON, horizon, reps, seed=9)
+
+    assert [found[judge].undetected for judge in (bands.ALL, bands.FROZEN)] == [0.0, 0.0]
+    assert found[bands.BANDS].mean >= least * found[bands.ALL].mean
+    assert found[bands.BANDS].mean >= 3.4 * found[bands.FROZEN].mean
 
 
 @settings(max_examples=30)
@@ -277,7 +294,7 @@ def test_the_mean_of_latencies_is_estimated_as_measured() -> None:
     assert found.low is not None
     assert found.high is not None
     assert 0.18 < found.low < 0.2 < found.high < 0.22
-    assert by_mean(Arms(np.ones(5), np.ones(5)), EVERY, 0.05).first() is None
+    assert by_mean(Arms(np.ones(3), np.ones(3)), 0.05).first() is None
 
 
 @pytest.mark.parametrize("p95", [0.01, 1.0, 15.5, 4_000.0])
