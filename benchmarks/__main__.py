@@ -97,7 +97,7 @@ def _cell(value: object) -> str:
     """Three significant digits; counts in full."""
     if not isinstance(value, float):
         return str(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 if __name__ == "__main__":
