@@ -57,9 +57,8 @@ class ThresholdBets:
         stakes = self.payoff.even_stakes[:, None]
         won, lost = np.log1p(stakes * self.payoff.own), np.log1p(-stakes * self.payoff.other)
         wealth = b * won + c * lost
-        wealth += np.log(self.weights or (1 / len(b),) * len(b))[:, None, None] - np.log(
-            len(stakes)
-        )
+        weights = self.weights or (1 / len(b),) * len(b)
+        wealth += np.log(np.divide(weights, len(stakes)))[:, None, None]
         peak = wealth.max(axis=(0, 1))
         return np.asarray(peak + np.log(np.exp(wealth - peak).sum(axis=(0, 1))))
 
