@@ -68,10 +68,18 @@ def asked(options: argparse.Namespace) -> tuple[Site, ReleaseRequest]:
 def _planned(
     here: Site, described: Application, request: ReleaseRequest, rate: float | None
 ) -> Answer:
+    # Numpy, for which no other verb of services waits.
+    from rollout.step_evidence import least_requests
+
     services, policy = here.services, parse(request.policy_text)
+
+    def needed(share: int, steps: int) -> int:
+        return least_requests(share, steps, policy)
+
     shown = release_text.plan(
-        described, request.version, policy, rate, services.how, by_instances=services.by_instances
-    )
+        described, request.version, policy, rate, services.how, needed,
+        by_instances=services.by_instances,
+    )  # fmt: skip
     names = [part.name for part in described.services]
     report = {"application": described.name, "version": request.version, "order": names}
     return Exit.DONE, {**report, "plan": shown}, "\n".join(shown)

@@ -1,6 +1,6 @@
 """Rollouts of services as people read them: the plan, the live view, the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rollout import watch_words, words
@@ -19,6 +19,8 @@ from rollout.words import count, duration
 
 NAME, WIDTH = 14, 80
 Report = Mapping[str, Any]
+Needed = Callable[[int, int], int]
+"""How many requests without an error pass a step at a share, one of so many."""
 
 
 def progress_of(
@@ -92,26 +94,27 @@ def plan(
     policy: Policy,
     rate: float | None,
     how: str,
+    needed: Needed,
     *,
     by_instances: bool,
 ) -> list[str]:
     """What `deploy` would do, step by step; durations where the rate (requests/s) is given.
 
-    `how` says who divides the requests.
+    `how` says who divides the requests; `needed` how many pass a step.
     """
     shown = [f"deploy {version} of {described.name} would do this, in this order:"]
     for part in described.components:
         shares = part.shares(policy.steps.shares, by_instances=by_instances)
-        shown += _planned(part, shares, policy, rate)
+        shown += _planned(part, shares, policy, rate, needed)
     shown.append(f"requests are divided by {how}")
     if rate is None:
         shown.append("with --rate REQUESTS_PER_SECOND it says how long each step takes")
     return [*shown, "nothing was changed"]
 
 
-def least_seconds(share: int, policy: Policy, rate: float) -> float:
-    """How long a step lasts at least: its time, and its requests."""
-    return max(policy.steps.seconds, policy.steps.min_requests / (rate * share / 100))
+def least_seconds(share: int, requests: int, policy: Policy, rate: float) -> float:
+    """How long a step lasts at least: its time, and the requests that pass it."""
+    return max(policy.steps.seconds, requests / (rate * share / 100))
 
 
 def outcome(report: Report, told: str = "") -> str:
@@ -135,7 +138,7 @@ def outcome(report: Report, told: str = "") -> str:
 
 
 def _planned(
-    part: Component, shares: Sequence[int], policy: Policy, rate: float | None
+    part: Component, shares: Sequence[int], policy: Policy, rate: float | None, needed: Needed
 ) -> list[str]:
     after = f" after {', '.join(part.dependencies)}" if part.dependencies else ""
     head = f"{part.name}{after}"
@@ -152,18 +155,23 @@ def _planned(
     told.append(f"  start {started}, wait until ready (at most {duration(policy.ready_within)})")
     if part.single:
         told.append("  hand over: all requests, then the one before ends (never two at a time)")
-    for share in shares:
-        lasts = policy.steps.seconds if rate is None else least_seconds(share, policy, rate)
-        told.append(
-            f"  {share:>3} % of requests: at least {duration(lasts)} and "
-            f"{count(policy.steps.min_requests)} requests, then judged"
-        )
+    told += [_planned_step(share, needed(share, len(shares)), policy, rate) for share in shares]
     repeated = "may be repeated" if part.idempotent else "never sent twice"
     told.append(f"  requests: {repeated}, {'mirrorable' if part.mirrorable else 'never copied'}")
     return told + [
         f"  last of all, run {one.name} (at most {duration(one.within)}): no way back from there"
         for one in last
     ]
+
+
+def _planned_step(share: int, requests: int, policy: Policy, rate: float | None) -> str:
+    """How long a step lasts where every answer is right; what comes too late is never proven."""
+    steps = policy.steps
+    lasts = steps.seconds if rate is None else least_seconds(share, requests, policy, rate)
+    told = f"  {share:>3} % of requests: at least {duration(lasts)} and {count(requests)} requests"
+    if lasts > steps.deadline:
+        return f"{told}; undone after {duration(steps.deadline)}"
+    return f"{told}, then judged"
 
 
 def _watch(facts: ReleaseFacts) -> dict[str, Any] | None:

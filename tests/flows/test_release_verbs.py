@@ -51,12 +51,22 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_for_how_long(cli: Cli
     assert [line.split()[0] for line in shown[1:-2] if not line.startswith(" ")] == [
         *("market-data", "order-entry", "settlement", "ml-service"),
     ]
-    assert "    5 % of requests: at least 40 s and 200 requests, then judged" in shown
+    assert "    5 % of requests: at least 2 min and 729 requests, then judged" in shown
+    assert "  100 % of requests: at least 10 s and 540 requests, then judged" in shown
     assert sum("hand over: all requests" in line for line in shown) == 1
     assert "  a model: unchanged; pincex deploy-model price-predictor VERSION" in shown
     assert shown[-2] == "requests are divided by weights of the proxy"
     assert max(map(len, shown)) <= 80
     assert not cli.home.exists()
+
+
+def test_a_plan_marks_a_step_that_so_few_requests_would_leave_undecided(cli: Cli) -> None:
+    """It is undone at its deadline, which is said before anything begins."""
+    shown = cli("deploy", "v1.1.0", "--plan", "--rate", "10").out.splitlines()
+
+    assert "    5 % of requests: at least 24 min and 729 requests; undone after 15 min" in shown
+    assert "   20 % of requests: at least 6 min and 729 requests, then judged" in shown
+    assert max(map(len, shown)) <= 80
 
 
 def test_the_site_s_own_application_comes_before_the_sample(cli: Cli) -> None:

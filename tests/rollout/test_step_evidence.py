@@ -1,12 +1,14 @@
 """A step lets a candidate go on when enough is proven, and undoes it when harm is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rollout.policy import default_policy_text, parse
 from rollout.release import Side, StepCounts
 from rollout.state import Decision
-from rollout.step_evidence import judge_step
+from rollout.step_evidence import judge_step, least_requests
 
 POLICY = parse(default_policy_text())
 HARMED = Decision.ROLLBACK
@@ -116,3 +118,24 @@ def test_an_equal_version_is_rarely_undone_however_often_one_looks() -> None:
         undone += harmed
 
     assert undone / rollouts <= POLICY.judging.alpha_rollback
+
+
+@pytest.mark.parametrize(("share", "steps"), [(5, 4), (20, 4), (100, 4), (100, 1), (50, 2)])
+def test_so_many_requests_pass_a_step_and_not_one_fewer(share: int, steps: int) -> None:
+    """What a plan says is what the judge then asks for, error for error."""
+    least = least_requests(share, steps, POLICY)
+
+    def at(requests: int, errors: int = 0) -> Decision:
+        beside = round(requests * (100 - share) / share)
+        return judge_step(counts(requests, errors, 0, beside), share, steps, 4.0, POLICY).decision
+
+    assert at(least) is Decision.PROMOTE
+    assert at(least - 1) is Decision.CONTINUE
+    assert at(least, errors=1) is Decision.CONTINUE
+
+
+def test_a_step_of_easy_limits_needs_its_least_number_all_the_same() -> None:
+    """`min_requests` holds where the evidence would suffice earlier."""
+    steps = replace(POLICY.steps, min_requests=5000)
+
+    assert least_requests(20, STEPS, replace(POLICY, steps=steps)) == 5000
