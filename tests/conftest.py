@@ -18,7 +18,9 @@ SITES = "tests/end_to_end/"
 NODE = "tests/kubernetes/ on the real node"
 ON_NODE = tuple(f"tests/kubernetes/test_{name}" for name in ("real_", "diagnose"))
 """Files that start a node with real pods: a machine has room for one."""
-OWN_SITE = tuple(f"{SITES}test_{name}.py" for name in ("approval", "secrets", "watch"))
+OWN_SITE = tuple(
+    f"{SITES}test_{name}.py" for name in ("approval", "original_commands", "secrets", "watch")
+)
 """Files of the long run with a site of their own."""
 
 

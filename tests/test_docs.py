@@ -34,6 +34,16 @@ NAMED_BY_THE_RUNBOOK = {
     "labels", "judge", "calibrate", "plan", "verify", "resume", "history",
 }  # fmt: skip
 
+# Those among them that the original has as scripts, with what each can be told.
+OF_THE_ORIGINAL = {
+    "validate", "backup-config", "restore-config", "deploy", "status", "report", "rollback",
+    "deploy-model NAME VERSION", "promote-model NAME", "rollback-model NAME", "model-status NAME",
+    "toggle-feature NAME PERCENT", "toggle-feature NAME true", "toggle-feature NAME false",
+    "deploy-multiregion", "region deploy REGION", "region health-check REGION",
+    "region rollback REGION", "test-pipeline", "diagnose", "maintenance on", "maintenance off",
+    "backup-database", "restore-database",
+}  # fmt: skip
+
 UNITS = {
     "": 1.0, "%": 0.01, "points": 0.01, "ms": 1.0, "s": 1.0, "pairs": 1.0, "requests": 1.0,
     "copies/s": 1.0, "requests/s": 1.0, "blocks": 1.0, "processes": 1.0, "minutes": 1.0,
@@ -175,6 +185,17 @@ def test_what_is_not_built_is_listed_as_such() -> None:
     (table,) = tables(section(RUNBOOK, "Not built yet"))
     missing = {row["verb"].split()[0] for row in table}
     assert missing == NAMED_BY_THE_RUNBOOK - set(VERBS)
+
+
+def test_every_command_of_the_original_stands_in_the_table_of_them() -> None:
+    """Each row that is run here begins with our verb, or says that it is not built."""
+    (table,) = tables(section(RUNBOOK, "Every command of the original"))
+    unbuilt = {row["original"].split()[0] for row in table if "not built" in row["here"]}
+
+    assert {row["original"] for row in table} == OF_THE_ORIGINAL
+    assert unbuilt == NAMED_BY_THE_RUNBOOK - set(VERBS)
+    for row in table:
+        assert row["original"].split()[0] in row["here"].split(), row
 
 
 def test_the_checklist_and_the_record_of_the_runbook_are_ones_that_are_taken() -> None:

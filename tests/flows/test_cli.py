@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_parts import ERROR_KEYS, Cli, child
 
-from flows.cli import VERBS, parser
+from flows.cli import NOT_BUILT, VERBS, parser
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ("deploy-model", "price", "v1.0.0")
@@ -160,10 +160,13 @@ def test_help_names_every_verb_and_the_exit_codes() -> None:
 
 
 def test_the_runbook_and_the_command_have_the_same_verbs() -> None:
-    """A verb missing in RUNBOOK.md is not documented; one that only the runbook has is a lie."""
+    """A verb missing in RUNBOOK.md is not documented; one that only the runbook has is a lie.
+
+    It has those that are not built, too, and says so.
+    """
     runbook = (ROOT / "RUNBOOK.md").read_text(encoding="utf-8")
 
-    assert set(re.findall(r"\bpincex ([a-z][a-z-]*)", runbook)) == set(VERBS)
+    assert set(re.findall(r"\bpincex ([a-z][a-z-]*)", runbook)) - NOT_BUILT == set(VERBS)
 
 
 def test_every_verb_can_be_imported() -> None:
