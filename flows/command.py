@@ -121,6 +121,8 @@ def _resume_services(here: Site, options: argparse.Namespace) -> Answer:
         raise bad_input("services have no aliases", "pincex resume NAME")
     if here.lock.holder(options.name, here.region) is not None:
         return follow_only(here, options)
+    # Its process signs in as whoever asks now, not as whoever began.
+    here.begin()
     return start(here, options, ["resume", here.name, options.name])
 
 

@@ -19,7 +19,7 @@ from cluster.kubernetes.api import Api
 from cluster.kubernetes.kubeconfig import read_access
 from cluster.kubernetes.rights import Right
 
-NODES = 3
+NODES, CREATED = 3, 201
 # In CI nothing may be skipped: what cannot be done there is a failure.
 STRICT = "PINCEX_CLUSTER_STRICT"
 
@@ -61,13 +61,28 @@ class Cluster:
 
     def asked_by(self, user: str) -> set[tuple[str, str]]:
         """The resources and verbs that a user asked for, by the audit log."""
+        return {(kind, verb) for kind, verb, _ in self.asked_in_order(user)}
+
+    def asked_in_order(self, user: str) -> list[tuple[str, str, bool]]:
+        """The same, request by request, and whether an object was made."""
         lines = [json.loads(line) for line in self.plane.audit_log.read_text().splitlines()]
-        return {
-            (line["objectRef"]["resource"], line["verb"])
+        return [
+            (line["objectRef"]["resource"], line["verb"], line["responseStatus"]["code"] == CREATED)
             for line in lines
             # Whoever gave up before it was known who asks has no name.
             if line["user"].get("username") == user and "objectRef" in line
-        }
+        ]
+
+    def rights_in_order(self, user: str, rights: Iterable[Right]) -> list[Right]:
+        """Those that a user made use of, each where it first did."""
+        used: dict[Right, None] = {}
+        known = {(right.kind.plural, right.verb): right for right in rights}
+        for kind, verb, made in self.asked_in_order(user):
+            # An apply that makes an object is a patch there, and needs both.
+            for one in (verb, *(["create"] if made else [])):
+                if right := known.get((kind, one)):
+                    used.setdefault(right)
+        return list(used)
 
     def allow(self, namespace: str, name: str, rules: list[dict[str, list[str]]]) -> None:
         """Give a service account exactly these rights."""

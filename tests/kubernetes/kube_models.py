@@ -11,13 +11,13 @@ import shutil
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from kube_cluster import Cluster
+from kube_cluster import Cluster, rules
 from kube_gateway import GATEWAY, GATEWAYS, PORT
 from kube_real import IMAGE, RealNode
 from kube_verbs import Verbs, ended
@@ -26,7 +26,9 @@ from cluster.kubernetes.api import Api
 from cluster.kubernetes.kinds import DEPLOYMENT
 from cluster.kubernetes.lock import Lock
 from cluster.kubernetes.names import COMPONENT, REGION, VERSION
+from cluster.kubernetes.rights import SERVING, Right
 from cluster.kubernetes.traffic import Gateway, Traffic
+from cluster.ledger import Ledger
 from cluster.route import Route
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_models import EXAMPLE, FEATURES
@@ -150,6 +152,28 @@ class Models(Verbs):
         """The resources and verbs that the account asked for."""
         return self.cluster.asked_by(f"system:serviceaccount:{self.namespace}:{ACCOUNT}")
 
+    @contextlib.contextmanager
+    def acting(self, rights: Iterable[Right]) -> Iterator[str]:
+        """Verbs of the block are those of an account with these rights only; its user name."""
+        usual = self.kubeconfig
+        self.kubeconfig = self.cluster.user(self.namespace, rules(rights))
+        self._may_see_the_gateway(self.kubeconfig.stem)
+        try:
+            yield f"system:serviceaccount:{self.namespace}:{self.kubeconfig.stem}"
+        finally:
+            self.kubeconfig = usual
+
+    def names(self, right: Right, *words: str) -> bool:
+        """Whether a verb without this one right fails, and says so."""
+        with self.acting(SERVING - {right}):
+            code, report, _ = self.run(*words)
+        return code == 1 and str(right) in report["error"]
+
+    def rows(self) -> int:
+        """How many rows the ledger of the namespace has."""
+        (ledger,) = (self.folder / "clusters").glob("*/ledger.sqlite")
+        return len(Ledger(ledger).rows())
+
     def until_answered(self, version: str, within: float = 60.0) -> None:
         """Wait until twenty answers in a row at the gateway come from a version."""
         deadline, row, told = time.monotonic() + within, 0, b""
@@ -169,10 +193,14 @@ class Models(Verbs):
         # The Gateway is looked at where it is, which the Role of this namespace cannot allow.
         reads = ("create", "role", self.namespace, "--verb=get", "--resource=gateways")
         self.cluster.kubectl("-n", GATEWAYS, *reads)
-        bound = (f"--role={self.namespace}", f"--serviceaccount={self.namespace}:{ACCOUNT}")
-        self.cluster.kubectl("-n", GATEWAYS, "create", "rolebinding", self.namespace, *bound)
+        self._may_see_the_gateway(ACCOUNT)
         token = self.cluster.kubectl("-n", self.namespace, "create", "token", ACCOUNT).strip()
         return self.node.plane.write_kubeconfig(self.folder / "account.yaml", {"token": token})
+
+    def _may_see_the_gateway(self, account: str) -> None:
+        bound = (f"--role={self.namespace}", f"--serviceaccount={self.namespace}:{account}")
+        name = f"{self.namespace}-{account}"
+        self.cluster.kubectl("-n", GATEWAYS, "create", "rolebinding", name, *bound)
 
 
 def _host_folders() -> list[str]:

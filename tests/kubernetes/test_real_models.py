@@ -10,6 +10,7 @@ from kube_real import RealNode, inside
 from kube_verbs import ended
 from test_roles import CLUSTERS, MADE_BY_PATCH
 
+from cluster.kubernetes.kinds import EVENT
 from cluster.kubernetes.rights import SERVING
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_site import MODEL, eventually
@@ -106,3 +107,38 @@ def test_the_account_has_the_rights_that_it_uses_and_no_others(models: Models) -
 
     assert asked <= told
     assert told - asked == {("gateways", "list")}
+
+
+@pytest.mark.parametrize("words", [("deploy-model", MODEL, "v2.0.0"), ("promote-model", MODEL)])
+def test_a_verb_asks_for_each_of_its_rights_before_it_changes_anything(
+    models: Models, words: tuple[str, ...]
+) -> None:
+    """One rule less at a time, and the error names it; who has all of them promotes, below."""
+    before = models.rows()
+
+    quiet = [right for right in sorted(SERVING, key=str) if not models.names(right, *words)]
+
+    assert quiet == []
+    assert models.rows() == before
+
+
+def test_a_rollback_is_stopped_at_each_right_it_misses_and_goes_on_with_it(
+    models: Models, client: Client
+) -> None:
+    """An undo does not ask first; in the order of use each rule is named, and none is lost."""
+    models.must(0, "promote-model", MODEL, "v2.0.0")
+    with models.acting(SERVING) as user:
+        models.must(0, "rollback-model", MODEL)
+        used = models.cluster.rights_in_order(user, SERVING)
+    models.must(0, "promote-model", MODEL, "v2.0.0")
+    models.until_answered("v2.0.0")
+
+    order = [right for right in used if right.kind is not EVENT]
+    quiet = [right for right in order if not models.names(right, "rollback-model", MODEL)]
+    models.must(0, "rollback-model", MODEL)
+
+    assert quiet == []
+    assert len(order) >= 10
+    assert models.route().weights == {"v1.0.0": 100}
+    models.until_answered("v1.0.0")
+    assert client.failures == []
