@@ -70,6 +70,7 @@ FLAGS = {
     "approve": "--refuse",
     "deploy": "--retry",
     "resume": "--keep-serving",
+    "status": "--watch",
 }
 VALUED = {
     "promote-model": "--override",
@@ -190,6 +191,7 @@ OTHERS: tuple[Nonsense, ...] = (
     (("",), "an empty verb"),
     (("deploy",), "part of a verb"),
     (("Status",), "a verb in capitals"),
+    (("status", "--watch", "--json"), "one object that goes on"),
     (("resume", MODEL, "--keep-serving", "--follow-alias"), "both ways to settle"),
     (("resume", "--keep-serving"), "settle what"),
     (("promote-model", MODEL, "--override", ""), "no reason"),
@@ -204,7 +206,9 @@ OTHERS: tuple[Nonsense, ...] = (
 @st.composite
 def _thrown(draw: st.DrawFn) -> tuple[Words, None]:
     """Words thrown together: they may mean something."""
-    options = [*FLAGS.values(), *VALUED.values(), "--json", "--site", "local", "--", "--no-follow"]
+    # One of them would go on for ever.
+    flags = [flag for flag in FLAGS.values() if flag != "--watch"]
+    options = [*flags, *VALUED.values(), "--json", "--site", "local", "--", "--no-follow"]
     # These would do what they are told.
     verbs = sorted(set(VERBS) - {"demo", "test-pipeline", "up", "serve", "down"})
     word = st.sampled_from([*options, MODEL, "v1.0.0", *FILES, *NO_NAMES]) | st.text(max_size=6)

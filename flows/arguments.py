@@ -187,6 +187,9 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     report.add_argument("--rollout", metavar="ID", help="its id or the start of it (the last one)")
     report.add_argument("--report", metavar="FILE.html", help="write it as one page, too")
     made["history"].add_argument("name", nargs="?", help="model name (default: all)")
+    made["status"].add_argument(
+        "--watch", action="store_true", help="look again every second, until Ctrl-C"
+    )
     made["up"].add_argument("--no-wait", action="store_true", help="do not wait until all answers")
     made["test-pipeline"].add_argument(
         "--fault",

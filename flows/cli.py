@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, TextIO
 
 from flows import arguments
-from flows.given import check
+from flows.given import check, where
 from flows.refusal import Exit, Refused, bad_input, from_room, room_errors
 
 Report = dict[str, Any]
@@ -161,14 +161,6 @@ def answer(given: Sequence[str]) -> tuple[int, Report, str]:
         raise refused.at(where(options)) from refused.__cause__
     except room_errors() as error:
         raise from_room(error).at(where(options)) from error
-
-
-def where(options: argparse.Namespace) -> str:
-    """The options that name a namespace, as they were given."""
-    named = [
-        (name, getattr(options, name, None)) for name in ("namespace", "context", "kubeconfig")
-    ]
-    return "".join(f" --{name} {value}" for name, value in named if value)
 
 
 def _refuse(refused: Refused, as_json: bool) -> int:

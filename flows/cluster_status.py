@@ -8,9 +8,8 @@ from cluster.errors import NotFound, Owned
 from flows.applications import description_of
 from flows.cluster_site import ClusterSite, cluster_site
 from flows.platform import applications, models, parts_of
-from flows.progress_file import read
 from flows.refusal import Exit
-from flows.status import model, watched
+from flows.status import model, seen_of, watched
 from rollout import release_text, status_text
 from rollout.application import Component
 from rollout.release import Parts
@@ -18,9 +17,16 @@ from rollout.release import Parts
 Answer = tuple[int, dict[str, Any], str]
 
 
-def status(options: argparse.Namespace) -> Answer:
+def look(options: argparse.Namespace) -> Answer:
     """One look at a namespace, and at the rollouts that were begun from here."""
     here = cluster_site(options)
+    try:
+        return _looked_at(here)
+    finally:
+        here.api.close()
+
+
+def _looked_at(here: ClusterSite) -> Answer:
     entries = [_release(here, name) for name in applications(here)]
     served = [model(here, name) for name in models(here)]
     report = {
@@ -50,7 +56,7 @@ def _release(here: ClusterSite, name: str) -> dict[str, Any]:
         "watch": watched(opened.watch if opened else None),
         "lock": str(holder) if holder else None,
         "parts": [_part(here, parts, part) for part in parts.targets],
-        "progress": read(here, name) if opened else None,
+        **seen_of(here, name, opened),
     }
 
 

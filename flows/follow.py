@@ -13,6 +13,7 @@ from cluster.local.upkeep import revive_keeper
 from flows.progress_file import read
 from flows.refusal import Exit, Refused
 from flows.report import came_to, lapsed
+from flows.screen import Drawing
 from flows.site import Site, resume_argv
 from rollout import approval_text
 from rollout.live import line, lines, pending
@@ -197,7 +198,7 @@ class Screen:
 
     def __init__(self, live: bool) -> None:
         self._live = live
-        self._height = 0
+        self._drawing = Drawing()
         self._spoken = 0.0
         self._last = ""
         self._asked = False
@@ -209,7 +210,8 @@ class Screen:
                 self._say("starting the flow process (about 5 s)")
             return
         if self._live:
-            self._redraw(lines(progress))
+            self._drawing.show(lines(progress))
+            self._last = "drawn"
         elif time.monotonic() - self._spoken > LINE_EVERY or pending(progress) != self._asked:
             self._asked = pending(progress)
             self._say(line(progress))
@@ -218,11 +220,3 @@ class Screen:
         if text != self._last:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
         self._last, self._spoken = text, time.monotonic()
-
-    def _redraw(self, shown: list[str]) -> None:
-        up = f"\x1b[{self._height}A" if self._height else ""
-        body = "".join(f"\x1b[2K{text}\n" for text in shown)
-        sys.stdout.write(f"{up}{body}\x1b[0J")
-        sys.stdout.flush()
-        self._height = len(shown)
-        self._last = "drawn"

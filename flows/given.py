@@ -37,6 +37,14 @@ def check(options: argparse.Namespace) -> None:
             _check_path(given[key])
 
 
+def where(options: argparse.Namespace) -> str:
+    """The options that name a namespace, as they were given."""
+    named = [
+        (name, getattr(options, name, None)) for name in ("namespace", "context", "kubeconfig")
+    ]
+    return "".join(f" --{name} {value}" for name, value in named if value)
+
+
 def _check_text(key: str, value: str) -> None:
     """Bytes that are no UTF-8 fit into no ledger, file name of ours or message."""
     try:

@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cluster.errors import Unavailable
 from cluster.ledger import Row
 from cluster.local.admin import Admin
 from flows import aliases, asked
+from flows.given import where
 from flows.in_cluster import chosen, is_meant
 from flows.local_site import processes, require_up
 from flows.platform import applications, models, traffic
@@ -18,18 +20,35 @@ from flows.site import Site, site
 from rollout import approval_text, status_text
 from rollout.history import History, expected_aliases
 from rollout.release import fold_parts
-from rollout.state import Watch
+from rollout.state import Rollout, Watch
 
 Answer = tuple[int, dict[str, Any], str]
 
 
 def status(options: argparse.Namespace) -> Answer:
-    """One look at everything: what serves, what is open, what runs, what does not answer."""
+    """One look at everything: what serves, what is open, what runs, what does not answer.
+
+    With `--watch` one a second, until Ctrl-C.
+    """
+    look = partial(_look, options.site)
     if is_meant(options):
         from flows import cluster_status
 
-        return cluster_status.status(options)
-    here = site(options.site)
+        look = partial(cluster_status.look, options)
+    if not options.watch:
+        return look()
+    if options.json:
+        raise bad_input(
+            "--watch goes on, and --json is exactly one object", "pincex status --json, repeated"
+        )
+    from flows.looking import keep_looking
+
+    keep_looking(lambda: look()[2], where(options))
+    return Exit.DONE, {}, ""
+
+
+def _look(name: str) -> Answer:
+    here = site(name)
     require_up(here)
     held = locks(here)
     report = {
@@ -147,6 +166,7 @@ def release(here: Site, name: str) -> dict[str, Any]:
     """An application: the release that serves, its components by route, the open rollout."""
     known, parts = here.history(name), fold_parts(here.ledger.rows(component=name))
     opened, champion, previous = known.open, known.champion, known.previous
+    seen = seen_of(here, name, opened)
     shown = [
         {
             "name": part,
@@ -163,8 +183,17 @@ def release(here: Site, name: str) -> dict[str, Any]:
         "open": f"{opened.verb} {opened.candidate.version}" if opened else None,
         "watch": watched(opened.watch if opened else None),
         "parts": shown,
-        "progress": read(here, name) if opened else None,
+        **seen,
     }
+
+
+def seen_of(here: Site, name: str, opened: Rollout | None) -> dict[str, Any]:
+    """What whoever is at an open rollout of services saw last, and how long ago (seconds)."""
+    seen = read(here, name)
+    if opened is None or seen is None or seen["rollout"] != opened.id:
+        return {"progress": None, "progress_age": None}
+    age = datetime.now(UTC) - datetime.fromisoformat(seen["at"])
+    return {"progress": seen, "progress_age": age.total_seconds()}
 
 
 def comparison(here: Site, name: str) -> dict[str, list[str]]:

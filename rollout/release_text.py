@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rollout import watch_words, words
+from rollout import step_text, watch_words, words
 from rollout.application import Application, Component
 from rollout.policy import Policy
 from rollout.release_facts import (
@@ -249,12 +249,14 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
             shares = words.shares(part["weights"]) or "no requests"
             shown.append(f"  {part['name']:<{NAME}} {shares}")
             shown += _servers(part)
+            shown += step_text.evidence(entry.get("progress"), part["name"])
         if entry.get("lock"):
             shown.append(f"  lock       {entry['lock']}")
         if entry["open"]:
             shown.append(_fitted(f"  {entry['open']}"))
             if entry["watch"]:
                 shown.append(_fitted(f"  {watch_words.left(entry['watch'], entry['version'])}"))
+            shown += step_text.how_it_goes(entry.get("progress"), entry.get("progress_age"))
             # What can be pasted is never cut.
             shown.append(f"  follow it: pincex resume {entry['name']}{told}")
         elif entry["barred"]:

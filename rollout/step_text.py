@@ -1,0 +1,55 @@
+"""What an open rollout of services has seen of each component, for `status`."""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from rollout.words import count, duration
+
+STALE = 15.0
+"""Seconds after which whoever looked last is no longer taken to be at it."""
+WIDTH, INDENT = 80, 4
+
+Report = Mapping[str, Any]
+
+
+def evidence(seen: Report | None, name: str) -> list[str]:
+    """Where a component stands in the rollout, with what was counted at its current step, and why.
+
+    `seen` is the progress of the rollout; nothing is known of it before its first look.
+    """
+    found = [part for part in seen["parts"] if part["name"] == name] if seen else []
+    if not found:
+        return []
+    (part,), at = found, f"{found[0]['share']} %"
+    if part["under_way"] and part["decision"]:
+        counted = f"{count(part['requests'])} requests, {count(part['errors'])} errors"
+        return [*_lines(f"at {at}: {counted}: {part['decision']}"), *_reason(part["evidence"])]
+    if part["under_way"]:
+        assert seen is not None
+        return _lines(f"at {at}: {seen['reason']}")
+    if part["settled"]:
+        why = _reason(part["evidence"]) if part["evidence"] else []
+        return [*_lines(f"{part['target']}: done"), *why]
+    return _lines(f"{part['target']}: has its turn later")
+
+
+def how_it_goes(seen: Report | None, age: float | None) -> list[str]:
+    """Why it is undone, and how old the last look is where nobody looks any more."""
+    undoing = seen["undoing"] if seen else None
+    told = _lines(f"undone because {undoing}", 2) if undoing else []
+    if age is not None and age > STALE:
+        told.append(f"  last looked at {duration(age)} ago: nobody is at it")
+    return told
+
+
+def _reason(said: str) -> list[str]:
+    return _lines(said, INDENT + 2)
+
+
+def _lines(said: str, indent: int = INDENT) -> list[str]:
+    """As many as 80 columns need."""
+    return textwrap.wrap(
+        said, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2),
+        break_on_hyphens=False,
+    )  # fmt: skip
