@@ -207,7 +207,10 @@ def _found(options: argparse.Namespace) -> ClusterSite:
 
 def _routed(options: argparse.Namespace, bound: Callable[[Site], list[str]]) -> ClusterSite:
     """With the Gateway that is named now, or was; it stays where others are bound to it."""
+    from cluster.kubernetes.namespace import require
+
     here = _found(options)
+    require(here.api)
     if _is_busy(here):
         return here
     kept = here.way.gateway

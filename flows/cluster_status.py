@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cluster.errors import NotFound, Owned
+from cluster.kubernetes.namespace import absent
 from flows.applications import description_of
 from flows.cluster_site import ClusterSite, cluster_site
 from flows.platform import applications, models, parts_of
@@ -27,6 +28,7 @@ def look(options: argparse.Namespace) -> Answer:
 
 
 def _looked_at(here: ClusterSite) -> Answer:
+    wrong = absent(here.api)
     entries = [_release(here, name) for name in applications(here)]
     served = [model(here, name) for name in models(here)]
     report = {
@@ -34,12 +36,17 @@ def _looked_at(here: ClusterSite) -> Answer:
         "namespace": here.way.namespace,
         "context": here.way.context,
         "at": datetime.now(UTC).isoformat(),
+        "wrong": wrong,
         "shares": here.services.how,
         "applications": entries,
         "models": served,
     }
     first = f"namespace {here.way.namespace} of {here.way.context}   {here.services.how}"
-    lines = [first, *(line for entry in served for line in status_text.block(entry, here.told))]
+    lines = [
+        first,
+        *([wrong] if wrong else []),
+        *(line for entry in served for line in status_text.block(entry, here.told)),
+    ]
     return Exit.DONE, report, "\n".join([*lines, *release_text.status(entries, here.told)])
 
 

@@ -27,6 +27,7 @@ DENIED = re.compile(r" cannot ([a-z]+) resource ")
 # Status 400, or whatever the webhook says; 500 where one could not be asked.
 WEBHOOK = re.compile(r'admission webhook "[^"]+" denied the request')
 TERMINATED = "because it is being terminated"
+NO_NAMESPACE = re.compile(r'namespaces "[^"]+" not found')
 OWNER = re.compile(r'conflicts? with "([^"]+)"')
 
 
@@ -48,6 +49,12 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) 
             )
         case 403:
             return _forbidden(asked, said)
+        case 404 if NO_NAMESPACE.match(said):
+            return NotFound(
+                f"{asked.context} has no namespace {asked.namespace}, so that {asked.what} cannot"
+                " be made",
+                hint=f"kubectl create namespace {asked.namespace}; or name another by --namespace",
+            )
         case 404:
             return NotFound(f"{asked.what} is not there: {said}", hint=asked.look)
         case 409 if reason == "AlreadyExists":

@@ -9,6 +9,7 @@ from cluster.errors import NotFound
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, POD, SCALER
 from cluster.kubernetes.names import COMPONENT, VERSION
+from cluster.kubernetes.namespace import require as require_namespace
 from cluster.kubernetes.pods import CONFIG, IMAGE, condition_of, is_ready
 from cluster.kubernetes.traffic import Traffic
 
@@ -41,6 +42,7 @@ def diagnose(api: Api, traffic: Traffic, component: str) -> Diagnosis:
     marks = {COMPONENT: component}
     deployments = api.list(DEPLOYMENT, marks)
     if not deployments:
+        require_namespace(api)
         raise NotFound(
             f"{component} has no Deployment in {api.access.namespace}",
             hint=f"kubectl -n {api.access.namespace} get deployments -L {COMPONENT}",

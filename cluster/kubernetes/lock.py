@@ -16,6 +16,7 @@ from cluster.identity import host_name, start_mark
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.kinds import LEASE
 from cluster.kubernetes.names import COMPONENT, FENCE, PREFIX, require_component
+from cluster.kubernetes.namespace import absent
 from cluster.lock import Holding, Lease
 
 ATTEMPTS = 20
@@ -117,7 +118,8 @@ class Lock:
             return found
         lost = f"was taken from {lease.holder} by {_who(found)}"
         if found is None:
-            lost = f"of {lease.holder} was deleted"
+            gone = absent(self._api)
+            lost = f"of {lease.holder} was deleted" + (f", as {gone}" if gone else "")
         elif token == lease.token:
             lost = f"was given back by {lease.holder}"
         raise LostLock(

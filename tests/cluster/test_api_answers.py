@@ -35,6 +35,7 @@ WRONG = {"causes": [{"reason": "Invalid", "message": "must be >= 0", "field": "s
 WEBHOOK = 'admission webhook "guard.example" denied the request: no release on Friday'
 UNCONVERTED = "conversion webhook for example.com/v1, Kind=Shop failed: EOF"
 UNASKED = 'failed calling webhook "guard.example": connect: connection refused'
+NOWHERE = 'namespaces "shop" not found'
 ENDING = (
     'deployments.apps "price" is forbidden: unable to create new content in namespace shop '
     "because it is being terminated"
@@ -60,6 +61,7 @@ UNTYPED = (
         ),
         (403, "Forbidden", QUOTA, {}, errors.Refused, ["exceeded quota: small"]),
         (404, "NotFound", "not found", {}, errors.NotFound, ["Deployment price in shop"]),
+        (404, "NotFound", NOWHERE, {}, errors.NotFound, ["has no namespace shop", "price"]),
         (409, "AlreadyExists", "exists", {}, errors.Changed, ["exists already"]),
         (409, "Conflict", "object was modified", {}, errors.Changed, ["changed while"]),
         (409, "Conflict", "conflict", CONFLICT, errors.Owned, ["kubectl-edit", "spec.replicas"]),
@@ -77,7 +79,7 @@ UNTYPED = (
     ],
     ids=[
         "no credentials", "missing right", "making",
-        "quota", "not there", "exists", "stale", "owned",
+        "quota", "not there", "no namespace", "exists", "stale", "owned",
         "invalid field", "bad request", "field of no schema",
         "webhook", "webhook with a code", "webhook that is not there", "webhook of versions",
         "namespace that ends", "server error", "unavailable", "gateway",
