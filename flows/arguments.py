@@ -10,7 +10,7 @@ NAMING = (
 """Verbs whose first word is a model."""
 BOTH_SITES = (
     *("register-model", "deploy-model", "promote-model", "approve", "rollback-model", "labels"),
-    *("model-status", "plan"),
+    *("model-status", "model-report", "plan"),
     *("backup-config", "restore-config"),
     *("deploy", "rollback", "resume", "status", "history", "report"),
 )
@@ -148,7 +148,9 @@ def _cluster_arguments(made: Mapping[str, ArgumentParser]) -> None:
         made[verb].add_argument("--namespace", help="of the cluster (default: that of the context)")
         made[verb].add_argument("--context", help="of the kubeconfig (default: the current one)")
         made[verb].add_argument(
-            "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+            "--kubeconfig",
+            metavar="FILE",
+            help="one, or several joined by colons (default: $KUBECONFIG, then ~/.kube/config)",
         )
 
 

@@ -47,7 +47,8 @@ def asked(options: argparse.Namespace) -> tuple[Way, str]:
     path = kubeconfig_of(options)
     access = read_access(path, options.context, options.namespace)
     # Not resolved: in a pod it is a link, and what it leads to is gone when a token is renewed.
-    return Way(str(path.absolute()), access.context, access.namespace, None, None), access.server
+    absolute = os.pathsep.join(os.path.abspath(one) for one in str(path).split(os.pathsep))
+    return Way(absolute, access.context, access.namespace, None, None), access.server
 
 
 def home_of(namespace: str, server: str) -> Home:

@@ -24,9 +24,10 @@ def api_of(options: argparse.Namespace) -> "Api":
 
 
 def kubeconfig_of(options: argparse.Namespace) -> Path:
-    """The file that was named, or is meant."""
+    """The file that was named, or is meant; several stay joined as $KUBECONFIG joins them."""
     given = options.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
-    return Path(given).expanduser()
+    files = [Path(one).expanduser() for one in given.split(os.pathsep) if one]
+    return Path(os.pathsep.join(map(str, files)))
 
 
 def is_meant(options: argparse.Namespace) -> bool:

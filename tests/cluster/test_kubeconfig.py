@@ -91,3 +91,52 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """Nothing is guessed where the file is not."""
     with pytest.raises(NotFound, match="there is no kubeconfig"):
         read_access(tmp_path / "none", None, None)
+
+
+def joined(folder: Path, *contents: dict[str, Any]) -> Path:
+    """Files as $KUBECONFIG joins them, each in a folder of its own; one more is not there."""
+    files = [folder / "none"]
+    for number, content in enumerate(contents):
+        place = folder / str(number)
+        place.mkdir()
+        files.append(written(place, content))
+    return Path(":".join(map(str, files)))
+
+
+def test_several_files_are_one_of_which_the_first_that_names_something_holds(
+    tmp_path: Path,
+) -> None:
+    """A context of one, its cluster and its user of others; the first current context counts."""
+    whole = config(token="later")
+    users = {"users": [{"name": "u", "user": {"token": "first"}}], "current-context": ""}
+    contexts = {"contexts": whole["contexts"], "current-context": "us"}
+    files = joined(tmp_path, users, contexts, whole)
+
+    told = read_access(files, None, None)
+
+    assert (told.context, told.namespace) == ("us", "shop")
+    assert (told.server, told.token) == ("https://127.0.0.1:1", "first")
+
+
+def test_a_path_is_relative_to_the_file_that_it_stands_in(tmp_path: Path) -> None:
+    """As kubectl has it, wherever the others lie."""
+    contexts = {**config(), "users": []}
+    files = joined(tmp_path, contexts, {"users": config(tokenFile="token")["users"]})
+    (tmp_path / "1" / "token").write_text("of the second\n")
+
+    assert read_access(files, None, None).bearer() == "of the second"
+
+
+def test_one_of_several_that_is_none_is_named(tmp_path: Path) -> None:
+    """The others are not taken alone: what it would have said is not known."""
+    files = joined(tmp_path, config(token="t"))
+    (tmp_path / "broken").write_text("{")
+
+    with pytest.raises(StateDamaged, match="broken cannot be read"):
+        read_access(Path(f"{files}:{tmp_path / 'broken'}"), None, None)
+
+
+def test_several_of_which_none_is_there_are_refused(tmp_path: Path) -> None:
+    """As one is."""
+    with pytest.raises(NotFound, match=r"there is no kubeconfig .*none:.*neither"):
+        read_access(Path(f"{tmp_path / 'none'}:{tmp_path / 'neither'}"), None, None)
