@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.in_cluster import chosen
 from flows.judging import write_page
-from flows.local_site import require_up
 from flows.platform import models
 from flows.policies import policy_text
 from flows.refusal import Exit, bad_input
-from flows.site import Site, site
+from flows.site import Site
 from rollout import model_report as told
 from rollout.history import CLOSED, History
 from rollout.policy import Policy, parse
@@ -33,8 +33,8 @@ def model_report(options: argparse.Namespace) -> Answer:
     """The verb: read, count, and say what is missing."""
     from rollout.model_report_text import page, text_of
 
-    here = site(options.site)
-    require_up(here)
+    here = chosen(options)
+    here.require()
     known = models(here)
     if options.name not in known:
         names = ", ".join(known) or "none yet"

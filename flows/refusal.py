@@ -11,7 +11,7 @@ CREDENTIALS = re.compile(r"(?<=:/)(/*)[^/\s'\"]*@")
 """User and password of a URL, which no message repeats; as a path it has lost one slash."""
 
 
-LOCAL = "down|up|serve|demo|judge|calibrate|verify|model-report|test-pipeline"
+LOCAL = "down|up|serve|demo|judge|calibrate|verify|test-pipeline"
 COMMAND = re.compile(rf"\bpincex (?!(?:{LOCAL})\b)[a-z][a-z-]+")
 """A command of a hint that can act on a namespace."""
 

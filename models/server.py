@@ -16,7 +16,7 @@ from typing import NoReturn
 import uvicorn
 
 from models.application import Application
-from models.errors import ModelsError
+from models.errors import Damaged, ModelsError
 from models.gauges import Gauges
 from models.inputs import Inputs
 from models.loading import example, load_verified
@@ -31,6 +31,9 @@ GRACE = 10
 
 REFUSED = 2
 """Exit code when the files are not what was registered, or cannot be loaded."""
+
+LAST_WORDS = Path("/dev/termination-log")
+"""Where a kubelet reads why a container ended; elsewhere there is none."""
 
 log = logging.getLogger("models.server")
 
@@ -72,6 +75,8 @@ def main(arguments: Sequence[str]) -> int:
             application.serve(predictor, [*example(options.directory).values()])
         except ModelsError as error:
             log.error("%s %s refused: %s", options.name, options.version, error)
+            what = "damaged model files" if isinstance(error, Damaged) else "no usable model"
+            _leave(f"{what}: {error}")
             refused.set()
             server.should_exit = True
         else:
@@ -80,6 +85,16 @@ def main(arguments: Sequence[str]) -> int:
     threading.Thread(target=load, name="load", daemon=True).start()
     server.run()
     return REFUSED if refused.is_set() else 0
+
+
+def _leave(words: str) -> None:
+    """Leave last words for whoever asks why the pod does not serve."""
+    if not LAST_WORDS.is_file():
+        return
+    try:
+        LAST_WORDS.write_text(words)
+    except OSError as error:
+        log.warning("nobody will read why: %s", error)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -23,7 +23,9 @@ BEFORE = {
 }
 # What a container runtime says before what went wrong, and the name of a sandbox in it.
 AROUND = re.compile(r' "[0-9a-f]{64}"|^Failed to create pod sandbox: rpc error: .*? desc = ')
-WORDS = 160
+WORDS, PATH_WORDS = 160, 400
+# How a server of ours begins its last words when its files are not what was registered.
+DAMAGED = "damaged model files"
 NOT_SEEN = ("logs", "CPU and memory in use (metrics API)")
 NO_LIMIT = "(that of its node)"
 TIMING = "a longer timeoutSeconds of the probe, or a quicker path"
@@ -95,7 +97,8 @@ def of_pod(pod: Object, events: Sequence[Object], space: str) -> Iterator[Findin
     probed = list(_probed(name, events, space))
     yield from probed
     for told in status.get("containerStatuses") or ():
-        yield from _waiting(name, told, space, by_probe=bool(probed))
+        damaged = list(_damaged(pod, told))
+        yield from damaged or _waiting(name, told, space, by_probe=bool(probed))
 
 
 def of_scaler(scaler: Object, space: str) -> Iterator[Finding]:
@@ -193,6 +196,21 @@ def _probed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding
                 remedy = f"{space} logs {name}; right: {right}"
                 yield Finding(Case.HEALTH, cause, evidence, remedy, certain=False)
                 break
+
+
+def _damaged(pod: Object, told: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a server of a model said when it refused its files."""
+    last = (told.get("lastState") or {}).get("terminated") or {}
+    said = str(last.get("message") or "")
+    if not said.startswith(DAMAGED):
+        return
+    labels = pod["metadata"].get("labels") or {}
+    evidence = f"{pod['metadata']['name']}: {said[:PATH_WORDS]}"
+    remedy = (
+        f"pincex rollback-model {labels.get(COMPONENT)}, and remove that folder: it is fetched"
+        f" anew, as it was registered, when {labels.get(VERSION)} is deployed again"
+    )
+    yield Finding(Case.MODEL, "damaged model file", evidence, remedy)
 
 
 def _waiting(

@@ -105,8 +105,9 @@ def _ended(container: str, last: Mapping[str, Any], restarts: int) -> str:
     if last.get("startedAt") and last.get("finishedAt"):
         seconds = (_time(last["finishedAt"]) - _time(last["startedAt"])).total_seconds()
         lived = f", {seconds:g} s after its start"
-    code = last.get("exitCode")
-    return f"container {container} ends again and again ({count}), with exit code {code}{lived}"
+    code, words = last.get("exitCode"), f": {last['message']}" if last.get("message") else ""
+    ends = f"container {container} ends again and again ({count})"
+    return f"{ends}, with exit code {code}{lived}{words}"
 
 
 def condition_of(status: Mapping[str, Any], kind: str) -> str | None:

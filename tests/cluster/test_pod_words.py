@@ -23,13 +23,14 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"state": {"waiting": {"reason": reason, "message": message}}}
 
 
-def died(code: int, reason: str, restarts: int) -> dict[str, Any]:
-    """A container that waits to be started again."""
+def died(code: int, reason: str, restarts: int, said: str = "") -> dict[str, Any]:
+    """A container that waits to be started again; `said` are the last words that it left."""
     ended = {
         "exitCode": code,
         "reason": reason,
         "startedAt": "2026-01-01T00:00:00Z",
         "finishedAt": "2026-01-01T00:00:02Z",
+        **({"message": said} if said else {}),
     }
     held = waiting("CrashLoopBackOff")
     return {**held, "restartCount": restarts, "lastState": {"terminated": ended}}
@@ -40,6 +41,7 @@ def died(code: int, reason: str, restarts: int) -> dict[str, Any]:
     [
         (pod(UNREADY, died(3, "Error", 4)), "4 times), with exit code 3, 2 s after", True),
         (pod(UNREADY, died(137, "OOMKilled", 2)), "of memory and was killed (restarted 2", True),
+        (pod(UNREADY, died(2, "Error", 4, "no model")), "code 2, 2 s after its start: no mo", True),
         (pod(UNREADY, died(1, "Error", 1)), "again and again (restarted once)", True),
         (pod(UNREADY, died(1, "Error", 1) | RUNNING), "readiness probe does not", False),
         (
@@ -61,7 +63,8 @@ def died(code: int, reason: str, restarts: int) -> dict[str, Any]:
         (pod(UNREADY, phase="Failed", message="Evicted: disk"), "Evicted: disk", True),
     ],
     ids=[
-        "crash loop", "out of memory", "two crashes", "one crash", "image", "never pulled", "name",
+        "crash loop", "out of memory", "last words", "two crashes", "one crash", "image",
+        "never pulled", "name",
         "missing secret", "readiness", "creating", "unschedulable", "evicted",
     ],
 )  # fmt: skip

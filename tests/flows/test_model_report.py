@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from cli_parts import Cli
 
-from flows import model_report as verb
 from flows.site import site
 from rollout.policy import default_policy_text
 
@@ -19,11 +18,11 @@ HOUR = 3600
 
 
 @pytest.fixture
-def ledger(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A ledger in which v1.0.0 serves, and no site needed to be up."""
-    cli.home.mkdir(parents=True)
-    monkeypatch.setattr(verb, "require_up", lambda here: None)
-    ledger = site("local").ledger
+def ledger(cli: Cli) -> Any:
+    """The ledger of a site that was made and is down, in which v1.0.0 serves."""
+    here = site("local")
+    here.home.create()
+    ledger = here.ledger
     add(ledger, "served", **{"from": None, "to": V1, "verb": "deploy-model",
                              "evidence_digest": None, "override": None})  # fmt: skip
     return ledger

@@ -23,9 +23,9 @@ from kube_real import IMAGE, RealNode
 from kube_verbs import Verbs, ended
 
 from cluster.kubernetes.api import Api
-from cluster.kubernetes.kinds import DEPLOYMENT
+from cluster.kubernetes.kinds import DEPLOYMENT, POD
 from cluster.kubernetes.lock import Lock
-from cluster.kubernetes.names import COMPONENT, REGION, VERSION
+from cluster.kubernetes.names import COMPONENT, REGION, VERSION, labels, object_name
 from cluster.kubernetes.rights import SERVING, Right
 from cluster.kubernetes.traffic import Gateway, Traffic
 from cluster.ledger import Ledger
@@ -105,7 +105,7 @@ class Models(Verbs):
         self.kubeconfig = self._account()
         self.environment: Mapping[str, str] = {"MLFLOW_TRACKING_URI": self.url}
         (self.folder / "server-pod.yaml").write_text(server_pod())
-        (self.folder / "policy.toml").write_text(PATIENT)
+        self.policy.write_text(PATIENT)
         small_models(self.folder / "small")
         self.node.wait_listens(ROLE, REGISTRY_PORT, READY_SECONDS)
         return self
@@ -128,6 +128,11 @@ class Models(Verbs):
         """Fail unless the evidence that a report names holds."""
         code, told, said = ended(self.begun("verify", str(report["evidence"])))
         assert (code, told.get("verified")) == (0, True), (told, said)
+
+    @property
+    def policy(self) -> Path:
+        """What rollouts are held to from now on."""
+        return self.folder / "policy.toml"
 
     @property
     def api(self) -> Api:
@@ -162,6 +167,27 @@ class Models(Verbs):
             yield f"system:serviceaccount:{self.namespace}:{self.kubeconfig.stem}"
         finally:
             self.kubeconfig = usual
+
+    def as_admin(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """Run a verb as an administrator."""
+        usual, self.kubeconfig = self.kubeconfig, self.node.plane.kubeconfig
+        try:
+            return self.run(*words)
+        finally:
+            self.kubeconfig = usual
+
+    def pods(self, version: str) -> list[str]:
+        """Those of a version that are not being deleted."""
+        found = self.api.list(POD, labels(MODEL, version))
+        return [
+            one["metadata"]["name"] for one in found if not one["metadata"].get("deletionTimestamp")
+        ]
+
+    def ready(self, version: str) -> None:
+        """Wait until all pods of a version are."""
+        name = f"deployment/{object_name(MODEL, version)}"
+        told = ("rollout", "status", name, "--timeout=55s")
+        self.cluster.kubectl("-n", self.namespace, *told)
 
     def names(self, right: Right, *words: str) -> bool:
         """Whether a verb without this one right fails, and says so."""

@@ -18,7 +18,12 @@ WAITING = {
     "image-missing": ("ImagePullBackOff", 'Back-off pulling image "{image}": not found'),
     "no-config": ("CreateContainerConfigError", 'secret "db-credentials" not found'),
 }
-CRASHES = {"crashloop": (3, "Error"), "oom": (137, "OOMKilled")}
+REFUSED = "damaged model files: model.pkl in /models/price/v2.0.0 differs from what was registered"
+CRASHES = {
+    "crashloop": (3, "Error", ""),
+    "oom": (137, "OOMKilled", ""),
+    "damaged": (2, "Error", f"message: {REFUSED!r},"),
+}
 
 NODE_STATUS = """
 {{ $now := Now }}
@@ -71,7 +76,7 @@ CRASHED = """
   state:
     waiting: {reason: CrashLoopBackOff, message: back-off restarting failed container}
   lastState:
-    terminated: {exitCode: %(code)d, reason: %(why)s, startedAt: {{ $now | Quote }},
+    terminated: {exitCode: %(code)d, reason: %(why)s, %(said)s startedAt: {{ $now | Quote }},
       finishedAt: {{ $now | Quote }}}
 {{ end }}
 """
@@ -121,8 +126,8 @@ def stages() -> str:
         said = repr(message.replace("{image}", "{{ .image }}"))
         text = pending + HELD % {"why": why, "message": said}
         made.append(_stage(f"pod-{fate}", "Pod", [*ALIVE, fresh, _fate("In", fate)], text))
-    for fate, (code, why) in CRASHES.items():
-        text = COUNT + begun + CRASHED % {"code": code, "why": why}
+    for fate, (code, why, said) in CRASHES.items():
+        text = COUNT + begun + CRASHED % {"code": code, "why": why, "said": said}
         crash = _stage(f"pod-{fate}", "Pod", [*ALIVE, _fate("In", fate)], text)
         # It matches what it makes: a container that dies again and again.
         crash["spec"]["delay"] = {"durationMilliseconds": 1000}

@@ -73,6 +73,22 @@ def no_pods(shop: Shop) -> None:
     shop.cluster.kubectl("-n", shop.name, "scale", "deployment", "price-v1-0-0", "--replicas=0")
 
 
+def at_its_most(shop: Shop) -> None:
+    """An autoscaler that would like more pods than it may make, as its controller writes it."""
+    told = ("autoscale", "deployment", "price-v1-0-0", "--name=price", "--max=2", "--cpu=50%")
+    shop.cluster.kubectl("-n", shop.name, *told)
+    condition = {
+        "type": "ScalingLimited",
+        "status": "True",
+        "reason": "TooManyReplicas",
+        "message": "the desired replica count is more than the maximum replica count",
+    }
+    status = {"currentReplicas": 2, "desiredReplicas": 2, "conditions": [condition]}
+    patch = ("patch", "hpa", "price", "--subresource=status", "--type=merge")
+    given = json.dumps({"status": status})
+    shop.cluster.kubectl("-n", shop.name, *patch, "-p", given)
+
+
 def fate(name: str) -> Callable[[Shop], None]:
     """A second version whose pods have a fate."""
     return lambda shop: tried(shop, fated(name))
@@ -99,11 +115,13 @@ def require_first(shop: Shop, cause: str, words: str) -> None:
         (fate("no-config"), "stuck: configuration", 'secret "db-credentials" not found'),
         (fate("crashloop"), "stuck: crash", "exit code 3"),
         (fate("oom"), "performance: memory", "was killed at its memory limit"),
+        (at_its_most, "performance: CPU", "price is at its most, 2 pods, and wants more"),
+        (fate("damaged"), "model: damaged model file", "model.pkl in /models/price/v2.0.0 differs"),
         (fate("never-ready"), "health checks: slow start", "runs since"),
         (no_pods, "model: model service unreachable", "gets 100 % of the traffic"),
     ],
-    ids=["quota", "capacity", "volume", "image", "configuration", "crash", "memory", "slow start",
-         "unreachable"],
+    ids=["quota", "capacity", "volume", "image", "configuration", "crash", "memory", "autoscaler",
+         "damaged model", "slow start", "unreachable"],
 )  # fmt: skip
 def test_a_planted_fault_is_the_first_cause(
     shop: Shop, plant: Callable[[Shop], None], cause: str, words: str

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
-from kube_models import Models, registry
+from kube_models import PATIENT, ROOT, Models, registry
 from kube_real import RealNode, inside
 from kube_verbs import ended
 from test_roles import CLUSTERS, MADE_BY_PATCH
@@ -18,6 +20,7 @@ from flows.rehearsal.small_site import MODEL, eventually
 pytestmark = [pytest.mark.gateway, pytest.mark.timeout(900)]
 
 WITHIN = 120.0
+TURNING = ROOT / "tests" / "end_to_end" / "turning_model.py"
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +145,74 @@ def test_a_rollback_is_stopped_at_each_right_it_misses_and_goes_on_with_it(
     assert models.route().weights == {"v1.0.0": 100}
     models.until_answered("v1.0.0")
     assert client.failures == []
+
+
+def test_accuracy_that_falls_after_a_promotion_undoes_it(models: Models, client: Client) -> None:
+    """Below 85 % on a bound: the watch returns all traffic, and whoever follows it gets code 3."""
+    (home,) = (models.folder / "clusters").iterdir()
+    switch, saved, policy = home / "records" / "switch", models.folder / "v6", models.policy
+    made = [sys.executable, "-W", "ignore", str(TURNING), str(saved), str(switch)]
+    subprocess.run(made, check=True, capture_output=True)
+    models.must(0, "register-model", MODEL, "v6.0.0", str(saved))
+    policy.write_text(PATIENT.replace("seconds = 0", "seconds = 180"))
+
+    models.must(0, "promote-model", MODEL, "v6.0.0", "--override", "a test")
+    models.until_answered("v6.0.0")
+    labelled = client.by_version["v6.0.0"]
+    switch.write_text("wrong 1")
+    report = models.must(3, "resume", MODEL)
+    policy.write_text(PATIENT)
+
+    assert report["ending"] == "ROLLED_BACK", report
+    assert report["reason"].startswith("accuracy ")
+    assert "proven below 85 %" in report["reason"]
+    assert models.route().weights == {"v1.0.0": 100}
+    models.until_answered("v1.0.0")
+    known = models.must(0, "model-status", MODEL)
+    marks = {one["version"]: one["validation_status"] for one in known["versions"]}
+    assert (known["champion"], marks["v6.0.0"]) == ("v1.0.0", "rejected")
+    assert client.by_version["v6.0.0"] > labelled
+    assert client.failures == []
+
+
+def test_a_report_of_the_model_is_made_from_the_rows_of_its_pods(
+    models: Models, client: Client
+) -> None:
+    """Requests and labels of both versions that served, and every rollout; no server is asked."""
+    report = models.must(0, "model-report", MODEL)
+
+    assert report["champion"]["version"] == "v1.0.0"
+    assert set(report["versions"]) == {"v1.0.0", "v2.0.0", "v6.0.0"}
+    assert report["requests"] >= 0.9 * sum(client.by_version.values())
+    assert report["accuracy"]["n"] > 100
+    assert {one["version"] for one in report["rollouts"]} >= {"v2.0.0", "v3.0.0"}
+
+
+def test_a_damaged_model_file_is_the_cause_that_diagnose_names(
+    models: Models, client: Client
+) -> None:
+    """A pod that begins anew refuses it; the other one answers meanwhile, and it is mended."""
+    (file,) = (models.folder / "clusters").glob(f"*/models/{MODEL}/v1.0.0/MLmodel")
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"#")
+    (pod, *_) = models.pods("v1.0.0")
+    models.cluster.kubectl("-n", models.namespace, "delete", "pod", pod, "--wait=false")
+    try:
+        eventually(lambda: diagnosed(models) == "damaged model file", WITHIN, "it is named")
+        told = models.as_admin("diagnose", MODEL)[1]["causes"][0]
+    finally:
+        file.write_bytes(whole)
+        for one in models.pods("v1.0.0"):
+            models.cluster.kubectl("-n", models.namespace, "delete", "pod", one, "--wait=false")
+        models.ready("v1.0.0")
+
+    assert told["case"] == "model"
+    assert "MLmodel in " in told["evidence"]
+    assert "differs from what was registered" in told["evidence"]
+    assert told["remedy"].startswith(f"pincex rollback-model {MODEL}")
+
+
+def diagnosed(models: Models) -> str | None:
+    """The first cause."""
+    causes = models.as_admin("diagnose", MODEL)[1]["causes"]
+    return causes[0]["cause"] if causes else None
