@@ -139,6 +139,12 @@ class ClusterSite(Site):
     def require(self) -> None:
         """It is one: nothing else of it has to run."""
 
+    def require_place(self) -> None:
+        """NotFound where there is no such namespace, Refused where it is being deleted."""
+        from cluster.kubernetes.namespace import require
+
+        require(self.api)
+
     def revive(self) -> None:
         """Nobody here restarts anything: the platform does."""
 
@@ -207,10 +213,7 @@ def _found(options: argparse.Namespace) -> ClusterSite:
 
 def _routed(options: argparse.Namespace, bound: Callable[[Site], list[str]]) -> ClusterSite:
     """With the Gateway that is named now, or was; it stays where others are bound to it."""
-    from cluster.kubernetes.namespace import require
-
     here = _found(options)
-    require(here.api)
     if _is_busy(here):
         return here
     kept = here.way.gateway

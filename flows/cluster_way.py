@@ -93,13 +93,19 @@ def gateway_of(way: Way) -> "Gateway | None":
 def chosen_gateway(way: Way, given: str | None) -> str | None:
     """The Gateway that was named, or the only one of the namespace; None where there is none."""
     from cluster.kubernetes.kinds import GATEWAY
+    from cluster.kubernetes.namespace import require
 
     if given == NO_GATEWAY:
         return NO_GATEWAY
     if given is not None:
         namespace, _, name = f"{way.namespace}/{given}".rpartition("/")
         namespace = namespace.rpartition("/")[2]
-        api_of(replace(way, namespace=namespace)).get(GATEWAY, name)
+        api = api_of(replace(way, namespace=namespace))
+        try:
+            api.get(GATEWAY, name)
+        except NotFound:
+            require(api)
+            raise
         return f"{namespace}/{name}"
     try:
         found = [told["metadata"]["name"] for told in api_of(way).list(GATEWAY, {})]

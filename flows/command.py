@@ -46,6 +46,7 @@ def deploy_model(options: argparse.Namespace) -> Answer:
         cap=_rate(options.cap),
         control=options.control,
     )
+    here.require_place()
     here.serving.require_able(options.name, _named(here, options))
     here.begin("mlflow")
     opened = make_room(here, request)

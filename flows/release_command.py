@@ -46,6 +46,7 @@ def deploy(options: argparse.Namespace) -> Answer:
     described = read(request.application, "application.toml")
     if options.plan:
         return _planned(here, described, request, options.rate)
+    here.require_place()
     here.begin()
     check_release(here, request, described)
     given = json.dumps({name: getattr(request, name) for name in ReleaseRequest.__slots__})

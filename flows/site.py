@@ -143,6 +143,9 @@ class Site:
 
         require_up(self)
 
+    def require_place(self) -> None:
+        """There is where to deploy to: here, always."""
+
     def revive(self) -> None:
         """Whoever restarts what dies is alive."""
         from cluster.local.upkeep import ensure_keeper

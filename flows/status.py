@@ -188,12 +188,13 @@ def release(here: Site, name: str) -> dict[str, Any]:
 
 
 def seen_of(here: Site, name: str, opened: Rollout | None) -> dict[str, Any]:
-    """What whoever is at an open rollout of services saw last, and how long ago (seconds)."""
+    """What was seen last of an open rollout of services, how long ago (s), and if it is held."""
+    held = opened is not None and here.lock.holder(name, here.region) is not None
     seen = read(here, name)
     if opened is None or seen is None or seen["rollout"] != opened.id:
-        return {"progress": None, "progress_age": None}
+        return {"progress": None, "progress_age": None, "held": held}
     age = datetime.now(UTC) - datetime.fromisoformat(seen["at"])
-    return {"progress": seen, "progress_age": age.total_seconds()}
+    return {"progress": seen, "progress_age": age.total_seconds(), "held": held}
 
 
 def comparison(here: Site, name: str) -> dict[str, list[str]]:

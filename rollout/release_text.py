@@ -256,7 +256,9 @@ def status(entries: Sequence[Report], told: str = "") -> list[str]:
             shown.append(_fitted(f"  {entry['open']}"))
             if entry["watch"]:
                 shown.append(_fitted(f"  {watch_words.left(entry['watch'], entry['version'])}"))
-            shown += step_text.how_it_goes(entry.get("progress"), entry.get("progress_age"))
+            shown += step_text.how_it_goes(
+                entry.get("progress"), entry.get("progress_age"), held=entry.get("held", True)
+            )
             # What can be pasted is never cut.
             shown.append(f"  follow it: pincex resume {entry['name']}{told}")
         elif entry["barred"]:

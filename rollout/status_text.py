@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rollout import approval_text, release_text, watch_words, words
+from rollout import approval_text, release_text, step_text, watch_words, words
 from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
@@ -81,6 +81,7 @@ def block(entry: Report, told: str = "") -> list[str]:
     if entry["challenger"]:
         share, now = _shadow(entry)
         lines += [f"  challenger {entry['challenger']:<8} {share}", f"             {now}"]
+        lines += step_text.of_shadow(entry["progress"])
     approval = entry["approval"]
     if approval and approval["pending"]:
         lines.append(f"  approval   {approval_text.waiting(approval)}")

@@ -1,4 +1,4 @@
-"""What an open rollout of services has seen of each component, for `status`."""
+"""What an open rollout has seen of each component, and of a model, for `status`."""
 
 import textwrap
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import Any
 from rollout.words import count, duration
 
 STALE = 15.0
-"""Seconds after which whoever looked last is no longer taken to be at it."""
-WIDTH, INDENT = 80, 4
+"""Seconds after which it is told when somebody looked last."""
+WIDTH, INDENT, OF_MODEL = 80, 4, 13
 
 Report = Mapping[str, Any]
 
@@ -34,13 +34,28 @@ def evidence(seen: Report | None, name: str) -> list[str]:
     return _lines(f"{part['target']}: has its turn later")
 
 
-def how_it_goes(seen: Report | None, age: float | None) -> list[str]:
-    """Why it is undone, and how old the last look is where nobody looks any more."""
+def how_it_goes(seen: Report | None, age: float | None, *, held: bool) -> list[str]:
+    """Why it is undone, and whether anybody is at it: one step of a release may last minutes."""
     undoing = seen["undoing"] if seen else None
     told = _lines(f"undone because {undoing}", 2) if undoing else []
-    if age is not None and age > STALE:
-        told.append(f"  last looked at {duration(age)} ago: nobody is at it")
+    if not held:
+        told.append("  nobody is at it")
+    elif age is not None and age > STALE:
+        told.append(f"  the last look was {duration(age)} ago")
     return told
+
+
+def of_shadow(seen: Report | None) -> list[str]:
+    """How many pairs a shadow has, and what of it was proven harmful or is not decided yet."""
+    if not seen or not seen.get("gates"):
+        return []
+    blocking = [gate for gate in seen["gates"] if gate["blocking"]]
+    harmful = [gate["label"] for gate in seen["gates"] if gate["outcome"] == "FAIL"]
+    undecided = [gate["label"] for gate in blocking if gate["outcome"] == "INCONCLUSIVE"]
+    told = [f"{count(seen['pairs'])} pairs"]
+    told += [f"harm: {', '.join(harmful)}"] if harmful else []
+    told += [f"undecided: {', '.join(undecided)}"] if undecided else []
+    return _lines("; ".join(told), OF_MODEL)
 
 
 def _reason(said: str) -> list[str]:

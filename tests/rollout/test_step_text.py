@@ -6,11 +6,12 @@ from rollout.deploying import decide_release
 from rollout.release import Side, StepCounts, StepLook
 from rollout.release_text import progress_of, status
 from rollout.state import Decision, Verb
+from rollout.step_text import of_shadow
 
 LONG = "errors 0.00 % of 412, not proven below 1.00 %, and much more than fits into one line of 80"
 
 
-def shown(look: Judged, actions: int, age: float = 0.4) -> list[str]:
+def shown(look: Judged, actions: int, age: float = 0.4, *, held: bool = True) -> list[str]:
     """The lines of a deploy of v2 after so many actions, whose last look is so old."""
     shop = running(look=look)
     rollout = shop.opened(Verb.RELEASE, "v2")
@@ -20,7 +21,7 @@ def shown(look: Judged, actions: int, age: float = 0.4) -> list[str]:
     parts = [{"name": part["name"], "weights": part["weights"]} for part in progress["parts"]]
     entry = {
         "name": "shop", "version": "v1", "previous": None, "barred": None, "open": "deploy v2",
-        "parts": parts, "progress": progress, "progress_age": age,
+        "parts": parts, "progress": progress, "progress_age": age, "held": held,
     }  # fmt: skip
     lines = status([entry])
     assert max(map(len, lines)) <= 80
@@ -63,7 +64,24 @@ def test_an_undo_says_why() -> None:
 
 
 def test_an_old_look_is_not_taken_for_a_new_one() -> None:
-    """Where the process died, nobody is at it."""
-    lines = shown(lambda component, share: OPEN, 4, age=200.0)
+    """A release step may last minutes; where nobody holds the lock, the process died."""
+    old = shown(lambda component, share: OPEN, 4, age=200.0)
+    left = shown(lambda component, share: OPEN, 4, age=200.0, held=False)
 
-    assert "  last looked at 3 min ago: nobody is at it" in lines
+    assert "  the last look was 3 min ago" in old
+    assert "  nobody is at it" in left
+
+
+def test_a_shadow_says_how_many_pairs_it_has_and_what_is_open() -> None:
+    """Harm first; gates that block nothing are told of where they are harmed only."""
+    gates = [
+        {"label": "errors", "outcome": "INCONCLUSIVE", "blocking": True},
+        {"label": "p95 < 100 ms", "outcome": "FAIL", "blocking": False},
+        {"label": "accuracy >= 85 %", "outcome": "PASS", "blocking": True},
+        {"label": "loss", "outcome": "INCONCLUSIVE", "blocking": False},
+    ]
+
+    assert of_shadow({"pairs": 3921, "gates": gates}) == [
+        "             3,921 pairs; harm: p95 < 100 ms; undecided: errors"
+    ]
+    assert of_shadow({"pairs": 0, "gates": []}) == of_shadow(None) == []
