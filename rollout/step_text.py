@@ -28,6 +28,10 @@ def evidence(seen: Report | None, name: str) -> list[str]:
     if part["under_way"]:
         assert seen is not None
         return _lines(f"at {at}: {seen['reason']}")
+    if part["watched"]:
+        quiet = sum(each["state"] == "QUIET" for each in part["triggers"])
+        read = f", {quiet} of {len(part['triggers'])} triggers quiet" if part["triggers"] else ""
+        return _lines(f"{part['target']}: watched{read}")
     if part["settled"]:
         why = _reason(part["evidence"]) if part["evidence"] else []
         return [*_lines(f"{part['target']}: done"), *why]

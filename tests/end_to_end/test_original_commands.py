@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from runbook_rows import Answer, Row, require, rows, run
 
-from benchmarks.small_exchange import QUICK, trading
 from flows.rehearsal.small_client import Client
-from flows.rehearsal.small_site import UNWATCHED, SmallSite, small_models
+from flows.rehearsal.small_exchange import QUICK, trading
+from flows.rehearsal.small_site import POLICY, SmallSite, small_models
 
 pytestmark = [pytest.mark.site, pytest.mark.long]
 
@@ -23,7 +23,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Row, Answ
     """What each row came to, on one site: two releases and a champion serve there, under load."""
     directory = tmp_path_factory.mktemp("original")
     here = SmallSite(directory)
-    here.hold_to(UNWATCHED + QUICK)
+    here.hold_to(POLICY + QUICK)
     patch = pytest.MonkeyPatch()
     patch.setenv("PINCEX_HOME", str(here.home.path))
     try:

@@ -17,11 +17,11 @@ def shown(look: Judged, actions: int, age: float = 0.4, *, held: bool = True) ->
     rollout = shop.opened(Verb.RELEASE, "v2")
     shop.run(rollout, actions)
     facts = shop.facts(rollout)
-    progress = progress_of(facts, decide_release(facts, POLICY))
+    progress = progress_of(facts, decide_release(facts, POLICY), POLICY)
     parts = [{"name": part["name"], "weights": part["weights"]} for part in progress["parts"]]
     entry = {
         "name": "shop", "version": "v1", "previous": None, "barred": None, "open": "deploy v2",
-        "parts": parts, "progress": progress, "progress_age": age, "held": held,
+        "parts": parts, "progress": progress, "progress_age": age, "held": held, "watch": None,
     }  # fmt: skip
     lines = status([entry])
     assert max(map(len, lines)) <= 80
@@ -41,7 +41,7 @@ def test_the_step_under_way_has_its_requests_its_errors_and_its_reason() -> None
     assert lines[-2:] == ["  deploy v2", "  follow it: pincex resume shop"]
 
 
-def test_a_component_that_is_done_says_so() -> None:
+def test_a_component_that_took_over_says_that_it_is_watched() -> None:
     """While the next one is at its steps."""
     asked = StepLook(Decision.CONTINUE, LONG, StepCounts(Side(1412, errors=3)))
 
@@ -51,7 +51,7 @@ def test_a_component_that_is_done_says_so() -> None:
 
     lines = shown(look, 60)
 
-    assert "    v2: done" in lines
+    assert "    v2: watched" in lines
     assert any(line.endswith(": 1,412 requests, 3 errors: CONTINUE") for line in lines)
     assert any(line.startswith("      errors 0.00 % of 412, not proven") for line in lines)
 
