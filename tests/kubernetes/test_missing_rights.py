@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster, rules
-from kube_release import Shop
-from test_deploy_services import GATEWAY
+from kube_release import GATEWAY, Shop
 from test_roles import EXTRAS
 
 from cluster.kubernetes import rights

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import Shop
+from kube_release import GATEWAY, Shop
 from test_deploy_faults import begun
-from test_deploy_services import GATEWAY
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(400)]
 

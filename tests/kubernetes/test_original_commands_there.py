@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import Shop
+from kube_release import GATEWAY, Shop
 from runbook_rows import Answer, Row, require, rows, run
-from test_deploy_services import GATEWAY
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 

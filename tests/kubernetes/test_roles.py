@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from kube_cluster import Cluster, rules
-from kube_release import Shop, release_step
-from test_deploy_services import GATEWAY
+from kube_release import GATEWAY, Shop, release_step
 
 from cluster.kubernetes import rights
 from cluster.kubernetes.kinds import SERVICE

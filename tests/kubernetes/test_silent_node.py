@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import NAME, POLICY, Shop
-from test_deploy_services import GATEWAY
+from kube_release import GATEWAY, NAME, POLICY, Shop
 
 from cluster.kubernetes.kinds import POD
 from cluster.kubernetes.names import labels

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from frozen import frozen
 from kube_cluster import Cluster
-from kube_release import POLICY, Shop
-from test_deploy_services import GATEWAY
+from kube_release import GATEWAY, POLICY, Shop
 
 pytestmark = pytest.mark.kubernetes
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import Shop
+from kube_release import GATEWAY, Shop
 from kube_webhook import refusing
-from test_deploy_services import GATEWAY
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(400)]
 
