@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.database import Database
-from cluster.errors import LockHeld, LostLock, NotWritable, Unavailable
+from cluster.errors import Forbidden, LockHeld, LostLock, NotWritable, Unavailable
 from cluster.identity import host_name, start_mark
 
 GIVEN_BACK = 0.0
@@ -180,8 +180,9 @@ def _renew_until(ended: threading.Event, lease: Lease) -> None:
             lease.renew()
         except LostLock:
             return
-        except (Unavailable, NotWritable):
-            # Busy file or full disk: the lease has three quarters of its time left to try again.
+        except (Unavailable, NotWritable, Forbidden):
+            # Busy file, full disk, or rights that somebody gives back: the lease has three quarters
+            # of its time left to try again.
             continue
 
 

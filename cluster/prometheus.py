@@ -96,7 +96,8 @@ class Prometheus:
         errors = [one for one in requests if self._status(one[0], component, version) >= 500]
         histogram = self._series(self._metrics.seconds, component, version, since)
         now = datetime.now(UTC).timestamp()
-        return seconds_of(requests, errors, histogram, since.timestamp(), now, slow_ms / 1000)
+        seen = seconds_of(requests, errors, histogram, since.timestamp(), now, slow_ms / 1000)
+        return replace(seen, lost=self._silent(component, version, since))
 
     def _silent(self, component: str, version: str, since: datetime) -> int:
         """Series that counted since a moment and whose pods are not scraped any more.

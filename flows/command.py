@@ -193,10 +193,15 @@ def start(here: Site, options: argparse.Namespace, arguments: list[str]) -> Answ
         options.name,
         outcome=live_folder(here) / outcome,
         running=begun,
-        promoting=arguments[0] in ("promote-model", "deploy"),
+        promoting=_returns_early(here, arguments[0]),
         settled=before,
     )
     return _answer(follow(followed, on_screen), here.told)
+
+
+def _returns_early(here: Site, verb: str) -> bool:
+    """A verb whose watch goes on without it; of services only where a keeper goes on with it."""
+    return verb == "promote-model" or (verb == "deploy" and here.keeps_runs)
 
 
 def sweep(here: Site) -> None:

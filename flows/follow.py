@@ -144,7 +144,10 @@ def _ended(followed: Following) -> dict[str, Any] | None:
     history = here.history(name)
     opened = history.open
     needs_process = opened is not None and not opened.waiting
-    taken_over = followed.promoting and opened is not None and opened.phase is Phase.WATCHING
+    watching = opened is not None and opened.phase is Phase.WATCHING
+    # Its process died: whoever keeps the site must be there to go on with the watch.
+    kept = not here.keeps_runs or revive_keeper(here.home, resume_argv(here))
+    taken_over = followed.promoting and watching and kept
     if needs_process and not taken_over:
         return _kept_going(here, name)
     last = history.rollouts[-1] if history.rollouts else None

@@ -12,6 +12,9 @@ from rollout.watch_words import HEALTH
 if TYPE_CHECKING:
     from analysis.triggers import Reading
 
+HANGING = 30.0
+"""Seconds more than a few checks take, after which what was checked says nothing any more."""
+
 Failed = Callable[[], Mapping[str, bool]]
 
 
@@ -26,7 +29,7 @@ class HealthChecks:
         self._failed = failed
         self._rule = rule
         self._made: dict[str, list[bool]] = {}
-        self._checked = float("-inf")
+        self._checked = self._heard = float("-inf")
         self._asking: Thread | None = None
         self._unheard: str | None = None
 
@@ -53,7 +56,10 @@ class HealthChecks:
 
         if self._unheard is not None:
             return Reading(HEALTH, State.NOT_JUDGED, "nobody tells", self._unheard, None)
-        rule = self._rule
+        rule, age = self._rule, monotonic() - self._heard
+        if self._made and age > rule.failed_checks * rule.every + HANGING:
+            said = f"the last check was {age:.0f} s ago"
+            return Reading(HEALTH, State.STALE, "no check", said, None)
         return failed_in_a_row(HEALTH, list(self._made.values()), rule.failed_checks, rule.every)
 
     def _ask_servers(self) -> None:
@@ -63,5 +69,5 @@ class HealthChecks:
         except ClusterError as error:
             self._unheard = str(error)
             return
-        self._unheard = None
+        self._unheard, self._heard = None, monotonic()
         self._made = {server: [*self._made.get(server, ()), bad] for server, bad in found.items()}

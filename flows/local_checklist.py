@@ -16,6 +16,7 @@ from flows.site import Site
 from rollout.application import Component
 from rollout.checklist_line import Line, Outcome
 from rollout.policy import parse
+from rollout.release import Parts
 from rollout.state import Revision
 
 FLAGS = Line(
@@ -49,25 +50,25 @@ def _serving(here: Site, name: str) -> list[Line]:
         version = champion.revision.version
         failed = here.serving.failed(name, version)
         return [servers_line(name, version, failed), _files_line(here, name, champion.revision)]
-    found = {
-        part: parts.part(part).serving
-        for parts in (parts_of(here, one) for one in applications(here))
+    found = [
+        (parts, part)
+        for owner in applications(here)
+        for parts in (parts_of(here, owner),)
         for part in parts.of
-        if name in (part, *applications(here))
-    }
+        if name in (part, owner)
+    ]
     if not found:
         raise bad_input(f"nothing called {name} serves here", _known(here))
-    return [_service_line(here, part, revision) for part, revision in found.items() if revision]
+    return [line for parts, part in found for line in _service_lines(here, parts, part)]
 
 
-def _service_line(here: Site, part: str, revision: Revision) -> Line:
-    (described,) = (
-        description_of(parts, part, revision)
-        for parts in (parts_of(here, one) for one in applications(here))
-        if part in parts.of
-    )
-    failed = here.services.failed(described, revision.version)
-    return servers_line(part, revision.version, failed)
+def _service_lines(here: Site, parts: Parts, part: str) -> list[Line]:
+    """The servers of what serves; nothing of a component that never did."""
+    revision = parts.part(part).serving
+    if revision is None:
+        return []
+    failed = here.services.failed(description_of(parts, part, revision), revision.version)
+    return [servers_line(part, revision.version, failed)]
 
 
 def _files_line(here: Site, name: str, revision: Revision) -> Line:

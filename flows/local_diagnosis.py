@@ -36,7 +36,8 @@ def diagnosed(here: Site, name: str) -> Diagnosis:
     ]
     servers = sum(len(servers_of(here.home, part)) for part in components)
     how_many = "1 server" if servers == 1 else f"{servers} servers"
-    seen = ("keeper and proxy", how_many, "the open rollout", "disk, CPU and memory")
+    waits = _waits(here, parts.get(name, name))
+    seen = ("keeper and proxy", how_many, waits, "disk, CPU and memory")
     told = [line for part in components for line in unwell(here.home, part)]
     return Diagnosis(likeliest_first(found), seen, NOT_SEEN, told)
 
@@ -53,7 +54,7 @@ def _of_site(here: Site) -> Iterator[Finding]:
 
 
 def _of_rollout(here: Site, owner: str) -> Iterator[Finding]:
-    """An open rollout without a process, or one that waits: for what."""
+    """An open rollout without a process."""
     opened = here.history(owner).open
     if opened is None or opened.waiting:
         return
@@ -61,12 +62,14 @@ def _of_rollout(here: Site, owner: str) -> Iterator[Finding]:
     if here.lock.holder(owner, here.region) is None:
         evidence = f"{what} is open and no process is at it"
         yield Finding(Case.STUCK, "dead process", evidence, f"pincex resume {owner}")
-        return
-    progress = read(here, owner)
-    if progress is None or progress["rollout"] != opened.id or not progress["reason"]:
-        return
-    evidence = f"{what} waits: {progress['reason']}"
-    yield Finding(Case.STUCK, "waiting", evidence, f"pincex resume {owner}", certain=False)
+
+
+def _waits(here: Site, owner: str) -> str:
+    """The open rollout, and what it waits for: no cause, but where to look next."""
+    opened, progress = here.history(owner).open, read(here, owner)
+    if opened is None or progress is None or progress["rollout"] != opened.id:
+        return "the open rollout"
+    return f"the open rollout ({progress['reason'] or opened.phase})"
 
 
 def _of_model(here: Site, name: str) -> Iterator[Finding]:
@@ -75,11 +78,12 @@ def _of_model(here: Site, name: str) -> Iterator[Finding]:
     from models.manifest import verify_digest
 
     history = here.history(name)
-    open_one = history.open.candidate if history.open else None
-    revisions = [history.champion.revision if history.champion else None, open_one]
-    for revision in filter(None, revisions):
+    champion = history.champion.revision if history.champion else None
+    candidate = history.open.candidate if history.open else None
+    for revision in filter(None, (champion, candidate)):
         place = here.home.models / name / revision.version
-        if not place.exists():
+        if revision == candidate and not place.exists():
+            # Not fetched yet.
             continue
         try:
             verify_digest(place, revision.digest)

@@ -28,6 +28,7 @@ from flows.report import exit_code, release_report
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
 from flows.waiting import AGAIN, tell, wait_for
+from flows.watchful import Fired, watchful
 from rollout import release_text
 from rollout.deploying import decide_release
 from rollout.release_facts import (
@@ -136,10 +137,16 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
     """Perform it; what the version or somebody else makes impossible is a fact of the next look."""
     undoing = facts.harm is not None or facts.rollout.verb.undoes
     rollout, policy = facts.rollout, sight.policy
+    if isinstance(action, Run) and any(here.is_watched for here in facts.standings):
+        # A step may take minutes, and what serves already is harmed meanwhile as well.
+        lease = watchful(lease, sight.harmed)
     act = partial(perform, sight.site, rollout, policy, action, lease, undoing=undoing)
     try:
         said = with_reserve(sight.site, act) if undoing else act()
         sight.lost_at = sight.failure = None
+    except Fired as fired:
+        # The next look decides on it.
+        said = f"left for {fired}"
     except (Unavailable, NotReady, NotFound, Owned, NotAllowed, Invalid) as error:
         fault = None if undoing else fault_of(action, error)
         if fault is None:

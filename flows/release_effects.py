@@ -26,6 +26,7 @@ from rollout.release_facts import (
     Run,
     Start,
     Take,
+    Unobserve,
     Wait,
     Weigh,
 )
@@ -53,6 +54,8 @@ def perform(
             return _run(site, rollout, lease, component, revision, step)
         case Weigh():
             return _weigh(site, rollout, policy, action, lease, undoing=undoing)
+        case Unobserve(component):
+            return _unobserve(site, rollout, policy, component, lease)
         case Judge(component, decision, reason):
             judged = {"component": component, "decision": str(decision), "reason": reason}
             _append(site, rollout, JUDGED, judged)
@@ -114,6 +117,16 @@ def _weigh(
     )
     shares = words.shares(action.weights)
     return f"{part.name}: {shares}"
+
+
+def _unobserve(site: Site, rollout: Rollout, policy: Policy, component: str, lease: Lease) -> str:
+    """Whoever divides the requests goes on as it does; nothing else is changed by that."""
+    route = site.services.route(component)
+    (version,) = route.weights
+    part = _described(parts_of(site, rollout.component), component, version)
+    plain = Route(route.weights, calls=calls_of(part), observed=None)
+    site.services.set_route(part, plain, policy.ready_within, lease, forced=False)
+    return f"{component}: its answers are noted no more"
 
 
 def _retire(

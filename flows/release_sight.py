@@ -100,6 +100,14 @@ class ReleaseSight:
             return self._with_triggers(self.rows, standing, parts)
         return self._with_faults(self._with_evidence(self.rows, standing))
 
+    def harmed(self) -> str | None:
+        """Why something that took over has to be undone now, in words."""
+        for here in self.look().standings:
+            firing = here.watched.firing if here.watched else None
+            if firing is not None:
+                return f"{here.component.name}: {firing}"
+        return None
+
     def checks(self, part: Component, version: str) -> HealthChecks:
         """The health checks of a version, from the first time that they are asked for."""
         asked = partial(self.site.services.failed, part, version)
@@ -111,14 +119,20 @@ class ReleaseSight:
         from flows.release_watch import ReleaseWatch
         from rollout.watching import watched_of
 
-        watch = ReleaseWatch(rows, self.policy, len(parts.targets))
         checks = self.checks(here.component, here.target.version)
+        checks.ask()
         fault = self.site.services.fault(here.component, here.target.version, None)
+        readings, blind = [checks.reading()], None
         try:
-            readings = watch.look(here, checks, fault)
+            watch = ReleaseWatch(rows, self.policy, len(parts.targets))
+            readings = [*watch.look(here), *readings]
         except Unavailable as error:
-            return replace(here, blind=str(error))
-        return replace(here, watched=watched_of(readings), readings=readings)
+            # What the servers say of themselves is known all the same.
+            blind = str(error)
+        watched = watched_of(readings)
+        return replace(
+            here, watched=watched, readings=readings, blind=blind, trouble=here.trouble or fault
+        )
 
     def _with_faults(self, here: Standing) -> Standing:
         """The same with what the servers say of themselves, once some of the candidate are up."""

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.triggers import Reading, State
-from flows.health_checks import HealthChecks
+from analysis.triggers import Reading
 from rollout.policy import Policy
-from rollout.release_facts import Fault, Standing
-from rollout.watch_words import SERVERS
+from rollout.release_facts import Standing
 from rollout.watching import detectors, runbook_rules, unread
 
 if TYPE_CHECKING:
@@ -23,19 +21,15 @@ class ReleaseWatch:
     policy: Policy
     components: int
 
-    def look(self, here: Standing, checks: HealthChecks, fault: Fault | None) -> Sequence[Reading]:
-        """What every trigger says of one component; Unavailable while nobody counts its answers."""
+    def look(self, here: Standing) -> Sequence[Reading]:
+        """What the triggers say that look at requests; Unavailable while nobody counts them."""
         watch = here.watch
         assert watch is not None
         past = watch.past_p95_ms
-        checks.ask()
         self.rows.read()
         slow_ms = self.policy.live_rules.response_time.limit_ms(past)
         name, version = here.component.name, here.target.version
         seen = self.rows.seen(name, version, watch.since, slow_ms)
         rules = runbook_rules(seen, past, self.policy)
         late = detectors(seen, past, self.policy, self.components)
-        found = [*unread([*rules, *late], seen, self.policy), checks.reading()]
-        if fault is None or not fault.of_version:
-            return found
-        return [*found, Reading(SERVERS, State.FIRING, "broken", fault.reason, None)]
+        return unread([*rules, *late], seen, self.policy)

@@ -23,6 +23,9 @@ NOTED = {
 LEFT = pl.col("status") == 0
 """The client did not wait: nobody's error, and an answer that nobody got in time."""
 
+PIECE = 16 * 2**20
+"""Bytes at a time: whoever goes on with a watch finds all of it."""
+
 CUT_OFF = ("UC", "UT", "UR", "UPE", "LR")
 """The version broke off or was too late, though the first bytes of an answer said 200."""
 
@@ -42,10 +45,10 @@ class StepRows:
 
     def read(self) -> None:
         """Take in what was appended since the last time."""
-        lines = self._tail.take()
-        read, _ = frame_of(lines, {**NOTED, "at": pl.String}, list(NOTED))
-        new = read.with_columns(pl.col("at").cast(pl.Float64))
-        self._take(new.filter(pl.col("rollout") == self._rollout))
+        while lines := self._tail.take(PIECE):
+            read, _ = frame_of(lines, {**NOTED, "at": pl.String}, list(NOTED))
+            new = read.with_columns(pl.col("at").cast(pl.Float64))
+            self._take(new.filter(pl.col("rollout") == self._rollout))
 
     def before(
         self, component: str, version: str, since: datetime, least: int, seconds: float

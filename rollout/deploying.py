@@ -9,13 +9,10 @@ watch is over, so that whatever is undone by evidence is undone before them.
 
 from datetime import datetime
 
-from rollout.facts import Enter
 from rollout.policy import Policy
 from rollout.release import Harm, Step
 from rollout.release_facts import (
     End,
-    EndWatch,
-    Fault,
     Judge,
     ReleaseAction,
     ReleaseFacts,
@@ -24,13 +21,20 @@ from rollout.release_facts import (
     Standing,
     Start,
     Take,
+    Unobserve,
     Wait,
     Weigh,
 )
-from rollout.state import Decision, Ending, Phase, Revision
+from rollout.release_watch import (
+    LOOK_EVERY,
+    given_up,
+    harmed,
+    missing,
+    watch_ended,
+    watching,
+)
+from rollout.state import Decision, Ending, Revision
 from rollout.words import duration
-
-LOOK_EVERY = 0.2
 
 
 def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
@@ -47,43 +51,26 @@ def decide_release(facts: ReleaseFacts, policy: Policy) -> ReleaseAction:
         said = f"{facts.rollout.candidate.version} serves, but {facts.failure.reason}"
         return End(Ending.INCONCLUSIVE, said)
     for standing in facts.standings:
-        if standing.watched is not None and standing.watched.firing is not None:
-            return Judge(standing.component.name, Decision.ROLLBACK, standing.watched.firing)
+        harm = harmed(facts, standing)
+        if harm is not None:
+            return harm
     for standing in facts.standings:
         if not standing.holds(standing.target):
             return _forward(facts, standing, policy)
-        over = _watch_over(facts, standing)
+        over = _watch_over(facts, standing, policy)
         if over is not None:
             return over
-    return _watching(facts) or _last_of_all(facts)
+    return watching(facts) or _last_of_all(facts)
 
 
-def _watch_over(facts: ReleaseFacts, here: Standing) -> ReleaseAction | None:
+def _watch_over(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction | None:
     """The watch of what took over is ended, and its answers are noted no more, at its time."""
-    name, watch = here.component.name, here.watch
-    if watch is not None and here.is_watched:
-        if facts.now < watch.until or here.blind is not None:
-            # While nobody tells what is answered it is not known to be well.
-            return None
-        unjudged = ", ".join(here.watched.unjudged) if here.watched else "anything"
-        found = f"not judged: {unjudged}" if unjudged else "no trigger fired"
-        return EndWatch(name, f"watched for {duration(watch.seconds)}, {found}")
-    if here.observed is None:
-        return None
-    if facts.failure is not None:
-        return _given_up(name, facts.failure)
-    return _finish(facts, here)
-
-
-def _watching(facts: ReleaseFacts) -> ReleaseAction | None:
-    """Every candidate serves: wait for what is still watched; None once nothing is."""
-    watched = [here for here in facts.standings if here.is_watched]
-    if not watched:
-        return None
-    if facts.rollout.phase is not Phase.WATCHING:
-        return Enter(Phase.WATCHING)
-    here = next((one for one in watched if one.blind), watched[0])
-    return Wait(here.component.name, LOOK_EVERY, here.blind or "watched")
+    if not here.is_watched:
+        return Unobserve(here.component.name) if here.observed is not None else None
+    if here.observed != facts.rollout.id:
+        failure = facts.failure
+        return given_up(here.component.name, failure) if failure else _finish(facts, here)
+    return watch_ended(facts, here, policy) if missing(facts, here) is None else None
 
 
 def _last_of_all(facts: ReleaseFacts) -> ReleaseAction:
@@ -103,11 +90,11 @@ def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseActi
     """One component further towards its candidate."""
     name, target, before = here.component.name, here.target, here.before
     if facts.failure is not None:
-        return _given_up(name, facts.failure)
+        return given_up(name, facts.failure)
     if here.serving == target:
         return _finish(facts, here)
     if here.trouble is not None:
-        return _given_up(name, here.trouble)
+        return given_up(name, here.trouble)
     if here.share == 0 and before is not None:
         unobserved = here.observed != facts.rollout.id or here.step is None
         if unobserved:
@@ -130,12 +117,6 @@ def _forward(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseActi
         # Only one acts: the candidate waits for its place until the one before has ended.
         return Retire(name, before.version)
     return _step(facts, here, here.step, policy)
-
-
-def _given_up(component: str, fault: Fault) -> Judge:
-    """Harm where the version is to blame, else nothing is known of it."""
-    decision = Decision.ROLLBACK if fault.of_version else Decision.INCONCLUSIVE
-    return Judge(component, decision, fault.reason)
 
 
 def _start(facts: ReleaseFacts, here: Standing, policy: Policy) -> ReleaseAction:

@@ -41,10 +41,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the triggers say: the sentence of one that fires, and those that could not be judged."""
+    """What the triggers say: the sentence of one that fires, and those that could not be judged.
+
+    `seen` says that some trigger that looks at requests could be.
+    """
 
     firing: str | None
     unjudged: tuple[str, ...]
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

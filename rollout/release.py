@@ -173,7 +173,8 @@ def _after(found: Parts, row: Row) -> Parts:
         case "rollout-opened":
             return _opened(found, data)
         case "traffic":
-            return _with(found, data["component"], step=_step(data))
+            step = _step(data, found.part(data["component"]).step)
+            return _with(found, data["component"], step=step)
         case "step-judged":
             return _judged(found, data)
         case "component-served":
@@ -217,8 +218,12 @@ def _in_order(told: Mapping[str, Any], application: str) -> dict[str, Revision]:
     return {name: Revision(**told[name]) for name in known}
 
 
-def _step(data: Mapping[str, Any]) -> Step:
-    return Step(data["share"], datetime.fromisoformat(data["began_at"]), data["past_p95_ms"])
+def _step(data: Mapping[str, Any], before: Step | None) -> Step:
+    """A past p95 that was pinned holds for the whole rollout, whichever row left it out."""
+    past = data["past_p95_ms"]
+    if past is None and before is not None:
+        past = before.past_p95_ms
+    return Step(data["share"], datetime.fromisoformat(data["began_at"]), past)
 
 
 def _judged(found: Parts, data: Mapping[str, Any]) -> Parts:

@@ -134,6 +134,13 @@ class Weigh:
 
 
 @dataclass(frozen=True, slots=True)
+class Unobserve:
+    """Note the answers of a component no more; its shares stay as they are."""
+
+    component: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Record what a step came to: PROMOTE passes it, anything else undoes the rollout."""
 
@@ -184,5 +191,5 @@ class End:
     reason: str
 
 
-OfComponent = Start | Run | Weigh | Judge | Take | Retire | EndWatch | Wait
+OfComponent = Start | Run | Weigh | Unobserve | Judge | Take | Retire | EndWatch | Wait
 ReleaseAction = OfComponent | Enter | End

@@ -183,6 +183,8 @@ def told(row: Report) -> str:
             bars = "" if data.get("reversible", True) else ", no way back from here"
             what = f"{data['component']}: release step {data['step']} of "
             what += f"{data['of']['version']} {done}{bars}"
+        case "watch-ended":
+            what = f"{data['component']}: {data['reason']}"
         case "rollout-closed":
             what = f"closed {data['ending']}: {data['reason']}"
         case "approval-asked" | "approved" | "refused" | "approval-lapsed":

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 ERRORS, RESPONSE_TIME, HEALTH, ACCURACY = "errors", "response time", "health", "accuracy"
 ERRORS_LATE, RESPONSE_TIME_LATE = "late errors", "late response time"
-SERVERS = "servers"
 
 HOURS_A_WEEK = 168
 RAREST = 0.001
@@ -85,7 +84,6 @@ def _labels(rules: LiveRules, minute: int) -> dict[str, str]:
         ACCURACY: f"accuracy < {rules.accuracy.below_percent:g} %",
         ERRORS_LATE: f"late errors > {errors.above_percent:g} %",
         RESPONSE_TIME_LATE: f"late p95 +{slow.above_percent:g} %",
-        SERVERS: "servers that cannot run",
     }
 
 

@@ -14,8 +14,8 @@ from analysis.late_triggers import late_harm, sustained_harm
 from analysis.triggers import P95_TAIL, Counts, Reading, Rule, State, above_in_a_row
 from rollout.facts import Watched
 from rollout.policy import Policy
-from rollout.watch_words import ERRORS, ERRORS_LATE, RESPONSE_TIME, RESPONSE_TIME_LATE
-from rollout.words import milliseconds
+from rollout.watch_words import ERRORS, ERRORS_LATE, HEALTH, RESPONSE_TIME, RESPONSE_TIME_LATE
+from rollout.words import count, milliseconds
 
 LATE_GATES = {ERRORS_LATE: "errors-late-absolute", RESPONSE_TIME_LATE: "gross-frozen-p95"}
 """Detector -> the gate whose share of the rollback budget it spends."""
@@ -28,7 +28,8 @@ class Seen:
 
     `errors` of `requests` failed, `slow` of `timed` took longer than the limit that the past p95
     gives; None where that limit cannot be told. `unfinished` are requests and errors known of what
-    is not whole yet, `silent_for` the seconds since anybody counted.
+    is not whole yet, `silent_for` the seconds since anybody counted,
+    and `lost` how many counters nobody reads any more.
     """
 
     requests: Integers
@@ -37,6 +38,7 @@ class Seen:
     slow: Integers | None
     unfinished: tuple[int, int] = (0, 0)
     silent_for: float = 0.0
+    lost: int = 0
 
 
 def runbook_rules(seen: Seen, past_p95_ms: float | None, policy: Policy) -> list[Reading]:
@@ -73,10 +75,13 @@ def detectors(
 
 
 def unread(readings: Sequence[Reading], seen: Seen, policy: Policy) -> list[Reading]:
-    """The same, but nothing is quiet where nobody has counted for a minute: absence passes none."""
-    if seen.silent_for <= policy.watch.minute:
+    """The same, but nothing is quiet where not all is counted: absence of evidence passes none."""
+    if seen.silent_for > policy.watch.minute:
+        why = f"nobody has counted for {seen.silent_for:.0f} s"
+    elif seen.lost:
+        why = f"{count(seen.lost)} of its counters are read no more"
+    else:
         return list(readings)
-    why = f"nobody has counted for {seen.silent_for:.0f} s"
     firing = State.FIRING
     return [
         one if one.state is firing else replace(one, state=State.STALE, reason=why)
@@ -89,7 +94,8 @@ def watched_of(readings: Sequence[Reading]) -> Watched:
     firing = [one.reason for one in readings if one.state is State.FIRING]
     judged = (State.FIRING, State.QUIET)
     unjudged = tuple(one.name for one in readings if one.state not in judged)
-    return Watched("; ".join(firing) or None, unjudged)
+    seen = any(one.state in judged for one in readings if one.name != HEALTH)
+    return Watched("; ".join(firing) or None, unjudged, seen)
 
 
 def late_level(name: str, policy: Policy) -> float:

@@ -119,25 +119,31 @@ class ClusterServices:
         return self._workloads.ready(part.name, version, part.instances)
 
     def fault(self, part: Component, version: str, beside: str | None) -> Fault | None:
-        """Pods that waiting cannot cure, a Deployment that is gone, one that others changed."""
-        meddled = self._meddled(part.name, version, None)
+        """Pods that waiting cannot cure, a Deployment that is gone, one that others changed.
+
+        What has all requests may be scaled by others: they know what the traffic needs.
+        """
+        trouble = self._workloads.trouble(part.name, version)
+        lasting = trouble is not None and trouble.lasting
+        if trouble is not None and lasting and trouble.of_version:
+            return Fault(f"{version} cannot serve: {trouble}", of_version=True)
+        meddled = self._meddled(part.name, version, None, None if beside else "replicas")
         if meddled is None and beside is not None:
             # Of what serves only the number of its pods matters here, where they make the shares.
             meddled = self._meddled(part.name, beside, "replicas" if self.by_instances else "")
         if meddled is not None:
             return Fault(meddled, of_version=False)
-        trouble = self._workloads.trouble(part.name, version)
-        if trouble is None or not trouble.lasting:
-            return None
-        return Fault(f"{version} cannot serve: {trouble}", of_version=trouble.of_version)
+        return Fault(f"{version} cannot serve: {trouble}", of_version=False) if lasting else None
 
-    def _meddled(self, component: str, version: str, field: str | None) -> str | None:
+    def _meddled(
+        self, component: str, version: str, field: str | None, but: str | None = None
+    ) -> str | None:
         """What somebody did to a Deployment, to one field of its spec or to any of them."""
         name = object_name(component, version)
         found = self._api.find(DEPLOYMENT, name)
         if found is None:
             return f"the Deployment {name} is gone; somebody deleted it"
-        changed = changed_by_others(found, field)
+        changed = changed_by_others(found, field, but)
         return f"{changed} of the Deployment {name}" if changed else None
 
     def failed(self, part: Component, version: str) -> Mapping[str, bool]:

@@ -84,6 +84,8 @@ def _struck(scene: ReleaseScene, fault: ReleaseFault, moment: Moment | None) -> 
     if fault.injected is None or fault.moment is not moment:
         yield
         return
+    failed = scene.trader.failed
+    require(not failed, f"{failed} requests failed before anything was done")
     with fault.injected(scene):
         yield
 

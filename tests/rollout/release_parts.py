@@ -21,6 +21,7 @@ from rollout.release_facts import (
     Standing,
     Start,
     Take,
+    Unobserve,
     Wait,
     Weigh,
 )
@@ -179,6 +180,8 @@ class Shop:
             case Take(component, to, _):
                 self.serving[component] = to
                 self.taken[component] = self.now
+            case Unobserve(component):
+                self.observed[component] = None
             case Enter(phase):
                 self.phase = phase
             case EndWatch(component, reason):

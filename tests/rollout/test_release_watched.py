@@ -6,16 +6,26 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from release_parts import GOOD, OPEN, POLICY, Shop, running
+from release_parts import GOOD, OPEN, POLICY, WELL, Shop, running
 from test_release_steps import STEPPED
 
 from analysis.triggers import Reading, State
 from rollout.deploying import LOOK_EVERY, decide_release
 from rollout.facts import Enter, Watched
 from rollout.live import line, lines, markdown
-from rollout.release_facts import End, EndWatch, Judge, Run, Take, Wait, Weigh
+from rollout.release_facts import (
+    End,
+    EndWatch,
+    Fault,
+    Judge,
+    Run,
+    Take,
+    Unobserve,
+    Wait,
+    Weigh,
+)
 from rollout.release_text import progress_of
-from rollout.state import Decision, Ending, Phase, Revision, Verb
+from rollout.state import Decision, Ending, Phase, Revision, Rollout, Verb
 
 NAMES = ("prices", "orders", "settlement")
 V1 = Revision("v1", "d")
@@ -171,3 +181,94 @@ def test_the_live_view_counts_quiet_triggers_and_names_the_others() -> None:
     assert "| orders | errors > 5 % 2 min | QUIET | 0 % of 600 | 1.7 a week |  |" in markdown(
         progress
     )
+
+
+def under_watch(shop: Shop) -> Rollout:
+    """A release of v2 that serves everywhere, past the time of its watch."""
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    while shop.phase is not Phase.WATCHING:
+        shop.run(rollout, 1)
+    shop.now += timedelta(seconds=2 * SECONDS)
+    return rollout
+
+
+def test_a_watch_does_not_end_over_servers_that_are_not_there() -> None:
+    """Who cannot answer raises no trigger; steps without a way back wait, too."""
+    shop = running(described=STEPPED)
+    rollout = under_watch(shop)
+    shop.up["orders"] = {"v1"}
+    assert shop.run(rollout, 50) is None
+
+    action = shop.actions[-1]
+    assert action == Wait("orders", LOOK_EVERY, "v2 is not ready")
+    assert not any(isinstance(one, Run) and not one.step.reversible for one in shop.actions)
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        (Fault("orders v2 ends again and again", of_version=True), Ending.ROLLED_BACK),
+        (Fault("somebody deleted it", of_version=False), Ending.INCONCLUSIVE),
+    ],
+    ids=["of the version", "of somebody else"],
+)
+@pytest.mark.parametrize("blind", [None, "Prometheus does not answer"], ids=["seen", "blind"])
+def test_what_servers_say_of_themselves_undoes_also_while_nobody_counts(
+    fault: Fault, ending: Ending, blind: str | None
+) -> None:
+    """A crash loop needs no metrics to be seen; what somebody deleted is nobody's harm."""
+    shop = running()
+    rollout = under_watch(shop)
+    facts = shop.facts(rollout)
+    standings = [
+        replace(one, trouble=fault, blind=blind) if one.component.name == "orders" else one
+        for one in facts.standings
+    ]
+    action = decide_release(replace(facts, standings=standings), POLICY)
+
+    decision = Decision.ROLLBACK if ending is Ending.ROLLED_BACK else Decision.INCONCLUSIVE
+    assert action == Judge("orders", decision, fault.reason)
+
+
+def test_steps_without_a_way_back_wait_for_a_watch_that_saw_something() -> None:
+    """Held as long as a step may be undecided, then undone: absence of evidence passes none."""
+    nothing = Watched(None, ("errors", "response time"), seen=False)
+    shop = running(described=STEPPED, watching=lambda component, age: nothing)
+    ended = shop.run(shop.opened(Verb.RELEASE, "v2"))
+
+    assert ended is not None
+    assert ended.ending is Ending.INCONCLUSIVE
+    assert "nothing could be judged" in ended.reason
+    assert not any(isinstance(one, Run) and not one.step.reversible for one in shop.actions)
+
+
+def test_rows_of_before_there_was_a_watch_are_gone_on_with() -> None:
+    """What nobody observes is observed; what crossed a step is never taken back."""
+    shop = running()
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    while shop.phase is not Phase.WATCHING:
+        shop.run(rollout, 1)
+    shop.observed["orders"] = None
+    assert decide_release(shop.facts(rollout), POLICY) == Weigh("orders", {"v2": 100}, True, 4.0)
+
+    shop = running(watching=lambda component, age: BAD if age > 1 else WELL)
+    rollout = shop.opened(Verb.RELEASE, "v2")
+    while "prices" not in shop.taken:
+        shop.run(rollout, 1)
+    shop.now += timedelta(seconds=5)
+    shop.crossed.add(("prices", "v2"))
+    action = decide_release(shop.facts(rollout), POLICY)
+    assert isinstance(action, End)
+    assert action.ending is Ending.INCONCLUSIVE
+    assert "v2 serves, but prices: errors 9 %" in action.reason
+
+
+def test_taking_off_the_mark_changes_no_share() -> None:
+    """It is no change of traffic, which could fail and undo what passed its watch."""
+    shop = running()
+    rollout = under_watch(shop)
+    shop.actions.clear()
+    shop.run(rollout)
+
+    assert [one.component for one in shop.actions if isinstance(one, Unobserve)] == [*NAMES]
+    assert not any(isinstance(one, Weigh) for one in shop.actions)

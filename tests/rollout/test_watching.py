@@ -53,10 +53,18 @@ def test_each_limit_is_held_by_its_rule_and_its_detector(
         (seen(8), None, (RESPONSE_TIME, RESPONSE_TIME_LATE)),
         (seen(8, slow=None), PAST, (RESPONSE_TIME, RESPONSE_TIME_LATE)),
         (seen(8, silent_for=61.0), PAST, RULES),
+        (seen(8, lost=1), PAST, RULES),
         (Seen(*[np.zeros(120, dtype=np.int64)] * 4), PAST, RULES),
         (Seen(*[np.zeros(0, dtype=np.int64)] * 4), PAST, RULES),
     ],
-    ids=["no past p95", "no bound at the limit", "counted no more", "no request", "no second"],
+    ids=[
+        "no past p95",
+        "no bound at the limit",
+        "counted no more",
+        "one counter lost",
+        "no request",
+        "no second",
+    ],
 )
 def test_what_nobody_can_say_is_not_quiet(
     told: Seen, past: float | None, unjudged: tuple[str, ...]
