@@ -78,7 +78,9 @@ def text(report: dict[str, Any]) -> str:
 
 
 def _wrapped(line: str) -> str:
-    folded = textwrap.wrap(line, WIDTH, subsequent_indent=" " * INDENT, break_long_words=False)
+    folded = textwrap.wrap(
+        line, WIDTH, subsequent_indent=" " * INDENT, break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join(folded)
 
 
