@@ -315,4 +315,5 @@ def test_both_read_well_in_eighty_columns(shop: Site, capsys: pytest.CaptureFixt
     main(["diagnose", "orders"])
     wide = [line for line in capsys.readouterr().out.splitlines() if len(line) > 80]
 
-    assert [line.split() for line in wide] == [[str(shop.home.path)]] * len(wide)
+    assert all(line.strip().startswith(f"{shop.home.path}") for line in wide)
+    assert all(len(line.split()) == 1 for line in wide)
