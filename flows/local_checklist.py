@@ -1,6 +1,6 @@
 """The checklist of the local site: what a rollout of a component, or of a release, would meet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from cluster.local.preflight import of_site, program_line, servers_line
@@ -121,11 +121,9 @@ def _way_back(part: Component) -> Iterator[Line]:
 
 def _open_line(here: Site, name: str) -> Line:
     """One rollout at a time: what is open is in the way."""
-    known: Mapping[str, object] = dict.fromkeys((*applications(here), *models(here)))
-    owners = [one for one in known if one == name or name in parts_of(here, one).of]
-    for owner in owners:
+    for owner in (*applications(here), *models(here)):
         opened = here.history(owner).open
-        if opened is not None:
+        if opened is not None and (owner == name or name in parts_of(here, owner).of):
             said = f"{opened.verb} {opened.candidate.version} of {owner} is open ({opened.phase})"
             return Line("rollout", Outcome.WARN, said, f"pincex resume {owner}")
     return Line("rollout", Outcome.OK, "none is open")

@@ -85,17 +85,25 @@ def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[st
     return code, json.loads(capsys.readouterr().out)
 
 
-@contextmanager
-def stopped_server(here: Site) -> Iterator[None]:
-    seen = running(here.home, "orders@v1.0.0#1")
-    assert seen is not None
-    assert seen.pid is not None
-    os.kill(seen.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(seen.pid, signal.SIGCONT)
-        eventually(lambda: ready(here, "orders"), 60, "it answers again")
+def stopped(role: str) -> Plant:
+    """A process of the site that takes calls and answers none."""
+
+    @contextmanager
+    def over(here: Site) -> Iterator[None]:
+        seen = running(here.home, role)
+        assert seen is not None
+        assert seen.pid is not None
+        os.kill(seen.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(seen.pid, signal.SIGCONT)
+            eventually(lambda: ready(here, "orders"), 60, "it answers again")
+
+    return over
+
+
+stopped_server, no_proxy = stopped("orders@v1.0.0#1"), stopped("envoy")
 
 
 @contextmanager
@@ -131,19 +139,6 @@ def no_keeper(here: Site) -> Iterator[None]:
         yield
     finally:
         ensure_keeper(here.home, resume_argv(here))
-
-
-@contextmanager
-def no_proxy(here: Site) -> Iterator[None]:
-    seen = running(here.home, "envoy")
-    assert seen is not None
-    assert seen.pid is not None
-    os.kill(seen.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(seen.pid, signal.SIGCONT)
-        eventually(lambda: ready(here, "orders"), 60, "it answers again")
 
 
 @contextmanager

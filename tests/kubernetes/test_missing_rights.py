@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster, rules
-from kube_release import GATEWAY, Shop
+from kube_release import Shop
 from test_roles import EXTRAS
 
 from cluster.kubernetes import rights
@@ -29,7 +29,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 serves; its single component has to be made anew where one returns to it."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path, single=True) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         deploy(made, "v1.0.0")
         yield made
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import GATEWAY, Shop
+from kube_release import Shop
 from test_deploy_faults import begun
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(400)]
@@ -19,7 +19,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 serves."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         code, report = made.deploy("v1.0.0")
         assert code == 0, report
         yield made
@@ -40,7 +40,7 @@ def test_a_namespace_that_is_deleted_amid_a_deploy_ends_it_and_can_come_back(sho
         ("deploy", "v3.0.0", "--gateway", "gw"),
     )]  # fmt: skip
     shop.cluster.kubectl("create", "namespace", space)
-    shop.cluster.kubectl("-n", space, "apply", "-f", "-", given=GATEWAY)
+    shop.apply_gateway()
     back, restored, said = shop.run("rollback")
 
     assert code == 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import GATEWAY, Shop
+from kube_release import Shop
 from runbook_rows import Answer, Row, require, rows, run
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
@@ -19,7 +19,7 @@ def answers(
     """What each row came to, in one namespace in which two releases were deployed."""
     folder = tmp_path_factory.mktemp("original")
     with Shop(fake_cluster, folder) as shop:
-        shop.cluster.kubectl("-n", shop.namespace, "apply", "-f", "-", given=GATEWAY)
+        shop.apply_gateway()
         for version in ("v0.9.0", "v1.0.0"):
             code, report, said = shop.command_deploy(version)
             assert code == 0, (report, said)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import GATEWAY, NAME, POLICY, Shop
+from kube_release import NAME, POLICY, Shop
 
 from cluster.kubernetes.kinds import POD
 from cluster.kubernetes.names import labels
@@ -25,7 +25,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 of two components serves, one of which acts alone."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path, single=True) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         (tmp_path / "policy.toml").write_text(IMPATIENT)
         assert made.deploy("v1.0.0")[1]["ending"] == "PROMOTED"
         yield made

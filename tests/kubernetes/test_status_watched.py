@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from frozen import frozen
 from kube_cluster import Cluster
-from kube_release import GATEWAY, POLICY, Shop
+from kube_release import POLICY, Shop
 
 pytestmark = pytest.mark.kubernetes
 
@@ -24,7 +24,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 of two components serves."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path, single=True) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         code, report, said = made.command_deploy("v1.0.0")
         assert code == 0, (report, said)
         yield made

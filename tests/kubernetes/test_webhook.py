@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from kube_cluster import Cluster
-from kube_release import GATEWAY, Shop
+from kube_release import Shop
 from kube_webhook import refusing
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(400)]
@@ -24,7 +24,7 @@ def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """v1.0.0 serves."""
     monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
     with Shop(fake_cluster, tmp_path) as made:
-        made.cluster.kubectl("-n", made.namespace, "apply", "-f", "-", given=GATEWAY)
+        made.apply_gateway()
         code, report = made.deploy("v1.0.0")
         assert code == 0, report
         yield made
