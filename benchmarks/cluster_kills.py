@@ -1,8 +1,10 @@
 """`python -m benchmarks.cluster_kills`: the verbs of services killed at their steps in a cluster.
 
-As in `benchmarks.kill_matrix`, on a real API server with fake nodes, by the routes of a Gateway,
-judged by a real Prometheus; each write to the API server is a step, too. Nothing starts a killed
-rollout again here: the command that follows does. The page is printed at the end.
+As in `benchmarks.kill_matrix`, on a real API server with fake nodes, judged by a real Prometheus;
+each write to the API server is a step, too. By the routes of a Gateway, then the steps that are
+others where pods make the shares, with a release step. Nothing starts a killed rollout again here:
+the command that follows does. The page is printed at the end; a later run goes on with what is left
+in the same folder.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -22,13 +25,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / "kubernet
 
 from kube_cluster import Cluster, with_nodes  # noqa: E402
 from kube_plane import Plane, Setting  # noqa: E402
-from kube_release import NAME, POLICY, Shop  # noqa: E402
+from kube_release import NAME, POLICY, Shop, release_step  # noqa: E402
 
 from benchmarks.kill_matrix import KEPT, Matrix, code_digest, run, say  # noqa: E402
 from benchmarks.kill_results import Results, todo  # noqa: E402
 from benchmarks.kill_services import release_verbs  # noqa: E402
 from benchmarks.kill_table import page  # noqa: E402
-from benchmarks.kill_verbs import Words  # noqa: E402
+from benchmarks.kill_verbs import Verb, Words  # noqa: E402
 from benchmarks.probed import probed_python  # noqa: E402
 from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
@@ -45,12 +48,13 @@ HEAD = """# Kill matrix in a cluster
 The steps of `deploy` and `rollback` of services in a namespace, found and killed as those on the
 local site are in [the kill matrix](kill-matrix.md): on a real API server (Kubernetes 1.34) with
 fake nodes, by the routes of a Gateway, judged by a real Prometheus; each write to the API server is
-a step, too. Of two components one runs as many and one is single. Nothing starts a killed rollout
-again here: `resume` or the same command does. A row counts as settled once nothing is open, nobody
-holds the lock, each route gives everything to the release of the ledger, nothing is up beside it
-but what it would be rolled back to, and the ledger's chain holds. *Not run*: the step
-came to light while others were killed, and this kill is still to be made. Fake pods answer nobody,
-so that there is no request to lose.
+a step, too. Of two components one runs as many and one is single. *By pods*: the same verbs without
+a Gateway, where pods make the shares, with a release step; only what is another step there. Nothing
+starts a killed rollout again here: `resume` or the same command does. A row counts as settled once
+nothing is open, nobody holds the lock, each route gives everything to the release of the ledger,
+nothing is up beside it but what it would be rolled back to, and the ledger's chain holds. *Not
+run*: the step came to light while others were killed, and this kill is still to be made. Fake pods
+answer nobody, so that there is no request to lose.
 """
 
 
@@ -63,6 +67,7 @@ class Namespaced(SmallSite):
     @cached_property
     def there(self) -> ClusterSite:
         """The namespace's adapters, read from this process."""
+        os.environ["PINCEX_HOME"] = str(self.shop.folder)
         return self.shop.site
 
     def history(self) -> History:
@@ -121,45 +126,60 @@ def agree(here: SmallSite) -> None:
     site.ledger.verify()
 
 
-VERBS = release_verbs(NAME, _deploy, _at_rest, agree)
+ROUTED = release_verbs(NAME, _deploy, _at_rest, agree)
+BY_PODS = [replace(verb, name=f"{verb.name}, by pods") for verb in ROUTED]
+VERBS = [*ROUTED, *BY_PODS]
+
+
+class Namespaces(Matrix):
+    """Two namespaces: in one a Gateway divides the requests, in the other pods do."""
+
+    def site(self, verb: Verb) -> SmallSite:
+        """Where a verb is killed."""
+        return self.other if verb in BY_PODS else self.here
 
 
 @contextmanager
-def board(directory: Path) -> Iterator[tuple[Matrix, Shop]]:
-    """A cluster of its own, and a first release in a namespace of it; ended afterwards."""
-    plane, folder = Plane(directory / "plane", Setting(bound=True)), directory / "shop"
-    folder.mkdir()
-    os.environ["PINCEX_HOME"] = str(folder)
+def board(directory: Path) -> Iterator[Matrix]:
+    """A cluster of its own, and a first release in two namespaces of it; ended afterwards."""
+    plane, python = Plane(directory / "plane", Setting(bound=True)), probed_python(directory / "py")
     with ExitStack() as stack:
         stack.callback(plane.down)
         plane.up()
-        shop = stack.enter_context(Shop(with_nodes(Cluster(plane)), folder, single=True))
-        (folder / "policy.toml").write_text(WATCHED)
-        shop.apply_gateway()
-        code, report, said = shop.command_deploy("v1.0.0")
-        assert code == 0, (report, said)
-        here = Namespaced(shop, str(probed_python(directory / "probed")))
-        yield Matrix(here, here, None, Steps(directory / "steps")), shop
+        cluster = with_nodes(Cluster(plane))
+
+        def first_release(gateway: bool, steps: str) -> Namespaced:
+            folder = directory / f"shop-{gateway}"
+            folder.mkdir()
+            shop = stack.enter_context(Shop(cluster, folder, gateway, single=True, steps=steps))
+            (folder / "policy.toml").write_text(WATCHED)
+            if gateway:
+                shop.apply_gateway()
+            code, report, said = shop.command_deploy("v1.0.0")
+            assert code == 0, (report, said)
+            return Namespaced(shop, str(python))
+
+        here, other = first_release(True, ""), first_release(False, release_step("migrate"))
+        yield Namespaces(here, other, None, Steps(directory / "steps"))
 
 
 def main() -> int:
     """Run as much of it as there is time for; the exit code says whether that ended well."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_kills", description=__doc__)
-    parser.add_argument("--results", type=Path, help="kept here; default: a folder per run")
+    parser.add_argument("--results", type=Path, help="kept here; default: a folder per code")
     parser.add_argument("--sample", type=int, help="so many kills of each run, the same each time")
     parser.add_argument("--minutes", type=float, default=inf, help="begin no kill after these")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Steps name the namespace, which is another one in each run: what is left is not gone on with.
-    results = Results(options.results or KEPT / f"cluster-{code_digest()}-{int(time.time())}")
+    results = Results(options.results or KEPT / f"cluster-{code_digest()}")
     with (
         tempfile.TemporaryDirectory(prefix="pincex-cluster-kills-") as directory,
-        board(Path(directory)) as (made, shop),
+        board(Path(directory)) as made,
     ):
         until = time.monotonic() + 60 * options.minutes
         wrong = run(made, results, VERBS, options.sample, until)
     say(f"{wrong} not settled, {len(todo(results, VERBS))} points left")
-    print(page(results, VERBS, HEAD).replace(shop.namespace, "{namespace}"))
+    print(page(results, VERBS, HEAD))
     return int(bool(wrong))
 
 

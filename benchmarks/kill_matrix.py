@@ -99,7 +99,7 @@ class Matrix:
 
     def trace(self, verb: Verb) -> list[Seen]:
         """What the verb does when nobody kills it."""
-        site = self._site(verb)
+        site = self.site(verb)
         words = verb.prepare(site)
         with self.steps.watching(verb.verb):
             ran = site.pincex(*words)
@@ -109,7 +109,7 @@ class Matrix:
 
     def kill(self, verb: Verb, point: Point, turn: int) -> Row:
         """Kill at a point, let the next command follow, and require one good end."""
-        site = self._site(verb)
+        site = self.site(verb)
         words = verb.prepare(site)
         cost = self.counting()
         begun = time.monotonic()
@@ -146,7 +146,8 @@ class Matrix:
             return True
         return command.poll() is not None and verb.settled(site, words)
 
-    def _site(self, verb: Verb) -> SmallSite:
+    def site(self, verb: Verb) -> SmallSite:
+        """Where a verb is killed."""
         return self.here if verb.live else self.other
 
 

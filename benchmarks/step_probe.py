@@ -24,6 +24,7 @@ DOORS = ("cluster.files", "cluster.database", "cluster.kubernetes.api", "models.
 DEPTH = 3
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NORMAL = (
+    (re.compile(r"(?<![0-9a-z])t[0-9a-f]{8}(?![0-9a-z])"), "{namespace}"),
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "{rollout}"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "{id}"),
     (re.compile(r"v\d+\.\d+\.\d+"), "{version}"),
