@@ -27,7 +27,7 @@ from flows.release_openers import (
 from flows.release_sight import release_sight
 from flows.room import with_reserve
 from flows.site import LEASE_SECONDS, Site
-from rollout import release_text
+from rollout import release_plan_text
 from rollout.application import Application
 from rollout.history import History
 from rollout.policy import parse
@@ -77,7 +77,7 @@ def _planned(
     def needed(share: int, steps: int) -> int:
         return least_requests(share, steps, policy)
 
-    shown = release_text.plan(
+    shown = release_plan_text.plan(
         described, request.version, policy, rate, services.how, needed,
         by_instances=services.by_instances,
     )  # fmt: skip

@@ -1,26 +1,31 @@
-"""Rollouts of services as people read them: the plan, the live view, the end."""
+"""Rollouts of services as people read them: the live view, the end, the status."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rollout import step_text, watch_words, words
-from rollout.application import Application, Component
 from rollout.policy import Policy
 from rollout.release_facts import (
+    End,
+    EndWatch,
     Judge,
     OfComponent,
     ReleaseAction,
     ReleaseFacts,
+    Retire,
+    Run,
     Standing,
+    Start,
+    Take,
+    Unobserve,
     Wait,
+    Weigh,
 )
 from rollout.state import Decision, Phase
-from rollout.words import count, duration
+from rollout.words import duration
 
 NAME, WIDTH = 14, 80
 Report = Mapping[str, Any]
-Needed = Callable[[int, int], int]
-"""How many requests without an error pass a step at a share, one of so many."""
 
 
 def progress_of(
@@ -31,7 +36,6 @@ def progress_of(
     `told` are the options that lead a command to this site.
     """
     rollout = facts.rollout
-    said = action.reason if isinstance(action, Wait | Judge) else _doing(action)
     return {
         "at": facts.now.isoformat(),
         "rollout": rollout.id,
@@ -43,7 +47,7 @@ def progress_of(
         "phase": str(rollout.phase),
         "elapsed": (facts.now - rollout.opened_at).total_seconds(),
         "parts": [_part(one, policy, under_way=_at(action, one)) for one in facts.standings],
-        "reason": rollout.reason or said,
+        "reason": rollout.reason or _now(action),
         "decision": str(Decision.ROLLBACK) if facts.harm else None,
         "undoing": facts.harm.reason if facts.harm else None,
         "approval": None,
@@ -88,35 +92,6 @@ def line(progress: Report) -> str:
     return f"{progress['verb']} {progress['candidate']}: {where}: {said}"
 
 
-def plan(
-    described: Application,
-    version: str,
-    policy: Policy,
-    rate: float | None,
-    how: str,
-    needed: Needed,
-    *,
-    by_instances: bool,
-) -> list[str]:
-    """What `deploy` would do, step by step; durations where the rate (requests/s) is given.
-
-    `how` says who divides the requests; `needed` how many pass a step.
-    """
-    shown = [f"deploy {version} of {described.name} would do this, in this order:"]
-    for part in described.components:
-        shares = part.shares(policy.steps.shares, by_instances=by_instances)
-        shown += _planned(part, shares, policy, rate, needed)
-    shown.append(f"requests are divided by {how}")
-    if rate is None:
-        shown.append("with --rate REQUESTS_PER_SECOND it says how long each step takes")
-    return [*shown, "nothing was changed"]
-
-
-def least_seconds(share: int, requests: int, policy: Policy, rate: float) -> float:
-    """How long a step lasts at least: its time, and the requests that pass it."""
-    return max(policy.steps.seconds, requests / (rate * share / 100))
-
-
 def outcome(report: Report, told: str = "") -> str:
     """How it ended, why, and what to do next, on the site that the options `told` lead to."""
     first = f"{report['application']} {report['version']}: {report['ending'] or report['phase']}"
@@ -135,43 +110,6 @@ def outcome(report: Report, told: str = "") -> str:
     if report["ending"] is not None and report["barred"]:
         text.append(f"no way back: {report['barred']}")
     return "\n".join(text)
-
-
-def _planned(
-    part: Component, shares: Sequence[int], policy: Policy, rate: float | None, needed: Needed
-) -> list[str]:
-    after = f" after {', '.join(part.dependencies)}" if part.dependencies else ""
-    head = f"{part.name}{after}"
-    if part.model is not None:
-        return [head, f"  a model: unchanged; pincex deploy-model {part.model} VERSION"]
-    started = "1 server" if part.instances == 1 else f"{part.instances} servers"
-    before, last = (
-        [one for one in part.release_steps if one.reversible == kind] for kind in (True, False)
-    )
-    told = [head]
-    least = f"{duration(policy.steps.seconds)} and {count(policy.steps.min_requests)} requests"
-    told.append(f"  note what the version before takes: at least {least}")
-    told += [f"  run {one.name} (at most {duration(one.within)})" for one in before]
-    told.append(f"  start {started}, wait until ready (at most {duration(policy.ready_within)})")
-    if part.single:
-        told.append("  hand over: all requests, then the one before ends (never two at a time)")
-    told += [_planned_step(share, needed(share, len(shares)), policy, rate) for share in shares]
-    repeated = "may be repeated" if part.idempotent else "never sent twice"
-    told.append(f"  requests: {repeated}, {'mirrorable' if part.mirrorable else 'never copied'}")
-    return told + [
-        f"  last of all, run {one.name} (at most {duration(one.within)}): no way back from there"
-        for one in last
-    ]
-
-
-def _planned_step(share: int, requests: int, policy: Policy, rate: float | None) -> str:
-    """How long a step lasts where every answer is right; what comes too late is never proven."""
-    steps = policy.steps
-    lasts = steps.seconds if rate is None else least_seconds(share, requests, policy, rate)
-    told = f"  {share:>3} % of requests: at least {duration(lasts)} and {count(requests)} requests"
-    if lasts > steps.deadline:
-        return f"{told}; undone after {duration(steps.deadline)}"
-    return f"{told}, then judged"
 
 
 def _watch(facts: ReleaseFacts) -> dict[str, Any] | None:
@@ -229,12 +167,28 @@ def _at(action: ReleaseAction | None, here: Standing) -> bool:
 
 def step(action: ReleaseAction) -> str:
     """What doing this is called where steps are recorded, such as `weigh order-entry`."""
-    name = _doing(action)
+    name = type(action).__name__.lower()
     return f"{name} {action.component}" if isinstance(action, OfComponent) else name
 
 
-def _doing(action: ReleaseAction | None) -> str:
-    return type(action).__name__.lower() if action is not None else ""
+def _now(action: ReleaseAction | None) -> str:
+    """What is done right now, to whoever follows."""
+    match action:
+        case Wait(reason=said) | Judge(reason=said) | EndWatch(reason=said) | End(reason=said):
+            return said
+        case Start(revision=revision):
+            return f"the servers of {revision.version} start"
+        case Run(step=running):
+            return f"{running.name} runs"
+        case Weigh(weights=weights):
+            return f"requests move: {words.shares(weights)}"
+        case Unobserve():
+            return "its answers are noted no more"
+        case Take(to=revision):
+            return f"{revision.version} takes over"
+        case Retire(version=version):
+            return f"the servers of {version} end"
+    return ""
 
 
 def status(entries: Sequence[Report], told: str = "") -> list[str]:

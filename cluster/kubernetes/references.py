@@ -53,8 +53,9 @@ def held(api: Api, kind: Kind, name: str, keys: set[str]) -> list[Line]:
     title = f"{kind.name} {name}"
     found = api.find(kind, name)
     if found is None:
-        return [Line(title, Outcome.FAIL, "is not there: pods that name it do not start", "")]
+        said = "is not there: pods that name it do not start"
+        return [Line(title, Outcome.FAIL, said, f"make it in {api.access.namespace} first")]
     absent = sorted(keys - {*(found.get("data") or ()), *(found.get("binaryData") or ())})
     if absent:
-        return [Line(title, Outcome.FAIL, f"has no key {', '.join(absent)}", "")]
+        return [Line(title, Outcome.FAIL, f"has no key {', '.join(absent)}", "add it first")]
     return [Line(title, Outcome.OK, "is there, with its keys")]

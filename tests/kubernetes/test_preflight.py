@@ -61,6 +61,24 @@ def secret(shop: Shop) -> None:
     shop.cluster.kubectl("-n", shop.name, "delete", "secret", "db")
 
 
+def key(shop: Shop) -> None:
+    """A container that names a key which its Secret has lost."""
+    told = ("set", "env", "deployment/price-v1-0-0", "--from=secret/db")
+    shop.cluster.kubectl("-n", shop.name, "create", "secret", "generic", "db", "--from-literal=a=b")
+    shop.cluster.kubectl("-n", shop.name, *told)
+    lost = '[{"op": "move", "from": "/data/a", "path": "/data/other"}]'
+    shop.cluster.kubectl("-n", shop.name, "patch", "secret", "db", "--type=json", "-p", lost)
+
+
+def settings(shop: Shop) -> None:
+    """A container that names a ConfigMap which is not there."""
+    known = ("create", "configmap", "limits", "--from-literal=a=b")
+    shop.cluster.kubectl("-n", shop.name, *known)
+    told = ("set", "env", "deployment/price-v1-0-0", "--from=configmap/limits")
+    shop.cluster.kubectl("-n", shop.name, *told)
+    shop.cluster.kubectl("-n", shop.name, "delete", "configmap", "limits")
+
+
 def unavailable(shop: Shop) -> None:
     """An update that may take a pod away before another serves."""
     patch = '{"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}}}'
@@ -85,11 +103,13 @@ def scaler(shop: Shop) -> None:
     [
         (quota, "quota small: pods", Outcome.FAIL, "1 of 3 left, a second version takes 2"),
         (secret, "Secret db", Outcome.FAIL, "is not there"),
+        (key, "Secret db", Outcome.FAIL, "has no key a"),
+        (settings, "ConfigMap limits", Outcome.FAIL, "is not there"),
         (unavailable, "strategy", Outcome.FAIL, "maxUnavailable 1"),
         (budget, "budget strict", Outcome.WARN, "nodes under it cannot be drained"),
         (scaler, "autoscaler price-v1-0-0", Outcome.WARN, "between 2 and 5"),
     ],
-    ids=["quota", "secret", "unavailable", "budget", "autoscaler"],
+    ids=["quota", "secret", "key", "config-map", "unavailable", "budget", "autoscaler"],
 )
 def test_a_planted_fault_is_the_one_line_that_is_not_ok(
     shop: Shop, plant: Callable[[Shop], None], name: str, outcome: Outcome, words: str
@@ -102,6 +122,42 @@ def test_a_planted_fault_is_the_one_line_that_is_not_ok(
     assert line.name.endswith(name)
     assert line.outcome is outcome
     assert words in line.evidence
+
+
+def test_a_node_that_does_not_report_is_a_warning(shop: Shop) -> None:
+    """Fewer nodes than somebody thinks are left for a second version; it is named.
+
+    What it never told cannot be compared.
+    """
+    silent = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "silent-1"}}
+    shop.cluster.kubectl("apply", "-f", "-", given=silent)
+    try:
+        found = {line.name: line for line in bad(shop)}
+    finally:
+        shop.cluster.kubectl("delete", "node", "silent-1")
+
+    assert set(found) == {"nodes", "version skew"}
+    assert found["nodes"].outcome is Outcome.WARN
+    assert found["nodes"].evidence.endswith("are not ready: silent-1")
+    assert found["version skew"].outcome is Outcome.NOT_CHECKED
+    assert found["version skew"].evidence.endswith("no version of silent-1")
+
+
+def test_a_namespace_that_is_being_deleted_is_told_first(shop: Shop) -> None:
+    """Nothing new is admitted there, however much of it still serves."""
+    kept = {"name": "kept", "finalizers": ["pincex.test/kept"]}
+    given = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": kept}
+    shop.cluster.kubectl("-n", shop.name, "apply", "-f", "-", given=given)
+    shop.cluster.kubectl("delete", "namespace", shop.name, "--wait=false")
+    try:
+        first = next(iter(checklist(shop.api, "price")))
+    finally:
+        freed = '{"metadata": {"finalizers": null}}'
+        told = ("patch", "configmap", "kept", "--type=merge", "-p", freed)
+        shop.cluster.kubectl("-n", shop.name, *told)
+
+    assert (first.name, first.outcome) == ("namespace", Outcome.FAIL)
+    assert first.evidence == f"{shop.name} is Terminating"
 
 
 def test_missing_rights_are_printed_as_the_rules_that_give_them(shop: Shop) -> None:
