@@ -11,7 +11,7 @@ from rollout.words import clock, date_and_clock, duration
 
 Report = Mapping[str, Any]
 WIDTH = 80
-LEFT = 15
+LEFT = 17
 """Columns of the time of a step and its offset."""
 
 
@@ -53,7 +53,11 @@ def text_of(report: Report) -> str:
         shown += wrap(
             what, WIDTH, initial_indent=f"{at:<{LEFT}} ", subsequent_indent=(LEFT + 1) * " "
         )
-    return "\n".join([*shown, *facts(report)])
+    for fact in facts(report):
+        # A path is pasted whole.
+        kept = fact.startswith("evidence ")
+        shown += [fact] if kept else wrap(fact, WIDTH, subsequent_indent="  ")
+    return "\n".join(shown)
 
 
 def page(report: Report) -> str:
