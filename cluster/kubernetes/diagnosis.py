@@ -7,7 +7,8 @@ from typing import Any
 from cluster.diagnosis import Case, Diagnosis, Finding, likeliest_first
 from cluster.errors import NotFound
 from cluster.kubernetes.api import Api, Object
-from cluster.kubernetes.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, POD, SCALER
+from cluster.kubernetes.components import deployments_of
+from cluster.kubernetes.kinds import EVENT, HTTP_ROUTE, POD, SCALER
 from cluster.kubernetes.names import COMPONENT, VERSION
 from cluster.kubernetes.namespace import require as require_namespace
 from cluster.kubernetes.pods import CONFIG, IMAGE, condition_of, is_ready
@@ -39,26 +40,39 @@ PROBES = (
 )
 
 
-def diagnose(api: Api, traffic: Traffic, component: str) -> Diagnosis:
-    """The causes that can be seen, the certain ones first; NotFound for an unknown component."""
-    marks = {COMPONENT: component}
-    deployments = api.list(DEPLOYMENT, marks)
-    if not deployments:
+def diagnose(api: Api, traffic: Traffic, name: str) -> Diagnosis:
+    """The causes that can be seen of a component or of an application's, the certain ones first.
+
+    NotFound for an unknown name.
+    """
+    space = f"kubectl -n {api.access.namespace}"
+    each = deployments_of(api, name)
+    if not each:
         require_namespace(api)
         raise NotFound(
-            f"{component} has no Deployment in {api.access.namespace}",
-            hint=f"kubectl -n {api.access.namespace} get deployments -L {COMPONENT}",
+            f"{name} has no Deployment in {api.access.namespace}",
+            hint=f"{space} get deployments -L {COMPONENT}",
         )
-    space = f"kubectl -n {api.access.namespace}"
-    pods, events = api.list(POD, marks), api.list(EVENT, {})
-    found = [
-        *(cause for told in deployments for cause in of_deployment(told, space)),
-        *(cause for pod in pods for cause in of_pod(pod, _about(events, pod), space)),
-        *(cause for told in _scalers(api, deployments) for cause in of_scaler(told, space)),
-        *_of_route(api, traffic, component, deployments, space),
-    ]
-    seen = (f"{len(deployments)} Deployments", f"{len(pods)} pods", "their events", "the route")
-    return Diagnosis(likeliest_first(found), seen, NOT_SEEN, _unwell(deployments))
+    events, scalers = api.list(EVENT, {}), api.list(SCALER, {})
+    pods = {component: api.list(POD, {COMPONENT: component}) for component in each}
+    found: list[Finding] = []
+    for component, deployments in each.items():
+        causes = [
+            *(cause for told in deployments for cause in of_deployment(told, space)),
+            *(
+                cause
+                for pod in pods[component]
+                for cause in of_pod(pod, _about(events, pod), space)
+            ),
+            *(cause for told in _of(deployments, scalers) for cause in of_scaler(told, space)),
+            *_of_route(api, traffic, component, deployments, space),
+        ]
+        found += likeliest_first(causes)
+    deployments = [told for some in each.values() for told in some]
+    counted = f"{len(deployments)} Deployments", f"{sum(map(len, pods.values()))} pods"
+    seen = (*counted, "their events", "the route" if len(each) == 1 else "their routes")
+    certain = sorted(found, key=lambda told: not told.certain)
+    return Diagnosis(certain, seen, NOT_SEEN, _unwell(deployments))
 
 
 def of_deployment(deployment: Object, space: str) -> Iterator[Finding]:
@@ -250,9 +264,9 @@ def _about(events: Sequence[Object], pod: Object) -> list[Object]:
     return [event for event in events if event["involvedObject"].get("uid") == uid]
 
 
-def _scalers(api: Api, deployments: Sequence[Object]) -> list[Object]:
+def _of(deployments: Sequence[Object], scalers: Sequence[Object]) -> list[Object]:
     names = {told["metadata"]["name"] for told in deployments}
-    return [s for s in api.list(SCALER, {}) if s["spec"]["scaleTargetRef"]["name"] in names]
+    return [s for s in scalers if s["spec"]["scaleTargetRef"]["name"] in names]
 
 
 def _memory(pod: Object, container: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from cluster.errors import ClusterError, Forbidden, NotFound
 from cluster.kubernetes import rights
 from cluster.kubernetes.api import Api, Object
+from cluster.kubernetes.components import deployments_of
 from cluster.kubernetes.kinds import (
     BUDGET,
     DEPLOYMENT,
@@ -29,11 +30,13 @@ Look = tuple[str, Callable[[], Sequence[Line]]]
 """What is looked at, and how: its lines, or one of our errors."""
 
 
-def checklist(api: Api, component: str) -> Iterator[Line]:
-    """The lines about a component as it runs, one after the other."""
-    yield from in_turn(
-        api, [*of_component(api, component), ("quotas", lambda: _live_room(api, component))]
-    )
+def checklist(api: Api, name: str) -> Iterator[Line]:
+    """The lines about a component, or each of an application's, as it runs."""
+    looks: list[Look] = [
+        ("workloads", lambda: _workloads(api, name, *deployments_of(api, name).values())),
+        ("quotas", lambda: _live_room(api, name)),
+    ]
+    yield from in_turn(api, looks)
 
 
 def in_turn(api: Api, looks: Iterable[Look]) -> Iterator[Line]:
@@ -55,7 +58,12 @@ def in_turn(api: Api, looks: Iterable[Look]) -> Iterator[Line]:
 
 def of_component(api: Api, component: str) -> list[Look]:
     """What can be looked at of a component's Deployments."""
-    return [("workloads", lambda: _workloads(api, component))]
+    return [
+        (
+            "workloads",
+            lambda: _workloads(api, component, api.list(DEPLOYMENT, {COMPONENT: component})),
+        )
+    ]
 
 
 def asked(name: str, look: Callable[[], Sequence[Line]]) -> Sequence[Line]:
@@ -109,10 +117,10 @@ def _rights(api: Api) -> Line:
     return Line("rights", Outcome.OK, f"all {len(rights.RELEASING)} that a rollout uses")
 
 
-def _workloads(api: Api, component: str) -> list[Line]:
-    found = api.list(DEPLOYMENT, {COMPONENT: component})
+def _workloads(api: Api, name: str, *each: Sequence[Object]) -> list[Line]:
+    found = [deployment for some in each for deployment in some]
     if not found:
-        said = f"{component} has no Deployment here: its first version"
+        said = f"{name} has no Deployment here: its first version"
         return [Line("workloads", Outcome.WARN, said, "")]
     budgets, scalers = api.list(BUDGET, {}), api.list(SCALER, {})
     lines = []
@@ -132,10 +140,8 @@ def references(api: Api, deployment: Object) -> list[Line]:
     return lines
 
 
-def _live_room(api: Api, component: str) -> list[Line]:
+def _live_room(api: Api, name: str) -> list[Line]:
     """Room for the pods of a whole second version beside the first."""
-    found = api.list(DEPLOYMENT, {COMPONENT: component})
-    if not found:
-        return []
-    most = max(found, key=lambda told: int(told["spec"].get("replicas", 1)))
-    return [line for quota in api.list(QUOTA, {}) for line in room(quota, [most], SECOND)]
+    each = deployments_of(api, name).values()
+    most = [max(of, key=lambda told: int(told["spec"].get("replicas", 1))) for of in each]
+    return [line for quota in api.list(QUOTA, {}) for line in room(quota, most, SECOND) if most]
