@@ -62,6 +62,12 @@ def owed(site: Site, component: str | None = None) -> list[Errand]:
     ]
 
 
+def serving_aliases(site: Site, component: str) -> dict[str, str]:
+    """Where the aliases of what serves, and served before, point; a challenger is of a shadow."""
+    found = site.registry.aliases(component)
+    return {role: found[role] for role in ("champion", "previous") if role in found}
+
+
 def unsettled(site: Site, component: str) -> bool:
     """Whether the aliases were last written for another state of the ledger than this one."""
     history = site.history(component)

@@ -18,7 +18,7 @@ from cluster.backup import (
     require_of,
     write,
 )
-from flows.in_cluster import api_of, is_meant
+from flows.in_cluster import is_meant
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import site
 from rollout.words import duration
@@ -113,9 +113,9 @@ def _told(options: argparse.Namespace) -> str:
 
 def _configured(options: argparse.Namespace) -> Configured:
     if is_meant(options):
-        from cluster.kubernetes.config import Config
+        from flows.namespace_config import NamespaceConfig
 
-        return Config(api_of(options), READY_SECONDS)
+        return NamespaceConfig(options, READY_SECONDS)
     from flows.local_config import LocalConfig
 
     return LocalConfig(site(options.site))

@@ -161,6 +161,12 @@ def cluster_site(options: argparse.Namespace) -> ClusterSite:
     return here
 
 
+def deployed_from_here(options: argparse.Namespace) -> ClusterSite | None:
+    """The site of the namespace that a verb was told of; None where no rollout began here."""
+    here = _found(options)
+    return None if cluster_way.kept(here.home) is None else here
+
+
 def deploying_site(options: argparse.Namespace) -> ClusterSite:
     """The same for a `deploy`, which says how requests are divided and where they are counted.
 

@@ -11,15 +11,14 @@ from typing import Any
 
 from cluster.backup import Backup, Change, Items
 from cluster.errors import Refused
-from cluster.files import write_whole, writing
 from cluster.local.instances import roles_of
 from cluster.local.upkeep import ensure_keeper
 from cluster.lock import Lease, held
 from cluster.route import Route
 from flows import local_release_config
-from flows.aliases import settle
-from flows.applications import FILE, read, text_of
+from flows.aliases import serving_aliases, settle
 from flows.keeping import keeping
+from flows.kept_files import FILES, files_of, put, sound
 from flows.local_release_config import HOLDER
 from flows.local_site import require_up
 from flows.openers import actor, open_rollout
@@ -30,10 +29,6 @@ from flows.site import LEASE_SECONDS, Site, resume_argv
 from rollout.history import as_data
 from rollout.policy import default_policy_text, parse
 from rollout.state import Revision, Verb
-
-FILES = {"policy": "policy.toml", "application": FILE}
-"""By item, the file in the site's folder."""
-ALIASES = ("champion", "previous")
 
 
 class LocalConfig:
@@ -54,11 +49,7 @@ class LocalConfig:
 
     def items(self, components: Collection[str]) -> Items:
         """What is told; Refused while something is between two versions."""
-        items: dict[str, Any] = {}
-        for item, file in FILES.items():
-            path = self._site.settings / file
-            if path.exists():
-                items[item] = text_of(path)
+        items: dict[str, Any] = {**files_of(self._site.settings)}
         services = applications(self._site)
         for name in sorted(components):
             of_services = name in services
@@ -79,9 +70,7 @@ class LocalConfig:
             local_release_config.require_returnable(self._site, name, backup.items)
         for name, target in targets.items():
             self._require_returnable(name, target)
-        files = {item: backup.items.get(item) for item in sorted(FILES.keys() & changed)}
-        for item, text in files.items():
-            _require_sound(item, text)
+        files = sound(backup.items, changed)
         ensure_keeper(self._site.home, resume_argv(self._site))
         for name in services:
             local_release_config.put(self._site, name, backup.items)
@@ -90,8 +79,7 @@ class LocalConfig:
             with held(lock, name, region, HOLDER, LEASE_SECONDS) as lease, keeping(self._site):
                 self._require_returnable(name, target)
                 self._put(name, target, backup.items, lease)
-        for item, text in files.items():
-            self._put_file(item, text)
+        put(self._site, files)
 
     def _of(self, name: str) -> dict[str, Any]:
         champion = self._site.history(name).champion
@@ -104,12 +92,11 @@ class LocalConfig:
                 f"{name} is between two versions ({serving}): that is no configuration to keep",
                 hint=f"pincex resume {name}",
             )
-        found = self._site.registry.aliases(name)
         return {
             f"version {name}": as_data(revision),
             f"servers {name}": len(roles_of(self._site.home, name, revision.version)),
             f"route {name}": serving,
-            f"aliases {name}": {role: found[role] for role in ALIASES if role in found},
+            f"aliases {name}": serving_aliases(self._site, name),
         }
 
     def _require_returnable(self, name: str, target: Revision) -> None:
@@ -128,14 +115,6 @@ class LocalConfig:
                 hint=f"pincex deploy-model {name} {target.version}",
             )
 
-    def _put_file(self, item: str, text: str | None) -> None:
-        path = self._site.settings / FILES[item]
-        if text is None:
-            with writing(path):
-                path.unlink()
-        else:
-            write_whole(path, text, stage=self._site.home.stage)
-
     def _put(self, name: str, target: Revision, wanted: Items, lease: Lease) -> None:
         here = self._site.holding(lease)
         history = here.history(name)
@@ -151,13 +130,3 @@ class LocalConfig:
         if traffic(here, name).serving != target.version:
             here.serving.set_route(name, Route({target.version: 100}), lease, forced=True)
         settle(here, name, actor=actor(), overrule=True)
-
-
-def _require_sound(item: str, text: str | None) -> None:
-    """Bad input where a file was already broken when the backup was made."""
-    if text is None:
-        return
-    if item == "policy":
-        parse(text)
-    else:
-        read(text, FILE)
