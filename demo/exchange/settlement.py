@@ -37,7 +37,7 @@ class Clerk:
 
     def tell(self, _: str, __: bytes) -> Answer:
         """How far it has come, and whether this one settles or waits for its place."""
-        settled = self._settlements.count()
+        settled = self._settlements.last()
         return as_json({"settled": settled, "acts": self.acts, "version": self._version})
 
     def _work(self) -> None:
