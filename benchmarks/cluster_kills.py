@@ -20,6 +20,7 @@ from dataclasses import replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / "kubernetes")]
 
@@ -67,8 +68,8 @@ class Namespaced(SmallSite):
     @cached_property
     def there(self) -> ClusterSite:
         """The namespace's adapters, read from this process."""
-        os.environ["PINCEX_HOME"] = str(self.shop.folder)
-        return self.shop.site
+        with patch.dict(os.environ, {"PINCEX_HOME": str(self.shop.folder)}):
+            return self.shop.site
 
     def history(self) -> History:
         """The ledger of the application, folded."""
@@ -149,7 +150,7 @@ def board(directory: Path) -> Iterator[Matrix]:
         cluster = with_nodes(Cluster(plane))
 
         def first_release(gateway: bool, steps: str) -> Namespaced:
-            folder = directory / f"shop-{gateway}"
+            folder = directory / ("routed" if gateway else "by-pods")
             folder.mkdir()
             shop = stack.enter_context(Shop(cluster, folder, gateway, single=True, steps=steps))
             (folder / "policy.toml").write_text(WATCHED)
@@ -178,9 +179,10 @@ def main() -> int:
     ):
         until = time.monotonic() + 60 * options.minutes
         wrong = run(made, results, VERBS, options.sample, until)
-    say(f"{wrong} not settled, {len(todo(results, VERBS))} points left")
+    left = len(todo(results, VERBS)) if options.sample is None else 0
+    say(f"{wrong} not settled, {left} points left")
     print(page(results, VERBS, HEAD))
-    return int(bool(wrong))
+    return int(bool(wrong or left))
 
 
 if __name__ == "__main__":

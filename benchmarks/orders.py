@@ -4,19 +4,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kill_services import WATCHED
 from benchmarks.own_home import own_home
 from demo.commands import pincex
-from flows.rehearsal.small_exchange import QUICK, by_client, kept, settled, trading
+from flows.rehearsal.small_exchange import by_client, kept, settled, trading
 
 RATE = 625.0
 """Requests a second, of which four in five are orders."""
-BETWEEN = 2.0
+AMID, AFTER = 0.5, 4.0
+"""Seconds from the end of a deploy to its rollback: within the watch of it, and after."""
 SETTLED_WITHIN = 60.0
 
 
 def rows(full: bool) -> list[dict[str, Any]]:
     """One exchange, one trader; deploy and roll back in turn until enough was sent."""
-    with own_home(QUICK) as home:
+    with own_home(WATCHED) as home:
         return _measured(home, 200_000 if full else 10_000)
 
 
@@ -28,13 +30,14 @@ def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
         while trader.sent < enough:
             releases += 1
             pincex("deploy", f"v{releases + 1}.0.0")
-            time.sleep(BETWEEN)
+            time.sleep(AMID if releases % 2 else AFTER)
             pincex("rollback", "--reason", "there and back")
-            time.sleep(BETWEEN)
+            time.sleep(AFTER)
         counted = trader.end()
     _wait_for_settlement(home)
     lost = counted["orders"] - len(by_client(home))
-    verbs = f"{releases} deploys and {releases} rollbacks of three services"
+    amid = (releases + 1) // 2
+    verbs = f"{releases} deploys and {releases} rollbacks of three services, {amid} amid the watch"
     return [
         {
             "what": f"requests at {RATE:.0f} a second over {verbs}",

@@ -48,6 +48,15 @@ class Change:
     fields: tuple[Field, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is there of a backup's items, what would be, and in words what cannot be put back."""
+
+    present: Items
+    wanted: Items
+    left_out: Sequence[str] = ()
+
+
 class Configured(Protocol):
     """A site whose configuration can be read, and put back under its own lock."""
 
@@ -59,7 +68,10 @@ class Configured(Protocol):
         """The components that it knows, sorted."""
 
     def items(self, components: Collection[str]) -> Items:
-        """What it is told about components now, without what it says itself."""
+        """What it is told about components, without what it says itself; Refused amid a rollout."""
+
+    def compared(self, backup: Backup) -> Comparison:
+        """Present and wanted; Refused for a backup that contradicts what is rolled out here."""
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
         """Make the changes, what others depend on first; nothing when it cannot make them all."""

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.backup import (
     Backup,
     Change,
+    Comparison,
     Configured,
     as_data,
     changes,
@@ -54,8 +55,9 @@ def restore_config(options: argparse.Namespace) -> Answer:
     backup = read(Path(options.backup))
     where = _configured(options)
     require_of(backup, where)
-    planned = changes(where.items(backup.components), backup.items)
-    plan = plan_text(backup, planned)
+    found = where.compared(backup)
+    planned = changes(found.present, found.wanted)
+    plan = plan_text(backup, found, planned)
     report = {"site": where.name, "planned": [as_data(change) for change in planned]}
     if not planned:
         return Exit.DONE, report, f"{plan}\nnothing to do"
@@ -65,7 +67,8 @@ def restore_config(options: argparse.Namespace) -> Answer:
         raise Refused("this is what would be done; --yes does it", hint=again, code=Exit.HELD)
     began = time.monotonic()
     where.restore(backup, planned)
-    left = changes(where.items(backup.components), backup.items)
+    found = where.compared(backup)
+    left = changes(found.present, found.wanted)
     if left:
         raise Refused(
             f"{len(left)} items are not as in the backup: {'; '.join(map(_line, left))}",
@@ -73,15 +76,15 @@ def restore_config(options: argparse.Namespace) -> Answer:
             changed=f"{len(planned)} items were written.",
         )
     took = duration(time.monotonic() - began)
-    count = len(backup.items)
+    count = len(found.wanted)
     return Exit.DONE, report, f"restored in {took}: all {count} items read back as in the backup"
 
 
-def plan_text(backup: Backup, planned: list[Change]) -> str:
+def plan_text(backup: Backup, found: Comparison, planned: list[Change]) -> str:
     """The counts first, then each item with what is there and what would be."""
     counts = {verb: sum(told.verb == verb for told in planned) for verb in VERBS}
     changed = ", ".join(f"{count} to {verb}" for verb, count in counts.items() if count)
-    equal = len(backup.items) - counts["make"] - counts["change"]
+    equal = len(found.wanted) - counts["make"] - counts["change"]
     shown = [f"{backup.site}, backup of {backup.made_at:%Y-%m-%d %H:%M:%S} UTC"]
     shown.append(f"{changed or 'no difference'}, {equal} equal")
     for change in planned:
@@ -90,6 +93,7 @@ def plan_text(backup: Backup, planned: list[Change]) -> str:
             shown.append(f"  {field.path}: {_value(field.present)} -> {_value(field.wanted)}")
         if more := len(change.fields) - SHOWN_FIELDS:
             shown += [f"  and {more} more"] if more > 0 else []
+    shown += [f"not compared: {why}" for why in found.left_out]
     return "\n".join(shown)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from cluster.backup import Backup, Change, Items
+from cluster.backup import Backup, Change, Comparison, Items
 from cluster.errors import Refused
 from cluster.local.instances import roles_of
 from cluster.local.upkeep import ensure_keeper
@@ -57,6 +57,10 @@ class LocalConfig:
                 local_release_config.items_of(self._site, name) if of_services else self._of(name)
             )
         return items
+
+    def compared(self, backup: Backup) -> Comparison:
+        """All that is told now and all of the backup: an undo goes back to what served."""
+        return Comparison(self.items(backup.components), backup.items)
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
         """Each application, model by model what serves and aliases, and at last the files."""

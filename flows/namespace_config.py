@@ -1,25 +1,30 @@
-"""What a namespace is told: its objects; and where it is deployed from, what is known of it there.
+"""What a namespace is told: its objects, the files of its site, and the aliases of its models.
 
-Which version serves is no object's to say: a restore that would contradict the ledger is refused,
-because the verbs that move traffic keep both at one.
+Which version serves is the ledger's to say: the verbs that move traffic keep both at one, so a
+backup that gives the requests to another version is refused, with the verb that returns to it.
 """
 
 import argparse
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from cluster.backup import Backup, Change, Items
-from cluster.errors import Refused
+from cluster.backup import Backup, Change, Comparison, Items
+from cluster.errors import Refused, Unavailable
 from cluster.kubernetes.config import KINDS, Config
+from cluster.kubernetes.kept_route import weights_in
+from cluster.local.home import Home
 from flows import kept_files
 from flows.aliases import serving_aliases, settle
-from flows.cluster_site import ClusterSite, deployed_from_here
+from flows.cluster_site import ClusterSite, deployed_from_here, kept_sites
 from flows.in_cluster import api_of
 from flows.openers import actor
 from flows.platform import applications, models, parts_of
-from rollout.history import History, as_data
+from flows.release_openers import release_open
+from rollout.history import expected_aliases
+from rollout.state import Phase
 
-VERSION, ALIASES = "version", "aliases"
+ALIASES = "aliases"
+ROLES = ("champion", "previous")
 
 
 class NamespaceConfig:
@@ -38,70 +43,132 @@ class NamespaceConfig:
         return self._objects.components()
 
     def items(self, components: Collection[str]) -> Items:
-        """Objects, then the files of the site, what serves by the ledger, and the aliases."""
+        """Objects, and where it is deployed from its files and aliases; Refused amid a rollout."""
         items: dict[str, Any] = {**self._objects.items(components)}
         if self._site is None:
             return items
-        items |= kept_files.files_of(self._site.settings)
-        for name, history in _serving(self._site, components):
-            assert history.champion is not None
-            items[f"{VERSION} {name}"] = as_data(history.champion.revision)
-        for name in self._named(components):
+        _require_rest(self._site)
+        if _has_own_files(self._site):
+            items |= kept_files.files_of(self._site.settings)
+        for name in _named(self._site, components):
             items[f"{ALIASES} {name}"] = serving_aliases(self._site, name)
         return items
 
+    def compared(self, backup: Backup) -> Comparison:
+        """All objects, files that the backup has, and aliases as the ledger expects them."""
+        self._admit(backup)
+        present: dict[str, Any] = {**self._objects.items(backup.components)}
+        wanted = {item: told for item, told in backup.items.items() if item.split()[0] in KINDS}
+        if self._site is None:
+            others = ", ".join(sorted(backup.items.keys() - wanted.keys()))
+            why = f"{others}: nothing was deployed to this namespace from here"
+            return Comparison(present, wanted, [why] if others else [])
+        left_out = []
+        files = sorted(kept_files.FILES.keys() & backup.items.keys())
+        if files and not _has_own_files(self._site):
+            left_out = [f"{', '.join(files)}: {self._site.settings} is not of this namespace alone"]
+        elif files:
+            here = kept_files.files_of(self._site.settings)
+            present |= {item: here[item] for item in files if item in here}
+            wanted |= {item: backup.items[item] for item in files}
+        for name in _named(self._site, backup.components):
+            expected = expected_aliases(self._site.history(name))
+            try:
+                present[f"{ALIASES} {name}"] = serving_aliases(self._site, name)
+            except Unavailable as error:
+                left_out.append(f"{ALIASES} {name}: {error}")
+                continue
+            wanted[f"{ALIASES} {name}"] = {one: expected[one] for one in ROLES if one in expected}
+        return Comparison(present, wanted, left_out)
+
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
-        """The objects, then aliases, and at last the files; nothing where a version differs."""
-        for change in changes:
-            if change.item.split()[0] == VERSION:
-                self._refuse(change, backup.items)
-        site, changed = self._site, [change.item for change in changes]
+        """The objects, then aliases, and at last the files."""
+        changed = [change.item for change in changes]
         files = kept_files.sound(backup.items, changed)
         objects = [change for change in changes if change.item.split()[0] in KINDS]
         if objects:
-            self._objects.restore(backup, objects)
-        if site is None:
+            self._objects.restore(backup, objects, lambda: self._admit(backup))
+        if self._site is None:
             return
         for item in changed:
-            kind, *name = item.split()
+            kind, _, name = item.partition(" ")
             if kind == ALIASES:
-                settle(site, *name, actor=actor(), overrule=True)
-        kept_files.put(site, files)
+                settle(self._site, name, actor=actor(), overrule=True)
+        kept_files.put(self._site, files)
 
-    def _named(self, components: Collection[str]) -> list[str]:
-        """The models there that a registry knows."""
-        if self._site is None or self._site.way.registry is None:
-            return []
-        return [name for name in models(self._site) if name in components]
-
-    def _refuse(self, change: Change, wanted: Items) -> None:
-        name = change.item.split()[1]
+    def _admit(self, backup: Backup) -> None:
+        """Refused amid a rollout, and where the backup gives requests to what does not serve."""
         if self._site is None:
+            return
+        _require_rest(self._site)
+        for name, serving in _serving(self._site).items():
+            for component, version in serving.items():
+                shares = weights_in(backup.items, component)
+                if component in backup.components and shares != (
+                    {version: 100} if version else None
+                ):
+                    raise _contradiction(self._site, name, component, version, shares)
+
+
+def _require_rest(site: ClusterSite) -> None:
+    """Refused while a release is open, or a model is between two versions."""
+    for name in applications(site):
+        if (opened := site.history(name).open) is not None:
+            raise release_open(site, opened)
+    for name in models(site):
+        opened = site.history(name).open
+        if opened is not None and opened.phase is not Phase.SHADOW:
             raise Refused(
-                f"the ledger of {name} is not here, so that nobody would know what serves",
-                hint="PINCEX_HOME must name the folder that it was deployed from",
+                f"{opened.verb} {opened.candidate.version} of {name} is open ({opened.phase})",
+                hint=f"pincex resume {name}{site.told}",
             )
-        told = self._site.told
-        champion = self._site.history(name).champion
-        now = champion.revision.version if champion else "nothing"
-        if change.item not in wanted:
-            raise Refused(
-                f"{name} {now} serves, and did not when the backup was made",
-                hint=f"pincex backup-config{told}, then restore from that one",
-            )
-        before = wanted[change.item]["version"]
-        back = f"rollback-model {name}" if name in models(self._site) else "rollback"
-        raise Refused(
-            f"{name} {now} serves by the ledger, and {before} in the backup",
-            hint=f"pincex {back}{told}, until {before} serves; then the same command",
+
+
+def _serving(site: ClusterSite) -> dict[str, dict[str, str | None]]:
+    """By application or model, the version of each of its components that serves by the ledger."""
+    found: dict[str, dict[str, str | None]] = {}
+    for name in applications(site):
+        parts = parts_of(site, name).of
+        found[name] = {
+            one: part.serving.version if part.serving else None for one, part in parts.items()
+        }
+    for name in models(site):
+        champion = site.history(name).champion
+        found[name] = {name: champion.revision.version if champion else None}
+    return found
+
+
+def _has_own_files(site: ClusterSite) -> bool:
+    """Whether no other namespace, and no local site, is rolled out by the same files."""
+    return len(kept_sites()) == 1 and not Home(site.settings).site_file.exists()
+
+
+def _named(site: ClusterSite, components: Collection[str]) -> list[str]:
+    """The models there that a registry knows."""
+    if site.way.registry is None:
+        return []
+    return [name for name in models(site) if name in components and site.history(name).champion]
+
+
+def _contradiction(
+    site: ClusterSite,
+    name: str,
+    component: str,
+    version: str | None,
+    shares: dict[str, int] | None,
+) -> Refused:
+    now = f"{component} {version} serves" if version else f"{component} does not serve"
+    then = ", ".join(f"{one} {share} %" for one, share in (shares or {}).items()) or "no version"
+    said = f"{now} by the ledger, and the backup gives the requests to {then}"
+    previous = site.history(name).previous
+    if shares is None or len(shares) > 1:
+        return Refused(
+            said, hint=f"another backup; or pincex backup-config{site.told} for a new one"
         )
-
-
-def _serving(site: ClusterSite, components: Collection[str]) -> Iterator[tuple[str, History]]:
-    """The applications and models with one of these components, as far as a version serves."""
-    known = {name: set(parts_of(site, name).targets) for name in applications(site)}
-    known |= {name: {name} for name in models(site)}
-    for name, own in sorted(known.items()):
-        history = site.history(name)
-        if history.champion is not None and own & set(components):
-            yield name, history
+    (before,) = shares
+    is_model = name in models(site)
+    if previous is not None and previous.revision.version == before:
+        verb = f"rollback-model {name}" if is_model else "rollback"
+    else:
+        verb = f"deploy-model {name} {before}" if is_model else f"deploy {before} --retry"
+    return Refused(said, hint=f"pincex {verb}{site.told}, then the same command")

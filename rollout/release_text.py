@@ -1,9 +1,10 @@
 """Rollouts of services as people read them: the live view, the end, the status."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from rollout import step_text, watch_words, words
+from rollout.facts import Enter
 from rollout.policy import Policy
 from rollout.release_facts import (
     End,
@@ -188,7 +189,11 @@ def _now(action: ReleaseAction | None) -> str:
             return f"{revision.version} takes over"
         case Retire(version=version):
             return f"the servers of {version} end"
-    return ""
+        case Enter(phase=phase):
+            return f"the rollout is {phase} from now on"
+        case None:
+            return ""
+    assert_never(action)
 
 
 def status(entries: Sequence[Report], told: str = "") -> list[str]:

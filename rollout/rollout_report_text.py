@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import Any
 
 from analysis.report_html import document, joined, paragraph, table, tag
@@ -47,17 +47,19 @@ def facts(report: Report) -> list[str]:
 
 
 def text_of(report: Report) -> str:
-    """In at most 80 columns, but for the places of files."""
-    shown = wrap(first(report), WIDTH)
+    """In at most 80 columns, but for what is pasted whole: places of files, ids, versions."""
+    shown = _wrapped(first(report))
     for at, what in steps(report):
-        shown += wrap(
-            what, WIDTH, initial_indent=f"{at:<{LEFT}} ", subsequent_indent=(LEFT + 1) * " "
-        )
+        shown += _wrapped(what, f"{at:<{LEFT}} ", (LEFT + 1) * " ")
     for fact in facts(report):
-        # A path is pasted whole.
-        kept = fact.startswith("evidence ")
-        shown += [fact] if kept else wrap(fact, WIDTH, subsequent_indent="  ")
+        shown += _wrapped(fact, "", "  ")
     return "\n".join(shown)
+
+
+def _wrapped(text: str, ahead: str = "", below: str = "") -> list[str]:
+    return TextWrapper(WIDTH, ahead, below, break_long_words=False, break_on_hyphens=False).wrap(
+        text
+    )
 
 
 def page(report: Report) -> str:

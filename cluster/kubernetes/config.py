@@ -81,10 +81,11 @@ class Config:
                 items[f"{kind.name} {told['metadata']['name']}"] = content
         return items
 
-    def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
+    def restore(self, backup: Backup, changes: Sequence[Change], still: Callable[[], None]) -> None:
         """Rehearse every write, then make them: what serves, the traffic, then what is too much.
 
-        NotReady where restored pods do not serve; then traffic is as it was.
+        `still` raises under all locks where what was planned does not hold any more. NotReady
+        where restored pods do not serve; then traffic is as it was.
         """
         rights.require(self._api, rights.RESTORING)
         wanted, present = backup.items, self.items(backup.components)
@@ -99,6 +100,7 @@ class Config:
                 name: stack.enter_context(held(lock, name, REGION, HOLDER, LEASE_SECONDS))
                 for name in sorted(set(owners.values()))
             }
+            still()
             for kind in ORDER:
                 ours = [item for item in put if item.split()[0] == kind.name]
                 for item in ours:

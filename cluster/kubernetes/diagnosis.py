@@ -53,26 +53,29 @@ def diagnose(api: Api, traffic: Traffic, name: str) -> Diagnosis:
             f"{name} has no Deployment in {api.access.namespace}",
             hint=f"{space} get deployments -L {COMPONENT}",
         )
-    events, scalers = api.list(EVENT, {}), api.list(SCALER, {})
     pods = {component: api.list(POD, {COMPONENT: component}) for component in each}
+    events, scalers = api.list(EVENT, {}), api.list(SCALER, {})
     found: list[Finding] = []
     for component, deployments in each.items():
         causes = [
-            *(cause for told in deployments for cause in of_deployment(told, space)),
-            *(
-                cause
-                for pod in pods[component]
-                for cause in of_pod(pod, _about(events, pod), space)
-            ),
+            *_of_pods(deployments, pods[component], events, space),
             *(cause for told in _of(deployments, scalers) for cause in of_scaler(told, space)),
             *_of_route(api, traffic, component, deployments, space),
         ]
         found += likeliest_first(causes)
-    deployments = [told for some in each.values() for told in some]
-    counted = f"{len(deployments)} Deployments", f"{sum(map(len, pods.values()))} pods"
+    counted = f"{sum(map(len, each.values()))} Deployments", f"{sum(map(len, pods.values()))} pods"
     seen = (*counted, "their events", "the route" if len(each) == 1 else "their routes")
     certain = sorted(found, key=lambda told: not told.certain)
-    return Diagnosis(certain, seen, NOT_SEEN, _unwell(deployments))
+    return Diagnosis(certain, seen, NOT_SEEN, _unwell(each))
+
+
+def _of_pods(
+    deployments: Sequence[Object], pods: Sequence[Object], events: Sequence[Object], space: str
+) -> Iterator[Finding]:
+    for told in deployments:
+        yield from of_deployment(told, space)
+    for pod in pods:
+        yield from of_pod(pod, _about(events, pod), space)
 
 
 def of_deployment(deployment: Object, space: str) -> Iterator[Finding]:
@@ -249,10 +252,12 @@ def _waiting(
         yield Finding(Case.HEALTH, "slow start", evidence, remedy, certain=False)
 
 
-def _unwell(deployments: Sequence[Object]) -> list[str]:
-    """The Deployments that have not all the pods they should have."""
-    found = []
-    for told in deployments:
+def _unwell(each: Mapping[str, Sequence[Object]]) -> list[str]:
+    """The Deployments that have not all the pods they should have, and what has lost its own."""
+    found = [
+        f"{component} has a Service and no Deployment" for component in each if not each[component]
+    ]
+    for told in (one for deployments in each.values() for one in deployments):
         wanted, has = told["spec"]["replicas"], told.get("status", {}).get("availableReplicas", 0)
         if has < wanted:
             found.append(f"{told['metadata']['name']} has {has} of {wanted} pods")

@@ -44,12 +44,19 @@ def meant(found: Object, versions: Mapping[str, str]) -> Route:
 
     KeyError, ValueError, TypeError or Refused where it is none that `content` makes.
     """
+    weights = weights_of(found, versions)
+    first = found["spec"]["rules"][0]
+    mirror = _read_mirror(first.get("filters", ()), versions, found["metadata"])
+    return Route(weights, mirror, str(found["metadata"]["resourceVersion"]), *noted(found))
+
+
+def weights_of(found: Object, versions: Mapping[str, str]) -> dict[str, int]:
+    """The shares of versions, by the names of their Services; KeyError, ValueError or TypeError."""
     first, *others = found["spec"].get("rules", ())
     weights = _read_weights(first, versions)
     if any(_read_weights(rule, versions) != weights for rule in others):
         raise ValueError("its rules do not divide requests alike")
-    mirror = _read_mirror(first.get("filters", ()), versions, found["metadata"])
-    return Route(weights, mirror, str(found["metadata"]["resourceVersion"]), *noted(found))
+    return weights
 
 
 def in_parts(route: Route) -> Route:

@@ -1,7 +1,7 @@
 """Before anything is touched: a checklist of what would go wrong in the site's namespace."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from cluster.errors import ClusterError, Forbidden, NotFound
@@ -32,9 +32,10 @@ Look = tuple[str, Callable[[], Sequence[Line]]]
 
 def checklist(api: Api, name: str) -> Iterator[Line]:
     """The lines about a component, or each of an application's, as it runs."""
+    there = cache(lambda: deployments_of(api, name))
     looks: list[Look] = [
-        ("workloads", lambda: _workloads(api, name, *deployments_of(api, name).values())),
-        ("quotas", lambda: _live_room(api, name)),
+        ("workloads", lambda: _of_each(api, name, there())),
+        ("quotas", lambda: _live_room(api, there())),
     ]
     yield from in_turn(api, looks)
 
@@ -57,13 +58,14 @@ def in_turn(api: Api, looks: Iterable[Look]) -> Iterator[Line]:
 
 
 def of_component(api: Api, component: str) -> list[Look]:
-    """What can be looked at of a component's Deployments."""
-    return [
-        (
-            "workloads",
-            lambda: _workloads(api, component, api.list(DEPLOYMENT, {COMPONENT: component})),
-        )
-    ]
+    """What can be looked at of a component that a release brings, for the first time or again."""
+
+    def look() -> list[Line]:
+        found = api.list(DEPLOYMENT, {COMPONENT: component})
+        said = f"{component} has no Deployment here: its first version"
+        return _workloads(api, found) if found else [Line("workloads", Outcome.WARN, said, "")]
+
+    return [("workloads", look)]
 
 
 def asked(name: str, look: Callable[[], Sequence[Line]]) -> Sequence[Line]:
@@ -117,11 +119,23 @@ def _rights(api: Api) -> Line:
     return Line("rights", Outcome.OK, f"all {len(rights.RELEASING)} that a rollout uses")
 
 
-def _workloads(api: Api, name: str, *each: Sequence[Object]) -> list[Line]:
-    found = [deployment for some in each for deployment in some]
-    if not found:
-        said = f"{name} has no Deployment here: its first version"
-        return [Line("workloads", Outcome.WARN, said, "")]
+def _of_each(api: Api, name: str, there: Mapping[str, Sequence[Object]]) -> list[Line]:
+    """A component without a Deployment has a line, too: it was there, or nobody knows the name."""
+    if not there:
+        said = f"{name} has no Deployment here: nothing of it could be looked at"
+        look = "before its first version pincex validate NAME --release VERSION looks at that"
+        return [Line("workloads", Outcome.NOT_CHECKED, said, look)]
+    gone = [component for component, found in there.items() if not found]
+    lines = [
+        Line(
+            f"{one}: workloads", Outcome.FAIL, "has a Service and no Deployment", "deploy it again"
+        )
+        for one in gone
+    ]
+    return lines + _workloads(api, [one for found in there.values() for one in found])
+
+
+def _workloads(api: Api, found: Sequence[Object]) -> list[Line]:
     budgets, scalers = api.list(BUDGET, {}), api.list(SCALER, {})
     lines = []
     for deployment in found:
@@ -140,8 +154,13 @@ def references(api: Api, deployment: Object) -> list[Line]:
     return lines
 
 
-def _live_room(api: Api, name: str) -> list[Line]:
+def _live_room(api: Api, there: Mapping[str, Sequence[Object]]) -> list[Line]:
     """Room for the pods of a whole second version beside the first."""
-    each = deployments_of(api, name).values()
-    most = [max(of, key=lambda told: int(told["spec"].get("replicas", 1))) for of in each]
-    return [line for quota in api.list(QUOTA, {}) for line in room(quota, most, SECOND) if most]
+    most = [
+        max(found, key=lambda told: int(told["spec"].get("replicas", 1)))
+        for found in there.values()
+        if found
+    ]
+    if not most:
+        return []
+    return [line for quota in api.list(QUOTA, {}) for line in room(quota, most, SECOND)]

@@ -63,3 +63,27 @@ def test_diagnose_finds_the_same_cause_at_each_component(shop: Shop) -> None:
     assert sound[0] == 0, sound
     shop.until(both, "both are found")
     assert shop.run("diagnose", "nothing")[0] == 2
+
+
+def test_a_component_that_lost_its_deployment_is_no_sound_application(shop: Shop) -> None:
+    """What is not there cannot be well: a failed line, and traffic to no pod."""
+    shop.cluster.kubectl("-n", shop.namespace, "delete", "deployment", "settlement-v1-0-0")
+
+    code, told, _ = shop.run("validate", "shop")
+    found, seen, _ = shop.run("diagnose", "shop")
+
+    wrong = [line["name"] for line in told["lines"] if line["outcome"] == "FAIL"]
+    assert (code, wrong) == (3, ["settlement: workloads"])
+    assert found == 3
+    assert seen["unwell"] == ["settlement has a Service and no Deployment"]
+    assert [one["evidence"] for one in seen["causes"]] == [
+        "v1.0.0 gets 100 % of the traffic and has no ready pod of 0"
+    ]
+
+
+def test_a_name_that_nobody_knows_is_not_well(shop: Shop) -> None:
+    """A slip of the pen has nothing that could be looked at."""
+    code, told, _ = shop.run("validate", "shpo")
+
+    unknown = {line["name"]: line["outcome"] for line in told["lines"]}["workloads"]
+    assert (code, unknown) == (4, "NOT CHECKED")

@@ -16,6 +16,7 @@ from cluster.kubernetes.kinds import EVENT
 from cluster.kubernetes.rights import SERVING
 from flows.rehearsal.small_client import Client
 from flows.rehearsal.small_site import MODEL, eventually
+from models.registry import Registry
 
 pytestmark = [pytest.mark.gateway, pytest.mark.timeout(900)]
 
@@ -186,6 +187,23 @@ def test_a_report_of_the_model_is_made_from_the_rows_of_its_pods(
     assert report["requests"] >= 0.9 * sum(client.by_version.values())
     assert report["accuracy"]["n"] > 100
     assert {one["version"] for one in report["rollouts"]} >= {"v2.0.0", "v3.0.0"}
+
+
+def test_aliases_that_somebody_moved_come_back_with_a_backup(models: Models) -> None:
+    """Kept beside the objects and what serves; put back without a word to the traffic."""
+    code, kept, said = models.as_admin("backup-config")
+    assert code == 0, said
+    with Registry(models.url) as registry:
+        before = registry.aliases(MODEL)
+        registry.set_alias(MODEL, "champion", "v3.0.0")
+
+        code, _, said = models.as_admin("restore-config", kept["file"], "--yes")
+
+        assert code == 0, said
+        assert registry.aliases(MODEL) == before
+    assert {f"version {MODEL}", f"aliases {MODEL}", "policy"} <= {*kept["items"]}
+    assert before["champion"] == "v1.0.0"
+    assert models.route().weights == {"v1.0.0": 100}
 
 
 def test_a_damaged_model_file_is_the_cause_that_diagnose_names(

@@ -136,7 +136,7 @@ def test_controllers_that_write_at_the_same_time_are_no_obstacle(
     config = Config(Bustling(shop), 60)
     planned = changes(config.items(["price"]), backup.items)
 
-    config.restore(backup, planned)
+    config.restore(backup, planned, lambda: None)
 
     assert Config(shop.api, 60).items(["price"]) == backup.items
 

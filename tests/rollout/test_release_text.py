@@ -2,12 +2,28 @@
 
 from dataclasses import replace
 
+import pytest
 from release_parts import BAD, GOOD, OPEN, POLICY, Shop, running
 
+from rollout.application import ReleaseStep
 from rollout.deploying import decide_release
+from rollout.facts import Enter
 from rollout.live import line, lines, markdown, percent_done, table
+from rollout.release_facts import (
+    End,
+    EndWatch,
+    Judge,
+    ReleaseAction,
+    Retire,
+    Run,
+    Start,
+    Take,
+    Unobserve,
+    Wait,
+    Weigh,
+)
 from rollout.release_text import outcome, progress_of, status
-from rollout.state import Verb
+from rollout.state import Decision, Ending, Phase, Revision, Verb
 from rollout.status_text import told
 
 
@@ -74,6 +90,34 @@ def test_the_last_page_says_what_each_component_was_judged_by() -> None:
     said = "200 requests, 0 errors; watched for 2 s"
     assert [row["evidence"] for row in table(progress)] == [said] * 3
     assert markdown(progress).count(f"| {said} | done |") == 3
+
+
+V2 = Revision("v2", "m2")
+DONE_NOW: dict[str, tuple[ReleaseAction, str]] = {
+    "start": (Start("prices", V2), "the servers of v2 start"),
+    "release step": (
+        Run("prices", V2, ReleaseStep("migrate", ("true",), True, 1.0)),
+        "migrate runs",
+    ),
+    "weights": (Weigh("prices", {"v1": 80, "v2": 20}, True), "requests move: v1 80 %, v2 20 %"),
+    "unobserved": (Unobserve("prices"), "its answers are noted no more"),
+    "verdict": (Judge("prices", Decision.PROMOTE, "0 errors"), "0 errors"),
+    "taken": (Take("prices", V2, False), "v2 takes over"),
+    "retired": (Retire("prices", "v1"), "the servers of v1 end"),
+    "watch": (EndWatch("prices", "watched for 2 s"), "watched for 2 s"),
+    "wait": (Wait("prices", 1.0, "40 of 200 requests"), "40 of 200 requests"),
+    "phase": (Enter(Phase.WATCHING), "the rollout is WATCHING from now on"),
+    "end": (End(Ending.PROMOTED, "v2 serves everywhere"), "v2 serves everywhere"),
+}
+
+
+@pytest.mark.parametrize(("action", "said"), DONE_NOW.values(), ids=DONE_NOW)
+def test_whatever_is_done_is_said_in_words(action: ReleaseAction, said: str) -> None:
+    """No step is a name of the code, and none is an empty line."""
+    shop = running()
+    facts = shop.facts(shop.opened(Verb.RELEASE, "v2"))
+
+    assert progress_of(facts, action, POLICY)["reason"] == said
 
 
 def test_an_undo_says_why() -> None:
