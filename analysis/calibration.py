@@ -4,7 +4,7 @@ A copy of the champion is shadowed by the champion (A/A). The envelope bounds ho
 latencies wanders; the correlation of its minutes says how long it stays there.
 """
 
-from math import sqrt
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,8 @@ def calibrate(source: Source) -> Calibration | None:
 
 def calibrated(scores: Scores, until_us: int) -> Calibration | None:
     """From the scores of an A/A window that ends at `until_us`."""
-    window = (until_us - scores.origin_us) / SECOND_US
+    # Three hours of requests end a moment before three hours are over: a minute begun is a minute.
+    window = float(MINUTE * ceil((until_us - scores.origin_us) / SECOND_US / MINUTE))
     minutes = scores.by(MINUTE)
     usable = minutes.n >= 2
     if usable.sum() < 2:

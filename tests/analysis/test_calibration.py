@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 from pair_tables import pairs
 
@@ -138,6 +139,23 @@ def test_a_longer_window_is_believed_more() -> None:
 
     assert (short.factor, good.factor) == (4.0, 3.0)
     assert short.envelope > good.envelope > 0.05
+
+
+@pytest.mark.parametrize("rate", [0.2, 10.0])
+def test_three_hours_of_requests_are_three_hours(rate: float) -> None:
+    """Although the last of them came a moment before they were over; a minute less is not."""
+    frame = Hosts(rate, minutes=180, cv=0.1, rho=0.5).pairs(np.random.default_rng(6))
+    whole, less = calibrate(frame), calibrate(frame.filter(arrived_at_minute(frame) < 179))
+
+    assert whole is not None
+    assert less is not None
+    assert (whole.window, whole.factor) == (10_800.0, 3.0)
+    assert (less.window, less.factor) == (10_740.0, 4.0)
+
+
+def arrived_at_minute(frame: pl.DataFrame) -> pl.Series:
+    """Whole minutes since the start."""
+    return (frame["arrived_at"].dt.timestamp("us") - START_US) // 60_000_000
 
 
 def test_healthy_pairs_of_one_second_are_no_window() -> None:
