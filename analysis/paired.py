@@ -18,7 +18,8 @@ import numpy as np
 from analysis.bets import Bets, Evidence, Flags, Floats, even
 from analysis.rates import TO_THE_LAST_BIT, last_true, lasts_true
 
-STAKES = np.array([0.03, 0.1, 0.22, 0.4, 0.65, 0.95])
+STAKES = np.array([0.05, 0.14, 0.28, 0.5, 0.75, 0.95])
+"""Against a margin: from many pairs that differ by chance (.05) to hardly any that do (.95)."""
 EVEN_SHARES = np.array([0.52, 0.55, 0.6, 0.67, 0.75, 0.85, 0.97])
 EVEN_STAKES = 2 * EVEN_SHARES - 1
 QUANTILE_SHARES = np.array([0.525, 0.57, 0.635, 0.74, 0.93])
