@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     calibrated,
     commands,
+    drifting,
     fuzz,
     judges,
     judging,
@@ -49,6 +50,7 @@ FULL = {
     "load": load,
     "planning": planning,
     "calibrated": calibrated,
+    "drifting": drifting,
     "market": market_order,
     "run-lengths": run_lengths,
     "stalls": stalls,

@@ -13,6 +13,7 @@ from analysis.envelope import Calibration
 from analysis.findings import Outcome
 from benchmarks.calibrated import before, judged, policy_of, scores, usable
 from benchmarks.hosts import START_US, Hosts
+from benchmarks.judges.worlds import Drift
 from flows.calibrating import table_of
 
 
@@ -20,7 +21,8 @@ from flows.calibrating import table_of
 def test_equal_versions_on_drifting_hosts_are_not_rolled_back(rho: float) -> None:
     """Of 60 fresh windows and hours at most 3 + 2 sd are: the level is .05, the limit 1."""
     false = [
-        bool(judged(found, scores(rng, 60, rho), 1.0).above.any()) for found, rng in usable(rho, 60)
+        bool(judged(found, scores(rng, 60, Drift(0.1, rho)), 1.0).above.any())
+        for found, rng in usable(Drift(0.1, rho), 60)
     ]
 
     assert len(false) >= 20
@@ -31,8 +33,8 @@ def test_equal_versions_on_drifting_hosts_are_not_rolled_back(rho: float) -> Non
 def test_a_version_at_its_margin_is_not_proven_safe(rho: float) -> None:
     """25 % slower, margin 25 %: proven safe no more often than in .05."""
     proven = [
-        bool(judged(found, scores(rng, 60, rho, 1.25), 1.25, side=-1).above.any())
-        for found, rng in usable(rho, 60)
+        bool(judged(found, scores(rng, 60, Drift(0.1, rho), 1.25), 1.25, side=-1).above.any())
+        for found, rng in usable(Drift(0.1, rho), 60)
     ]
 
     assert sum(proven) <= 0.05 * len(proven) + 2 * np.sqrt(0.0475 * len(proven))
@@ -42,8 +44,8 @@ def test_a_version_at_its_margin_is_not_proven_safe(rho: float) -> None:
 def test_doubled_latency_is_found_within_minutes(rho: float) -> None:
     """In nearly all of the hours, in most of them within five minutes, beyond 10 %."""
     delays = []
-    for found, rng in usable(rho, 40):
-        above = judged(found, scores(rng, 60, rho, 2.0), 1.1, level=0.005).above
+    for found, rng in usable(Drift(0.1, rho), 40):
+        above = judged(found, scores(rng, 60, Drift(0.1, rho), 2.0), 1.1, level=0.005).above
         delays.append(int(above.argmax()) + 1 if above.any() else 61)
 
     assert np.mean(np.array(delays) <= 60) >= 0.95
@@ -52,7 +54,7 @@ def test_doubled_latency_is_found_within_minutes(rho: float) -> None:
 
 def test_the_width_and_the_memory_of_the_hosts_are_learned() -> None:
     """sd of the difference .141, correlation .8: in the middle of 40 windows near the truth."""
-    found = [one for one, _ in usable(0.8, 40)]
+    found = [one for one, _ in usable(Drift(0.1, 0.8), 40)]
 
     assert np.median([one.minute_rms for one in found]) == pytest.approx(0.141, rel=0.15)
     assert np.median([one.rho for one in found]) == pytest.approx(0.8, abs=0.06)
