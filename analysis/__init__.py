@@ -1,7 +1,7 @@
 """The statistical judge: pairs of answers in, a verdict out that holds however often one looks.
 
 Pure: arrays and tables in, immutable values out. No clock, environment, network, log or `try`
-enters here; `analysis/read.py`, `analysis/parts.py` and `analysis/policy_file.py` alone open files.
+enters here; `read.py`, `lines.py`, `parts.py` and `policy_file.py` alone open files.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.errors import BadInput
     from analysis.findings import Finding, Outcome
     from analysis.forecasts import Forecast, forecast
-    from analysis.judging import judge, judge_blocks
+    from analysis.judging import judge, judge_blocks, judge_stream
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
     from analysis.pairs import PAIR_SCHEMA, Pairs
     from analysis.parts import FilePart, in_parts, plan_for, table_of
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
     from analysis.read import in_blocks, read_pairs, read_record
+    from analysis.read_blocks import count_blocks
     from analysis.report_page import About
     from analysis.requests import REQUEST_SCHEMA, Requests
     from analysis.show import judged_page, page
+    from analysis.stream import plan_stream, table_of_stream
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
 
@@ -55,23 +57,27 @@ __all__ = [
     "Verdict",
     "calibrate",
     "calibrate_answers",
+    "count_blocks",
     "default_policy",
     "forecast",
     "in_blocks",
     "in_parts",
     "judge",
     "judge_blocks",
+    "judge_stream",
     "judged_page",
     "page",
     "parse_policy",
     "plan",
     "plan_for",
+    "plan_stream",
     "read_pairs",
     "read_policy",
     "read_record",
     "seen_in",
     "table_from",
     "table_of",
+    "table_of_stream",
     "union",
 ]
 
@@ -84,6 +90,7 @@ _HOMES = {
     "Calibration": "envelope",
     "calibrate": "calibration",
     "calibrate_answers": "answer_time",
+    "count_blocks": "read_blocks",
     "Dependence": "dependence",
     "FilePart": "parts",
     "CODE_VERSION": "version",
@@ -106,6 +113,7 @@ _HOMES = {
     "in_parts": "parts",
     "judge": "judging",
     "judge_blocks": "judging",
+    "judge_stream": "judging",
     "judged_page": "show",
     "page": "show",
     "parse_policy": "policy_file",
@@ -113,11 +121,13 @@ _HOMES = {
     "read_record": "read",
     "plan": "planning",
     "plan_for": "parts",
+    "plan_stream": "stream",
     "read_policy": "policy_file",
     "seen_in": "planning",
     "Stream": "planning",
     "table_from": "block_table",
     "table_of": "parts",
+    "table_of_stream": "stream",
     "union": "block_table",
 }
 

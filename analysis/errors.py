@@ -8,3 +8,7 @@ class BadInput(ValueError):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[type["BadInput"], tuple[str, str]]:
+        """Both texts go along where a worker's error is sent to whoever asked."""
+        return BadInput, (self.message, self.hint)

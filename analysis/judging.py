@@ -6,6 +6,8 @@ it cover the average over all that was seen (P(some look: average >= margin and 
 `decided_at` of a PASS is the first look at which a live judge would have stopped with it.
 """
 
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +19,7 @@ from analysis.answer_gates import answer_courses
 from analysis.bets import CHUNK, Flags, Integers
 from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
-from analysis.block_table import BlockTable, union
+from analysis.block_table import BlockTable
 from analysis.blocks import BATCH, schedule_words
 from analysis.clock import Clock, Look
 from analysis.course import Course, Record, Recorded
@@ -34,6 +36,7 @@ from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
 from analysis.read import Source, in_blocks, read_record
+from analysis.read_blocks import count_blocks
 from analysis.reasons import reason_of
 from analysis.record_gates import record_courses
 from analysis.request_sample import RequestSample
@@ -43,6 +46,7 @@ from analysis.segment_gates import segment_courses
 from analysis.shift import shift_course
 from analysis.split_gates import split_courses
 from analysis.split_record import split_record
+from analysis.stream import STREAM, Batch, frames_of, head_of, plan_stream, table_of_stream
 from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
@@ -63,26 +67,46 @@ def judge(
 
     Rows that name an arm are requests of split traffic, judged by the gates that need no pairs.
 
-    With `blocks`, and where Parquet files hold more than 10 million pairs, they are counted in one
-    pass. Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
+    With `blocks`, and where files hold more than 10 million pairs, they are counted in one pass.
+    Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
     """
     if policy is None:
         policy = default_policy()
     if not isinstance(policy, JudgePolicy):
         policy = read_policy(policy)
     if isinstance(pairs, (str, Path)) and (blocks or in_blocks(Path(pairs))):
-        # They alone need pyarrow, which takes as long to import as a small record to judge.
-        from analysis.parts import in_parts, plan_for, table_of
-
-        plan = plan_for(Path(pairs), policy)
-        table = union([table_of(part, plan) for part in in_parts(Path(pairs))])
-        return judge_blocks(table, plan, live)
+        return judge_blocks(*count_blocks(Path(pairs), policy), live)
     if blocks:
-        raise BadInput("only files are counted in blocks", "give a Parquet file or a folder")
+        raise BadInput(
+            "only files are counted in blocks", "a Parquet or JSONL file, or judge_stream"
+        )
     read = read_record(pairs)
     if isinstance(read, Requests):
         return judge_requests(read, policy, live)
     return judge_pairs(read, policy, live)
+
+
+def judge_stream(
+    batches: Iterable[Batch],
+    policy: JudgePolicy | Path | str | None = None,
+    metadata: Mapping[str, object] | None = None,
+    *,
+    rows: int,
+    seconds: float,
+    live: bool = False,
+) -> Verdict:
+    """Judge batches of pairs in order of arrival in one pass, in memory that grows with blocks.
+
+    Batches are frames of polars, or record batches or tables of pyarrow. How many `rows` are
+    expected in how many `seconds` sets the length of a block. Raises BadInput, as `judge` of a file
+    does, also for a stream without rows.
+    """
+    policy = default_policy() if policy is None else policy
+    policy = policy if isinstance(policy, JudgePolicy) else read_policy(policy)
+    frames = frames_of(batches, STREAM)
+    head = head_of(frames, policy.reference_pairs + 1)
+    plan = plan_stream(head, policy, metadata, rows=rows, seconds=seconds)
+    return judge_blocks(table_of_stream(chain(head, frames), plan), plan, live)
 
 
 def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdict:

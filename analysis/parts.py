@@ -13,27 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.bets import Integers
-from analysis.block_counts import counted_in_blocks
 from analysis.block_plan import Plan, plan_of
-from analysis.block_table import MOST_SEGMENTS, BlockTable, union
+from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_TIME, times
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
-from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.pairs import PAIR_SCHEMA, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.read import agreed_metadata, parquet_files, unreadable
+from analysis.stream import NO_IDS, counted_in_turn, head_of, require_pairs
 
-OVERLAP = 16_384
 LEAST = BATCH // 2
 """Rows from which on a row group is a batch of its own: putting some together takes time."""
-
-TOGETHER = 64
-"""Batches that are counted before their tables are added up."""
 CODED = ("segment", "candidate_outcome")
 """Texts that are read as the codes by which files hold them: few different ones, of many rows."""
-NO_IDS = pl.Series("request_id", [], dtype=pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
     schema = _opened(files[0]).schema_arrow.remove_metadata()
     for file in files:
         opened = _opened(file)
-        check_names(opened.schema_arrow.names)
+        require_pairs(opened.schema_arrow.names)
         if opened.schema_arrow.remove_metadata() != schema:
             raise BadInput(
                 f"{file} has other column types than {files[0]}", "the same schema in every file"
@@ -84,31 +79,12 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
 def table_of(part: FilePart, plan: Plan) -> BlockTable:
     """One pass over a part: every row is checked and counted, none is kept."""
     keep_freed_memory()
-    tables: list[BlockTable] = []
-    begin, tail, last = 0, NO_IDS, _before(part)
-    for frame in _batches(part):
-        where = f"{part.path}, rows from {begin + 1:,} of row group {part.groups[0] + 1} on"
-        pairs = _checked(frame, tail, where)
-        if int(pairs.arrived_us[0]) < last:
-            raise BadInput(
-                f"{where}: arrived_at is earlier than in the row before", "rows in order of arrival"
-            )
-        tables.append(counted_in_blocks(pairs, plan))
-        begin, last = begin + len(frame), int(pairs.arrived_us[-1])
-        tail = frame["request_id"].tail(OVERLAP)
-        if len(tables) == TOGETHER:
-            tables = [union(tables)]
-    if not tables:
-        raise BadInput(f"{part.path} has no rows", "a part without rows is none")
-    return union(tables)
+    group = part.groups[0] + 1
 
+    def where(begin: int) -> str:
+        return f"{part.path}, rows from {begin:,} of row group {group} on"
 
-def _checked(frame: pl.DataFrame, tail: pl.Series, where: str) -> Pairs:
-    """Rows are numbered within a batch, so that an error says where that begins."""
-    try:
-        return pairs_from_frame(frame, {}, IN_FILE, before=tail)
-    except BadInput as error:
-        raise BadInput(f"{where}: {error.message}", error.hint) from error
+    return counted_in_turn(_batches(part), plan, where, str(part.path), _before(part))
 
 
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
@@ -176,13 +152,12 @@ def _arrivals(opened: pq.ParquetFile, group: int) -> Integers:
 
 def _head(file: Path, n: int) -> list[pl.DataFrame]:
     """The first rows of a file, at least so many if it has them."""
-    head: list[pl.DataFrame] = []
-    for frame in _batches(FilePart(file, tuple(range(_opened(file).num_row_groups)))):
+    whole = FilePart(file, tuple(range(_opened(file).num_row_groups)))
+    head = []
+    for frame in head_of(_batches(whole), n):
         # Codes of different files, or batches, cannot be put together.
         coded = [name for name, kind in frame.schema.items() if kind == pl.Enum]
         head.append(frame.head(n).cast(dict.fromkeys(coded, pl.String)))
-        if sum(map(len, head)) >= n:
-            break
     return head
 
 

@@ -1,10 +1,8 @@
-"""The one module here that opens files: pair tables and policies."""
+"""A whole table at once, from a frame, a Parquet or JSONL file or a folder."""
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -12,6 +10,7 @@ from analysis.blocks import MANY
 from analysis.columns import IN_FILE, IN_FRAME, Strictness
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
+from analysis.lines import SUFFIXES, first_line, more_than_many, whole_file
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.requests import REQUEST_SCHEMA, Requests, is_split, requests_from_frame
@@ -62,16 +61,24 @@ def read_record(source: Source, metadata: Mapping[str, object] | None = None) ->
 
 
 def in_blocks(path: Path) -> bool:
-    """Whether a file or folder holds more pairs than are judged one by one, as its footers say.
+    """Whether a file or folder holds more pairs than are judged one by one.
 
-    Requests of split traffic never are.
+    Footers of Parquet say how many there are; lines are counted. Requests of split traffic never
+    are in blocks.
     """
+    if are_lines(path):
+        return path.is_file() and more_than_many(path)
     if not path.is_dir() and path.suffix != ".parquet":
         return False
     if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
         return False
     footers = [_footer(file) for file in parquet_files(path)]
     return not is_split(footers[0][0]) and sum(rows for _, rows in footers) > MANY
+
+
+def are_lines(path: Path) -> bool:
+    """Whether a name is that of a file of JSON lines."""
+    return path.suffix in SUFFIXES and not path.is_dir()
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -103,13 +110,13 @@ def _record(
     return read(frame, metadata, strictness)
 
 
-def _from_path(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
+def _from_path(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
     if path.is_dir():
         return _from_folder(path)
     if not path.exists():
         raise BadInput(f"{path} does not exist", "give a Parquet or JSONL file, or a folder")
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        return _from_jsonl(path)
+    if are_lines(path):
+        return whole_file(path)
     return _from_parquet(path)
 
 
@@ -158,45 +165,3 @@ def agreed_metadata(files: list[Path], found: Sequence[Mapping[str, object]]) ->
         elif told:
             agreed[key] = told[0]
     return agreed
-
-
-def _from_jsonl(path: Path) -> tuple[pl.DataFrame, dict[str, object]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "a readable file") from error
-    head, _, rest = content.partition(b"\n")
-    found: dict[str, object] = {}
-    if head.strip() and "request_id" not in (first := _object(head, path, 1)):
-        found, content = first, rest
-    if not content.strip():
-        raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
-    try:
-        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None), found
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        for number, line in enumerate(content.splitlines(), start=1 + bool(found)):
-            _object(line, path, number)
-        raise BadInput(
-            f"{path} cannot be read as JSON lines: {first_line(error)}",
-            "one JSON object a line, each column of one type",
-        ) from error
-
-
-def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    hint = "one JSON object a line; null where a value is missing, never NaN"
-    try:
-        value = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}, line {number:,}: {error}", hint) from error
-    if not isinstance(value, dict):
-        raise BadInput(f"{path}, line {number:,}: not an object", hint)
-    return value
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number in JSON")
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, or at least its kind."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -168,7 +168,7 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["judge"].add_argument(
         "--blocks",
         action="store_true",
-        help="count pairs in blocks in one pass, as is done above 10 million (Parquet only)",
+        help="count pairs in blocks in one pass, as is done above 10 million",
     )
     made["judge"].add_argument(
         "--control",

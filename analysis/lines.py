@@ -1,0 +1,133 @@
+"""Pairs as JSON lines: the one line about them, the rows in batches, how many there are.
+
+Like `read.py` it opens files.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from analysis.blocks import BATCH, MANY
+from analysis.columns import times
+from analysis.errors import BadInput
+from analysis.requests import is_split
+
+SUFFIXES = (".jsonl", ".ndjson", ".json")
+SHORTEST = 200
+"""Bytes that a pair takes at least: the names of its columns alone are longer."""
+NO_ROWS = "a pair table has one row per mirrored request"
+
+
+def whole_file(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
+    """All rows at once, with the file's metadata."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    head, _, rest = content.partition(b"\n")
+    found = told_by(head, path)
+    content = rest if found else content
+    if not content.strip():
+        raise BadInput(f"{path} has no rows", NO_ROWS)
+    return _frame(content, path, 1 + bool(found)), found
+
+
+def batches_of(path: Path) -> Iterator[pl.DataFrame]:
+    """The rows, some at a time; what is no row names its line."""
+    try:
+        with path.open("rb") as stream:
+            first = stream.readline()
+            number = 2
+            if not told_by(first, path):
+                stream.seek(0)
+                number = 1
+            while lines := list(islice(stream, BATCH)):
+                if any(line.strip() for line in lines):
+                    yield _frame(b"".join(lines), path, number)
+                number += len(lines)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:
+    """Metadata of the file, how many rows it has, and when the last of them arrived."""
+    try:
+        with path.open("rb") as stream:
+            found = told_by(stream.readline(), path)
+            if not found:
+                stream.seek(0)
+            rows, last, at = 0, b"", 0
+            for number, line in enumerate(stream, start=1 + bool(found)):
+                if line.strip():
+                    rows, last, at = rows + 1, line, number
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not rows:
+        raise BadInput(f"{path} has no rows", NO_ROWS)
+    arrived = _object(last, path, at).get("arrived_at")
+    return found, rows, int(times(pl.Series("arrived_at", [arrived], strict=False))[0])
+
+
+def more_than_many(path: Path) -> bool:
+    """Whether there are more pairs than are judged one by one; counted in large files alone."""
+    try:
+        if path.stat().st_size <= MANY * SHORTEST:
+            return False
+        with path.open("rb") as stream:
+            first = stream.readline()
+            row = stream.readline() if told_by(first, path) else first
+            if row.strip() and is_split(_object(row, path, 2)):
+                return False
+            return sum(1 for line in stream if line.strip()) + 1 > MANY
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """A file that the system does not hand out."""
+    return BadInput(f"{path} cannot be read: {error.strerror}", "a readable file")
+
+
+def told_by(line: bytes, path: Path) -> dict[str, Any]:
+    """What the first line says about the file; nothing where it is a row."""
+    if not line.strip() or "request_id" in (first := _object(line, path, 1)):
+        return {}
+    return first
+
+
+def _frame(content: bytes, path: Path, begin: int) -> pl.DataFrame:
+    """Lines from the one with the number `begin` on."""
+    try:
+        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        for number, line in enumerate(content.splitlines(), start=begin):
+            _object(line, path, number)
+        raise BadInput(
+            f"{path} cannot be read as JSON lines: {first_line(error)}",
+            "one JSON object a line, each column of one type",
+        ) from error
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    hint = "one JSON object a line; null where a value is missing, never NaN"
+    try:
+        value = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}, line {number:,}: {error}", hint) from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}, line {number:,}: not an object", hint)
+    return value
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number in JSON")
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, or at least its kind."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

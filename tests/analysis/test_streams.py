@@ -1,0 +1,293 @@
+"""A record in batches, or as lines: any cutting of it is judged like the whole file in blocks."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pair_tables import METADATA, ONE_MACHINE, pairs, write
+
+from analysis import (
+    BadInput,
+    Verdict,
+    judge,
+    judge_blocks,
+    judge_stream,
+    lines,
+    parse_policy,
+    plan_stream,
+    stream,
+    table_of_stream,
+)
+
+TEXT = (
+    f"{ONE_MACHINE}[budgets]\nmin_pairs = 300\n[gates.errors-paired]\nmargin = 0.01\n"
+    "[latency]\nreference_pairs = 1_000\n"
+)
+POLICY = parse_policy(TEXT)
+ROWS = 6_000
+FRAMES = {
+    "safe": pairs(ROWS, seed=3),
+    "harmful": pairs(ROWS, seed=5, errors=(0.0, 0.02)),
+}
+
+
+def expected(frame: pl.DataFrame) -> dict[str, float]:
+    """How many there are, in which time: known here, expected elsewhere."""
+    first, last = frame["arrived_at"][0], frame["arrived_at"][-1]
+    return {"rows": len(frame), "seconds": (last - first).total_seconds()}
+
+
+def judged(batches: object, frame: pl.DataFrame = FRAMES["safe"]) -> Verdict:
+    """Batches as those of this frame."""
+    return judge_stream(batches, POLICY, METADATA, **expected(frame))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", params=list(FRAMES))
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """A record, and what is said of its file in blocks."""
+    frame = FRAMES[request.param]
+    file = write(tmp_path_factory.mktemp("whole") / "pairs.parquet", frame, **METADATA)
+    return frame, judge(file, POLICY, blocks=True)
+
+
+@settings(max_examples=8)
+@given(data=st.data())
+def test_any_cutting_of_a_stream_is_judged_like_the_whole_file(
+    whole: tuple[pl.DataFrame, Verdict], data: st.DataObject
+) -> None:
+    """Batches of any length, empty ones too, by either library: the same bytes."""
+    frame, told = whole
+    cuts = sorted(data.draw(st.lists(st.integers(0, ROWS), max_size=9)))
+    by_arrow = data.draw(st.booleans())
+
+    def batches() -> Iterator[pl.DataFrame | pa.RecordBatch]:
+        for begin, end in zip([0, *cuts], [*cuts, ROWS], strict=True):
+            part = frame[begin:end]
+            yield from part.to_arrow().to_batches() if by_arrow else [part]
+
+    assert judged(batches(), frame).to_json() == told.to_json()
+
+
+def test_verdicts_of_the_streams_differ() -> None:
+    """Else the identity above would say little."""
+    assert [judged([frame], frame).verdict for frame in FRAMES.values()] == ["PASS", "FAIL"]
+
+
+def test_a_stream_goes_on_where_it_was_stopped(whole: tuple[pl.DataFrame, Verdict]) -> None:
+    """The plan of its beginning counts the rest, in another process just as well."""
+    frame, told = whole
+    plan = plan_stream([frame[:5_500]], POLICY, METADATA, **expected(frame))
+    before, after = (table_of_stream([part], plan) for part in (frame[:4_000], frame[4_000:]))
+
+    assert judge_blocks(after + before, plan, False).to_json() == told.to_json()
+
+
+def test_what_is_expected_sets_the_length_of_a_block_and_no_outcome() -> None:
+    """Ten times as many, or a tenth: the same counts at the end."""
+    frame = FRAMES["safe"]
+    most = {"rows": 10 * ROWS, "seconds": 600.0}
+    verdicts = [judge_stream([frame], POLICY, **told) for told in (most, expected(frame))]
+
+    assert len({verdict.looks for verdict in verdicts}) == 2
+    for one, other in zip(*(verdict.findings for verdict in verdicts), strict=True):
+        assert (one.name, one.outcome) == (other.name, other.outcome)
+
+
+def turned(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Batches in the wrong order, each in order of arrival."""
+    return [frame[:5_100], frame[5_500:], frame[5_100:5_500]]
+
+
+def spoiled(change: pl.Expr) -> Callable[[pl.DataFrame], list[pl.DataFrame]]:
+    """A second batch that something is wrong with."""
+    return lambda frame: [frame[:5_500], frame[5_500:].with_columns(change)]
+
+
+BAD = {
+    "out of order": (turned, "arrived_at is earlier than in the row before"),
+    "reversed within the first rows": (
+        lambda frame: [frame[3_000:3_500], frame[:3_000]],
+        "the stream, first rows: column arrived_at, row 501",
+    ),
+    "no batch": (lambda frame: [], "the stream has no rows"),
+    "no row": (lambda frame: [frame[:0], frame[:0]], "the stream has no rows"),
+    "no label at all": (lambda frame: [frame.drop("label")], "missing column: label"),
+    "no label later": (
+        lambda frame: [frame[:5_500], frame[5_500:].drop("label")],
+        "missing column: label",
+    ),
+    "outcomes of some": (
+        lambda frame: [frame[:5_500], frame[5_500:].drop("candidate_outcome")],
+        "batch 2: candidate_outcome is in some batches and not in all",
+    ),
+    "NaN": (spoiled(pl.lit(float("nan")).alias("candidate_latency_ms")), "rows from 5,501 on"),
+    "texts for numbers": (
+        spoiled(pl.col("label").cast(pl.String)),
+        "batch 2: label is String, and was a number",
+    ),
+    "an id of the batch before": (
+        spoiled(pl.lit("request-3-5499").alias("request_id")),
+        "this id occurs twice",
+    ),
+    "split traffic": (lambda frame: [pl.DataFrame({"arm": ["candidate"]})], "split traffic"),
+    "no table": (lambda frame: [[1, 2]], "batch 1 is a list"),
+}
+
+
+@pytest.mark.parametrize(("batches", "said"), BAD.values(), ids=BAD.keys())
+def test_a_stream_that_cannot_be_judged_is_bad_input(batches: Callable, said: str) -> None:
+    """Never a verdict, and never one of what came before."""
+    with pytest.raises(BadInput, match=said):
+        judged(batches(FRAMES["safe"]))
+
+
+def test_an_id_of_small_batches_long_before_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of one row each hold no two that are alike."""
+    monkeypatch.setattr(stream, "OVERLAP", 50)
+    frame = FRAMES["safe"].head(100)
+    plan = plan_stream([frame], POLICY, **expected(frame))
+    again = frame.with_columns(
+        request_id=pl.when(pl.int_range(pl.len()) == 90)
+        .then(pl.lit("request-3-41"))
+        .otherwise("request_id")
+    )
+
+    assert table_of_stream(frame.iter_slices(1), plan).n == 100
+    with pytest.raises(BadInput, match="rows from 91 on"):
+        table_of_stream(again.iter_slices(1), plan)
+
+
+@pytest.mark.parametrize("rows", [0, -3])
+def test_nothing_expected_is_bad_input(rows: int) -> None:
+    """As is a time that is none."""
+    for given_rows, seconds in ((rows, 10.0), (10, float("nan")), (10, float("inf")), (10, -1.0)):
+        with pytest.raises(BadInput, match="are expected"):
+            judge_stream([FRAMES["safe"]], POLICY, rows=given_rows, seconds=seconds)
+
+
+def as_lines(path: Path, frame: pl.DataFrame) -> Path:
+    """JSON lines with their metadata ahead."""
+    stamp = "%Y-%m-%dT%H:%M:%S%.6fZ"
+    told = frame.with_columns(pl.col("arrived_at", "labelled_at").dt.strftime(stamp))
+    about = pl.DataFrame({name: [value] for name, value in METADATA.items()})
+    path.write_text(about.write_ndjson() + told.write_ndjson())
+    return path
+
+
+def test_lines_in_blocks_are_judged_like_parquet_in_blocks(
+    whole: tuple[pl.DataFrame, Verdict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, however many lines are read at a time."""
+    frame, told = whole
+    file = as_lines(tmp_path / "pairs.jsonl", frame)
+    for at_once in (700, 100_000):
+        monkeypatch.setattr(lines, "BATCH", at_once)
+        assert judge(file, POLICY, blocks=True).to_json() == told.to_json()
+
+
+def test_lines_whose_labels_come_later_are_judged_in_blocks(tmp_path: Path) -> None:
+    """A batch in which nothing is known yet, and numbers that happen to be whole."""
+    early = pl.int_range(pl.len()) < 2_000
+    frame = FRAMES["safe"].with_columns(
+        label=pl.when(early).then(None).otherwise("label"),
+        labelled_at=pl.when(early).then(None).otherwise("labelled_at"),
+        baseline_latency_ms=pl.when(early).then(10.0).otherwise("baseline_latency_ms"),
+    )
+    file = as_lines(tmp_path / "pairs.jsonl", frame)
+    file.write_text(file.read_text().replace(":10.0,", ":10,"))
+    whole = write(tmp_path / "pairs.parquet", frame, **METADATA)
+
+    said = [judge(one, POLICY, blocks=True).to_json() for one in (file, whole)]
+
+    assert said[0] == said[1]
+
+
+BAD_LINES = {
+    "NaN": (lambda text: text.replace('"label":', '"label":NaN,"x":', 1), "line 2: NaN is not"),
+    "half a line": (lambda text: text[:-40], "is not|Expecting|Unterminated|Invalid"),
+    "a line twice": (lambda text: text + text.splitlines()[-1] + "\n", "occurs twice"),
+    "backwards": (
+        lambda text: "\n".join([text.split("\n")[0], *text.strip().split("\n")[:0:-1]]),
+        "earlier than the row before",
+    ),
+    "metadata alone": (lambda text: text.split("\n")[0], "has no rows"),
+    "nothing": (lambda text: "", "has no rows"),
+}
+
+
+@pytest.mark.parametrize(("damage", "said"), BAD_LINES.values(), ids=BAD_LINES.keys())
+def test_lines_that_cannot_be_judged_are_bad_input_in_blocks_too(
+    damage: Callable[[str], str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the line or the row."""
+    monkeypatch.setattr(lines, "BATCH", 150)
+    file = as_lines(tmp_path / "pairs.jsonl", FRAMES["safe"].head(400))
+    file.write_text(damage(file.read_text()))
+
+    with pytest.raises(BadInput, match=said) as refused:
+        judge(file, POLICY, blocks=True)
+    assert "pairs.jsonl" in refused.value.message
+
+
+def test_many_lines_are_counted_in_blocks_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many pairs of Parquet are; few stay as they were."""
+    file = as_lines(tmp_path / "pairs.jsonl", FRAMES["safe"])
+    few = judge(file, POLICY).looks
+    monkeypatch.setattr(lines, "MANY", ROWS - 1)
+
+    assert few.startswith("after every pair")
+    assert judge(file, POLICY).looks.startswith("at the end of every block")
+
+
+def test_split_traffic_is_refused_in_blocks(tmp_path: Path) -> None:
+    """It is judged request by request, and says so, from either kind of file."""
+    at = FRAMES["safe"]["arrived_at"]
+    requests = pl.DataFrame({"request_id": ["a", "b"], "arrived_at": at[:2], "arm": "baseline"})
+    requests.write_parquet(tmp_path / "split.parquet")
+    (tmp_path / "split.jsonl").write_text(requests.cast(pl.String).write_ndjson())
+
+    for name in ("split.parquet", "split.jsonl"):
+        with pytest.raises(BadInput, match="requests of split traffic are judged one by one"):
+            judge(tmp_path / name, POLICY, blocks=True)
+
+
+def test_a_stream_that_ended_a_day_before_the_look_passes_nothing() -> None:
+    """The writer's time of the look counts, not the last row."""
+    frame = FRAMES["safe"]
+    look = frame["arrived_at"][-1] + timedelta(days=2)
+    stale = {**METADATA, "watermark": look.isoformat()}
+
+    told = judge_stream([frame], POLICY, stale, **expected(frame))
+
+    assert told.verdict == "INCONCLUSIVE"
+
+
+def test_the_examples_of_the_statistics_are_ones_that_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted as they stand, over a folder of files and over the two halves of a day."""
+    text = (Path(__file__).parents[2] / "docs/statistics.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", text.split("## Many pairs")[1], re.S)
+    frame = FRAMES["safe"]
+    (tmp_path / "shadow").mkdir()
+    names: dict[str, Any] = {"policy": POLICY, "first_batch": frame[:2_000]}
+    names |= {"morning": [frame[:4_000]], "evening": [frame[4_000:]]}
+    monkeypatch.chdir(tmp_path)
+    Path("policy.toml").write_text(TEXT)
+    for begin in (0, 3_000):
+        frame[begin : begin + 3_000].write_parquet(f"shadow/{begin}.parquet")
+
+    for example in examples:
+        exec(example, names)
+
+    assert names["verdict"].pairs == ROWS
+    assert names["table"].n == ROWS
