@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from analysis.read_blocks import count_blocks
     from analysis.report_page import About
     from analysis.requests import REQUEST_SCHEMA, Requests
-    from analysis.show import judged_page, page
+    from analysis.show import block_page, judged_page, page
     from analysis.stream import plan_stream, table_of_stream
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
@@ -55,6 +55,7 @@ __all__ = [
     "Requests",
     "Stream",
     "Verdict",
+    "block_page",
     "calibrate",
     "calibrate_answers",
     "count_blocks",
@@ -87,6 +88,7 @@ _HOMES = {
     "About": "report_page",
     "BadInput": "errors",
     "BlockTable": "block_table",
+    "block_page": "show",
     "Calibration": "envelope",
     "calibrate": "calibration",
     "calibrate_answers": "answer_time",

@@ -231,10 +231,13 @@ def _interval(finding: Finding, times: Times, x: Axis) -> Panel | None:
 def course_of(finding: Finding, times: Times) -> tuple[Floats, Floats, Floats, Floats]:
     """Times, estimates and the ends of the time-uniform interval, as harm or safety was claimed."""
     nothing = np.zeros(0)
-    if finding.harm is None or len(finding.harm.drawn.looks) < 2:
+    if finding.harm is None:
         return nothing, nothing, nothing, nothing
-    looks = len(finding.harm.drawn.looks)
-    kept = np.unique(np.linspace(0, looks - 1, min(POINTS, looks)).astype(int))
+    # In blocks the first looks may be ahead of the first pair that a gate judges.
+    seen = np.flatnonzero(finding.harm.drawn.counts.sum(axis=0))
+    if len(seen) < 2:
+        return nothing, nothing, nothing, nothing
+    kept = seen[np.unique(np.linspace(0, len(seen) - 1, min(POINTS, len(seen))).astype(int))]
     least = finding.harm.drawn.counts[:, kept]
     own = finding.name in FROZEN or finding.safety is None
     most = least if own or finding.safety is None else finding.safety.drawn.counts[:, kept]

@@ -1,6 +1,6 @@
 """What a verdict does not say: what was not certified, and how little would have changed it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,9 +8,8 @@ from analysis.bets import Trace
 from analysis.columns import NO_TIME
 from analysis.findings import Finding, Outcome
 from analysis.forecasts import forecast
-from analysis.pair_sample import PairSample
 from analysis.pairs import Pairs
-from analysis.policy import HARM_ONLY
+from analysis.policy import HARM_ONLY, JudgePolicy
 from analysis.report_segments import uncertified
 from analysis.verdict import Verdict
 from analysis.words import count, percent
@@ -24,11 +23,17 @@ WHAT = {
     "accuracy-absolute": "wrong answers",
     "accuracy-paired": "answers wrong on the candidate's side alone",
 }
+NO_PREDICTIONS = "The content of answers: the record holds no predictions."
+LATER = (
+    "What comes later: a proof covers the average over these requests, and a change after them is "
+    "the business of the watch."
+)
 
 
-def not_certified(verdict: Verdict, sample: PairSample) -> list[str]:
-    """What nobody should read into this verdict, in plain words."""
-    pairs, policy = sample.pairs, sample.policy
+def not_certified(
+    verdict: Verdict, policy: JudgePolicy, segments: Sequence[str], missing: list[str]
+) -> list[str]:
+    """What nobody should read into this verdict, in plain words; `missing` of the record."""
     told = [
         f"{finding.name}: {finding.reason}."
         for finding in verdict.pooled
@@ -39,35 +44,36 @@ def not_certified(verdict: Verdict, sample: PairSample) -> list[str]:
         told.append(
             f"{', '.join(late)} can only find harm: that they found none certifies nothing."
         )
-    told += uncertified(verdict, sample.segments.names)
+    told += uncertified(verdict, segments)
     if policy.drift.kind == "none":
         reason = policy.drift.reason.rstrip(".")
         told.append(f"Other hosts: hosts are taken not to drift, because {reason}.")
     else:
         told.append("Other hosts: these are claims about this traffic on these hosts.")
+    return [*told, *missing, LATER]
+
+
+def missing_in(pairs: Pairs) -> list[str]:
+    """Labels, their times and predictions that a record does not hold."""
+    told = []
     unlabelled = len(pairs) - int(pairs.labelled.sum())
     if unlabelled:
         told.append(f"{count(unlabelled)} of {count(len(pairs))} pairs had no label at the end.")
     if pairs.labelled.any() and (pairs.labelled_us[pairs.labelled] == NO_TIME).all():
         told.append("When labels came is unknown; they count from the arrival of their request.")
     if np.isnan(pairs.candidate_prediction).all():
-        told.append("The content of answers: the record holds no predictions.")
-    told.append(
-        "What comes later: a proof covers the average over these requests, and a change after "
-        "them is the business of the watch."
-    )
+        told.append(NO_PREDICTIONS)
     return told
 
 
-def would_have_changed(verdict: Verdict, pairs: Pairs) -> list[str]:
-    """How many other answers would have turned the verdict, gate by gate."""
+def would_have_changed(verdict: Verdict, seconds: float) -> list[str]:
+    """How many other answers would have turned the verdict, which saw so many seconds, by gate."""
     if verdict.verdict == Outcome.PASS:
         proven = [f for f in verdict.pooled if f.blocking and f.safety]
         return [text for f in proven if (text := _unproven(f))] or ["No gate was close."]
     if verdict.verdict == Outcome.FAIL:
         failed = [f for f in verdict.findings if f.outcome is Outcome.FAIL]
         return [_unharmed(finding) for finding in failed]
-    seconds = float(pairs.watermark_us - pairs.arrived_us[0]) / 1e6 if len(pairs) else 0.0
     blocking = {f.name for f in verdict.findings if f.blocking}
     told = []
     for entry in forecast(verdict, seconds):

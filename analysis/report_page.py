@@ -13,11 +13,10 @@ import scipy
 from analysis.clock import iso
 from analysis.findings import Finding, Outcome
 from analysis.pair_sample import PairSample
-from analysis.pairs import Pairs
 from analysis.policy import LATE, RATIOS, Gate, JudgePolicy
 from analysis.policy_file import GATES
 from analysis.report_classical import classical_rows
-from analysis.report_evidence import counted, courses, forest, times_of
+from analysis.report_evidence import Times, counted, courses, forest, times_of
 from analysis.report_html import (
     Html,
     beside,
@@ -33,7 +32,7 @@ from analysis.report_html import (
     tag,
 )
 from analysis.report_latency import latency_parts
-from analysis.report_limits import not_certified, would_have_changed
+from analysis.report_limits import missing_in, not_certified, would_have_changed
 from analysis.report_predictions import prediction_parts
 from analysis.report_record import record_parts
 from analysis.report_segments import segment_parts
@@ -53,40 +52,41 @@ class About:
 def whole_page(verdict: Verdict, sample: PairSample, policy_text: str, about: About) -> str:
     """The file; the same input gives the same bytes under the same libraries."""
     pairs, policy, names = sample.pairs, sample.policy, names_of(verdict.revisions)
-    times = times_of(sample)
+    begin_us = int(pairs.arrived_us[0]) if len(pairs) else None
+    seconds = (pairs.watermark_us - begin_us) / 1e6 if begin_us is not None else 0.0
     limit = policy.gates["p95-limit"].limits["limit_ms"]
-    told = [f for f in verdict.pooled if f.name not in LATE]
-    late = [f for f in verdict.pooled if f.name in LATE]
     sections = [
-        _head(verdict, pairs, about),
+        head(verdict, begin_us, pairs.watermark_us, about),
         section("Gates", [gate_table(verdict, policy)]),
-        section(
-            "Evidence and interval over time",
-            [
-                paragraph(
-                    "Above: evidence for safety and for harm, each as a share of what proves it "
-                    "(dashed); the line is the moment of decision. Below: the estimate, its "
-                    "time-uniform 95 % interval and the limits.",
-                    "faint",
-                ),
-                grid(courses(told, times, "time")),
-                *_late_harm(courses(late, times, "time")),
-            ],
-        ),
+        evidence(verdict, times_of(sample)),
         section("Latency", latency_parts(sample.latencies, names, limit)),
         section("Predictions", prediction_parts(sample)),
         section("Segments, gate by gate", segment_parts(verdict)),
         section("Record", record_parts(sample)),
-        section("What was not certified", [bullets(not_certified(verdict, sample))]),
-        section("What would have changed it", [bullets(would_have_changed(verdict, pairs))]),
+        section(
+            "What was not certified",
+            [bullets(not_certified(verdict, policy, sample.segments.names, missing_in(pairs)))],
+        ),
+        section("What would have changed it", [bullets(would_have_changed(verdict, seconds))]),
         _classical(sample),
-        _checking(verdict, policy, policy_text, about),
+        checking(verdict, policy, policy_text, about),
     ]
     return document(f"{verdict.verdict}: {names[1]} against {names[0]}", joined(sections))
 
 
-def _late_harm(drawn: list[Html]) -> list[Html]:
-    return [Html("<h3>Late harm: some window ending now</h3>"), grid(drawn)] if drawn else []
+def evidence(verdict: Verdict, times: Times) -> Html:
+    """The way of each gate's evidence, those of late harm by themselves."""
+    note = (
+        "Above: evidence for safety and for harm, each as a share of what proves it (dashed); the "
+        "line is the moment of decision. Below: the estimate, its time-uniform 95 % interval and "
+        "the limits."
+    )
+    told = courses([f for f in verdict.pooled if f.name not in LATE], times, "time")
+    late = courses([f for f in verdict.pooled if f.name in LATE], times, "time")
+    parts = [paragraph(note, "faint"), grid(told)]
+    if late:
+        parts += [Html("<h3>Late harm: some window ending now</h3>"), grid(late)]
+    return section("Evidence and interval over time", parts)
 
 
 def notebook_view(verdict: Verdict) -> str:
@@ -146,16 +146,15 @@ def headline(verdict: Verdict, begin_us: int | None) -> str:
     )
 
 
-def _head(verdict: Verdict, pairs: Pairs, about: About) -> Html:
-    """The sentence, then whose verdict it is and on what."""
-    begin_us = int(pairs.arrived_us[0]) if len(pairs) else None
+def head(verdict: Verdict, begin_us: int | None, end_us: int, about: About) -> Html:
+    """The sentence, then whose verdict it is and on what: None began where nothing came."""
     begin = _time(begin_us) if begin_us is not None else "never"
     revisions = verdict.revisions or {}
     decided = verdict.decided_at
     when = f"{_time(decided.at_us)}, at pair {count(decided.pair)}" if decided else "not yet"
     rows = [
         ("decided", when),
-        ("record", f"{count(len(pairs))} pairs, {begin} to {_time(pairs.watermark_us)}"),
+        ("record", f"{count(verdict.pairs)} pairs, {begin} to {_time(end_us)}"),
         ("component", f"{revisions.get('component', 'unknown')}, {about.where or 'site unknown'}"),
         ("baseline", tag("span", revisions.get("baseline", "unknown"), "baseline")),
         ("candidate", tag("span", revisions.get("candidate", "unknown"), "candidate")),
@@ -174,7 +173,7 @@ def _time(at_us: int) -> str:
 
 def gate_table(verdict: Verdict, policy: JudgePolicy | None) -> Html:
     """Limit, estimate with interval, outcome, when; the words are those of the verdict."""
-    head = ("gate", "limit", "estimate", "outcome", "decided", "why")
+    names = ("gate", "limit", "estimate", "outcome", "decided", "why")
     rows = [
         (
             joined(
@@ -188,7 +187,7 @@ def gate_table(verdict: Verdict, policy: JudgePolicy | None) -> Html:
         )
         for f in verdict.pooled
     ]
-    return table(head, rows)
+    return table(names, rows)
 
 
 def _limit(finding: Finding, policy: JudgePolicy | None) -> str:
@@ -243,16 +242,16 @@ def _loss(value: float) -> str:
 
 
 def _classical(sample: PairSample) -> Html:
-    head = ("what", "test", "n", "seen", "p-value")
+    names = ("what", "test", "n", "seen", "p-value")
     note = (
         "Computed once over the whole record (latency: at most 100,000 evenly spaced pairs). "
         "They describe; none of them decided, and none would hold if looked at repeatedly."
     )
     rows = classical_rows(sample)
-    return section("Classical tests", [table(head, rows), paragraph(note, "faint")])
+    return section("Classical tests", [table(names, rows), paragraph(note, "faint")])
 
 
-def _checking(verdict: Verdict, policy: JudgePolicy, text: str, about: About) -> Html:
+def checking(verdict: Verdict, policy: JudgePolicy, text: str, about: About) -> Html:
     """The command, the policy in full, the versions."""
     command = "pincex verify FOLDER" if about.rollout else "pincex judge PAIRS --policy FILE"
     said = (

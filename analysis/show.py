@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analysis.block_plan import Plan
+    from analysis.block_table import BlockTable
     from analysis.pair_sample import PairSample
     from analysis.read import Source
     from analysis.report_page import About
@@ -42,6 +44,29 @@ def page(
             "give what the verdict was judged from",
         )
     return whole_page(verdict, sample, text, about or About())
+
+
+def block_page(
+    verdict: "Verdict",
+    table: "BlockTable",
+    plan: "Plan",
+    policy_text: str | None = None,
+    about: "About | None" = None,
+) -> str:
+    """The same of pairs counted in blocks: what needs single pairs is named, and left out."""
+    from analysis.errors import BadInput
+    from analysis.policy_file import GATES, parse_policy
+    from analysis.report_blocks import page_of_blocks
+    from analysis.report_page import About
+
+    text = Path(GATES).read_text("utf-8") if policy_text is None else policy_text
+    judged = (verdict.pairs_digest, verdict.policy_digest, verdict.policy_digest)
+    if (table.digest, plan.policy.digest, parse_policy(text).digest) != judged:
+        raise BadInput(
+            "this table, its plan or this policy are not those of the verdict",
+            "give what the verdict was judged from",
+        )
+    return page_of_blocks(verdict, table, plan, text, about or About())
 
 
 def judged_page(

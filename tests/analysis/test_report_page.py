@@ -247,9 +247,7 @@ def test_one_more_bad_answer_than_said_would_not_have_been_needed() -> None:
     verdict = judge(HEALTHY, policy())
     trace = verdict.finding("errors-paired").safety
     assert trace is not None
-    said = next(
-        text for text in would_have_changed(verdict, read_pairs(HEALTHY)) if "errors-paired" in text
-    )
+    said = next(text for text in would_have_changed(verdict, 60.0) if "errors-paired" in text)
     more = int(said.split(": ")[1].split(" more")[0])
     b, c, rest = trace.counts
     assert trace.bets.log_e((b + more, c, rest - more)) < trace.threshold

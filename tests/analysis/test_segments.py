@@ -7,7 +7,6 @@ from pair_tables import pairs, policy
 
 from analysis import BadInput, Outcome, Verdict, judge, paired, parse_policy, read_pairs
 from analysis.bets import follow
-from analysis.pair_sample import pair_sample
 from analysis.report_limits import not_certified
 from analysis.segments import MOST, coded, segments_of, step_down, weight_of
 
@@ -75,7 +74,7 @@ def test_a_healthy_record_lists_what_was_not_certified() -> None:
         "swap": Outcome.PASS,
     }
     assert "errors-paired, 1 of 3 segments: rare (60 pairs)." in not_certified(
-        verdict, pair_sample(read, rules)
+        verdict, rules, ("rare", "spot", "swap"), []
     )
 
 
