@@ -170,6 +170,13 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
         action="store_true",
         help="count pairs in blocks in one pass, as is done above 10 million",
     )
+    workers = made["judge"].add_mutually_exclusive_group()
+    workers.add_argument(
+        "--workers", type=int, metavar="N", help="count Parquet in blocks by so many processes"
+    )
+    workers.add_argument(
+        "--on-cluster", metavar="ADDRESS", help="the same by the workers of a Dask scheduler"
+    )
     made["judge"].add_argument(
         "--control",
         action="store_true",

@@ -1,4 +1,4 @@
-"""A large record judged on a Dask cluster: parts counted as mapped tasks, tables added up.
+"""A large record counted by many processes: its parts as mapped tasks, their tables added up.
 
 Needs prefect-dask, which the local site does without. The verdict is that of one pass over the
 files, as any split of them adds up to the same table.
@@ -18,27 +18,29 @@ from analysis import (
     Plan,
     default_policy,
     in_parts,
-    judge_blocks,
     plan_for,
     table_of,
     union,
 )
+from flows.judge_workers import GROUPS
 from flows.policies import policy_file
 from rollout.policy import parse
 
-GROUPS = 16
-"""Row groups of a Parquet file that one task counts."""
 
-
-@task(name="count part", cache_policy=NO_CACHE, persist_result=False, retries=2)
+@task(name="count part", cache_policy=NO_CACHE, persist_result=False)
 def count_part(part: FilePart, plan: Plan) -> BlockTable:
-    """One pass over some row groups; the worker reads the file itself and sends back counts."""
+    """One pass over some row groups; the worker reads the file itself and sends back counts.
+
+    Where a worker dies the scheduler gives its parts to others; what a part holds does not change.
+    """
     return table_of(part, plan)
 
 
 @flow(name="judge-in-parts", flow_run_name="judge {pairs} in parts")
-def judge_in_parts(pairs: str, policy: str | None = None, groups: int = GROUPS) -> dict[str, Any]:
-    """Judge Parquet files on the workers of the task runner; the result is the verdict.
+def count_in_parts(
+    pairs: str, policy: str | None = None, groups: int = GROUPS
+) -> tuple[BlockTable, Plan]:
+    """Count Parquet files on the workers of the task runner: the table of all, and its plan.
 
     Args:
         pairs: Parquet file or a folder of them, at the same place for every worker.
@@ -48,10 +50,10 @@ def judge_in_parts(pairs: str, policy: str | None = None, groups: int = GROUPS) 
     judging = default_policy() if policy is None else parse(policy_file(Path(policy))).judging
     plan = plan_for(Path(pairs), judging)
     counted = count_part.map(in_parts(Path(pairs), groups), unmapped(plan))
-    return judge_blocks(union(counted.result()), plan, False).as_dict()
+    return union(counted.result()), plan
 
 
-def on_cluster(address: str, pairs: str, policy: str | None = None) -> dict[str, Any]:
-    """The same on a running cluster, by the address of its scheduler."""
+def counted_on(address: str, pairs: str, policy: str | None) -> tuple[BlockTable, Plan]:
+    """The same on the workers of the scheduler with this address."""
     runner: TaskRunner[Any] = DaskTaskRunner(address=address)
-    return judge_in_parts.with_options(task_runner=runner)(pairs, policy)
+    return count_in_parts.with_options(task_runner=runner)(pairs, policy)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.comparing import compared, table_of
+from flows.judge_workers import asked_for, counted
 from flows.policies import policy_file
 from flows.refusal import Exit, bad_input
 from rollout.judged import text_of
@@ -32,11 +33,16 @@ def judge(options: argparse.Namespace) -> tuple[int, dict[str, Any], str]:
     path = Path(options.pairs)
     if options.control:
         return _control(options, path, policy)
-    if options.blocks or in_blocks(path):
-        return _in_blocks(options, path, policy)
+    if options.blocks or asked_for(options) or in_blocks(path):
+        return _in_blocks(options, path, policy, text)
     pairs = read_record(path)
     if not isinstance(pairs, Pairs):
-        _without(options, "these are requests of split traffic", "judge a shadow's pairs")
+        _without(
+            options,
+            ("report", "compare"),
+            "these are requests of split traffic",
+            "judge a shadow's pairs",
+        )
         report = (verdict := judged(pairs, policy)).as_dict()
         return CODES[str(verdict.verdict)], report, text_of(report)
     content = None
@@ -63,8 +69,8 @@ def _control(
     from analysis import read_pairs
     from flows.controlling import controlled
 
-    for option in ("report", "compare", "blocks"):
-        if getattr(options, option):
+    for option in ("report", "compare", "blocks", "workers", "on-cluster"):
+        if getattr(options, option.replace("-", "_")):
             raise bad_input(
                 f"--{option} goes with one verdict, and --control judges many windows",
                 f"leave out --{option}, or --control",
@@ -73,22 +79,31 @@ def _control(
 
 
 def _in_blocks(
-    options: argparse.Namespace, path: Path, policy: "JudgePolicy | None"
+    options: argparse.Namespace, path: Path, policy: "JudgePolicy | None", text: str | None
 ) -> tuple[int, dict[str, Any], str]:
-    """Only counts are kept, so that there is no page and nothing to compare."""
-    from analysis import judge as judged
+    """Only counts are kept: the page shows what they can, and there is nothing to compare."""
+    from analysis import block_page, count_blocks, default_policy, judge_blocks
 
     _without(
-        options, "pairs are counted in blocks here", "judge 10 million or fewer without --blocks"
+        options,
+        ("compare",),
+        "pairs are counted in blocks here",
+        "judge 10 million or fewer without --blocks",
     )
-    verdict = judged(path, policy, blocks=True)
+    held = policy or default_policy()
+    table, plan = counted(options, held) if asked_for(options) else count_blocks(path, held)
+    verdict = judge_blocks(table, plan, live=False)
     report = verdict.as_dict()
-    return CODES[str(verdict.verdict)], report, text_of(report)
+    said = text_of(report)
+    if options.report is not None:
+        write_page(Path(options.report), block_page(verdict, table, plan, text))
+        said += f"\nreport {options.report}"
+    return CODES[str(verdict.verdict)], report, said
 
 
-def _without(options: argparse.Namespace, why: str, instead: str) -> None:
-    """A page and a comparison read the pairs one by one."""
-    for option in ("report", "compare"):
+def _without(options: argparse.Namespace, needing: tuple[str, ...], why: str, instead: str) -> None:
+    """Refuse the options that need the pairs one by one."""
+    for option in needing:
         if getattr(options, option):
             raise bad_input(
                 f"--{option} needs the pairs themselves, and {why}",

@@ -1,51 +1,221 @@
-"""Parts of a file counted on the workers of a Dask cluster."""
+"""`pincex judge` with parts counted by other processes: the verdict of one pass, or an error."""
 
-import json
+import contextlib
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import polars as pl
 import pytest
+from cli_parts import COMMAND, Cli, Ran, child
 
-from analysis import judge
 from benchmarks.speed import million
+from cluster.local.ports import free_ports
 
-RUN = """
-import json, sys
+POLICY = '[drift]\nkind = "none"\nreason = "simulated"\n'
+CLUSTER = """
+import sys
 from dask.distributed import LocalCluster
-from flows.judge_parts import on_cluster
 if __name__ == "__main__":
-    two = {"n_workers": 2, "threads_per_worker": 1}
-    with LocalCluster(**two, host="127.0.0.1", dashboard_address=None) as cluster:
-        print(json.dumps(on_cluster(cluster.scheduler_address, sys.argv[1], sys.argv[2])))
+    two = {"n_workers": int(sys.argv[1]), "threads_per_worker": 1, "host": "127.0.0.1"}
+    with LocalCluster(**two, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
 """
+WITHOUT_PREFECT = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
 
-@pytest.mark.long
-def test_a_dask_cluster_gives_the_identical_verdict(tmp_path: Path) -> None:
-    """Two worker processes count a file of many row groups; the JSON is that of one pass."""
-    file, policy, script = (tmp_path / name for name in ("p.parquet", "policy.toml", "run.py"))
-    policy.write_text('[drift]\nkind = "none"\nreason = "simulated"\n')
-    million(file, 60_000, row_group_size=1_000)
-    script.write_text(RUN)
-    quiet = {"PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
-    settings = {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PYTHONPATH": str(Path.cwd()),
-    }
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+@contextlib.contextmanager
+def dask_cluster(folder: Path, workers: int) -> Iterator[str]:
+    """The address of a Dask scheduler on this machine, until nobody needs it."""
+    script = folder / "dask_here.py"
+    script.write_text(CLUSTER)
+    running = subprocess.Popen(
+        [sys.executable, str(script), str(workers)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert running.stdin
+    assert running.stdout
+    try:
+        yield running.stdout.readline().strip()
+    finally:
+        running.stdin.close()
+        running.wait(60)
 
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The address of a Prefect server of its own, until nobody needs it."""
+    (port,) = free_ports(1)
+    home = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"],
+        env={**WITHOUT_PREFECT, **home, **quiet},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        until = time.monotonic() + 120
+        while not _is_up(url):
+            assert time.monotonic() < until, "no Prefect server"
+            time.sleep(0.5)
+        yield url
+    finally:
+        running.terminate()
+        running.wait(60)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def judged(folder: Path, *options: str, **environment: str) -> Ran:
+    """The verb in a process of its own, as long as workers take to start."""
     done = subprocess.run(
-        [sys.executable, str(script), str(file), str(policy)],
+        [*COMMAND, "judge", "pairs", "--policy", "policy.toml", "--json", *options],
+        cwd=folder,
+        env=WITHOUT_PREFECT | environment,
         capture_output=True,
         text=True,
-        env={**environment, **quiet, **settings},
         timeout=240,
         check=False,
     )
+    return Ran(done.returncode, done.stdout, done.stderr)
 
-    assert done.returncode == 0, done.stderr[-3000:]
-    expected = judge(file, policy, blocks=True).to_json()
-    assert json.loads(done.stdout.splitlines()[-1]) == json.loads(expected)
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pairs in three files, and their policy."""
+    (tmp_path / "policy.toml").write_text(POLICY)
+    million(tmp_path / "all.parquet", 60_000)
+    whole = pl.read_parquet(tmp_path / "all.parquet")
+    (tmp_path / "pairs").mkdir()
+    for begin in range(0, 60_000, 20_000):
+        part = whole[begin : begin + 20_000]
+        part.write_parquet(tmp_path / f"pairs/{begin:05}.parquet", row_group_size=1_000)
+    return tmp_path
+
+
+@pytest.mark.long
+def test_workers_of_either_kind_give_the_identical_verdict(folder: Path) -> None:
+    """A cluster with two workers, and a process of our own: the JSON is that of one pass."""
+    one_pass = judged(folder, "--blocks")
+    with dask_cluster(folder, 2) as address:
+        by_cluster = judged(folder, "--on-cluster", address)
+    by_workers = judged(folder, "--workers", "1")
+
+    assert one_pass.report["verdict"] == "PASS"
+    assert (by_cluster.out, by_cluster.code) == (one_pass.out, one_pass.code), by_cluster.err
+    assert (by_workers.out, by_workers.code) == (one_pass.out, one_pass.code), by_workers.err
+
+
+@pytest.mark.long
+def test_the_same_as_a_flow_run_of_prefect_gives_the_identical_verdict(folder: Path) -> None:
+    """Each part a mapped task through prefect-dask, recorded by a server that is there."""
+    one_pass = judged(folder, "--blocks")
+    with server(folder) as url, dask_cluster(folder, 2) as address:
+        recorded = judged(folder, "--on-cluster", address, PREFECT_API_URL=url)
+        parts = httpx.post(f"{url}/task_runs/count", json={}).json()
+
+    assert (recorded.out, recorded.code) == (one_pass.out, one_pass.code), recorded.err
+    assert parts == 6
+
+
+@pytest.mark.long
+def test_a_prefect_server_that_does_not_answer_is_named(folder: Path) -> None:
+    """It is not silently done without."""
+    ran = judged(folder, "--workers", "1", PREFECT_API_URL="http://127.0.0.1:9/api")
+
+    assert ran.code == 1
+    assert "Failed to reach API at http://127.0.0.1:9/api" in ran.report["error"]
+
+
+@pytest.mark.long
+def test_what_a_worker_cannot_judge_is_bad_input(folder: Path) -> None:
+    """The file and the row that it found, and no traceback of anybody."""
+    file = folder / "pairs/20000.parquet"
+    pl.read_parquet(file).with_columns(candidate_latency_ms=-1.0).write_parquet(file)
+
+    ran = judged(folder, "--workers", "1")
+
+    assert ran.code == 2, ran.err
+    assert "20000.parquet, rows from 1 of row group 1 on" in ran.report["error"]
+    assert "negative" in ran.report["error"]
+    assert "Traceback" not in ran.err
+
+
+def test_a_scheduler_without_workers_is_bad_input(folder: Path) -> None:
+    """Its pairs would never be counted."""
+    with dask_cluster(folder, 0) as address:
+        ran = judged(folder, "--on-cluster", address)
+
+    assert ran.code == 2
+    assert f"the Dask scheduler at {address} has no workers" in ran.report["error"]
+
+
+def test_a_scheduler_that_does_not_answer_is_bad_input_within_seconds(tmp_path: Path) -> None:
+    """In one object, and nobody waits for it for ever."""
+    (tmp_path / "pairs").mkdir()
+    begun = time.monotonic()
+    ran = child("judge", "pairs", "--on-cluster", "tcp://127.0.0.1:9", "--json", cwd=tmp_path)
+
+    assert ran.code == 2, ran.err
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in ran.report["error"]
+    assert ran.err == ""
+    assert time.monotonic() - begun < 50
+
+
+@pytest.mark.parametrize("address", ["nonsense", "foo://127.0.0.1:9", "tcp://127.0.0.1:x", ""])
+def test_an_address_that_is_none_is_bad_input(cli: Cli, address: str) -> None:
+    """Said at once, with what one looks like."""
+    ran = cli("judge", "pairs", "--on-cluster", address, "--json")
+
+    assert ran.code == 2
+    assert f"no Dask scheduler answers at {address}: " in ran.report["error"]
+    assert "tcp://HOST:8786" in ran.report["hint"]
+
+
+def test_workers_need_a_package_that_the_local_site_does_without(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name, and that one pass says the same."""
+    monkeypatch.setitem(sys.modules, "prefect_dask", None)
+    for options in (("--workers", "1"), ("--on-cluster", "tcp://127.0.0.1:9")):
+        ran = cli("judge", "pairs", *options, "--json")
+
+        assert ran.code == 2
+        assert "prefect-dask is not installed" in ran.report["error"]
+        assert "the verdict is the same" in ran.report["hint"]
+
+
+NOT_FOR_WORKERS = {
+    "no worker": (("pairs", "--workers", "0"), "--workers 0: this machine runs 1 to"),
+    "more than there are processors": (("pairs", "--workers", "100000"), "--workers 100000"),
+    "lines": (("pairs.jsonl", "--workers", "1"), "cannot be counted in parts"),
+    "both": (("pairs", "--workers", "1", "--on-cluster", "tcp://h:1"), "not allowed with"),
+    "a control": (("pairs", "--workers", "1", "--control"), "--workers goes with one verdict"),
+    "a comparison": (("pairs", "--workers", "1", "--compare"), "--compare needs the pairs"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), NOT_FOR_WORKERS.values(), ids=NOT_FOR_WORKERS.keys())
+def test_what_workers_cannot_do_is_refused_before_any_is_started(
+    cli: Cli, given: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, with what would be right."""
+    ran = cli("judge", *given, "--json")
+
+    assert ran.code == 2
+    assert said in ran.report["error"]

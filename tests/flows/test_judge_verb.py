@@ -233,3 +233,27 @@ def test_a_name_is_no_pattern(cli: Cli) -> None:
     parquet("hour[1].parquet")
 
     assert cli("judge", "hour[1].parquet", "--policy", "policy.toml").code == 0
+
+
+def test_blocks_have_a_page_and_no_comparison(cli: Cli) -> None:
+    """The page is of the verdict that is printed; what needs single pairs is refused."""
+    given = ("judge", write("pairs.jsonl", pairs()), "--policy", "policy.toml", "--blocks")
+    bare, told = cli(*given, "--json"), cli(*given, "--report", "page.html", "--json")
+    compared = cli(*given, "--compare", "--report", "other.html", "--json")
+
+    page = Path("page.html").read_text()
+    assert (told.code, told.report) == (bare.code, bare.report)
+    assert told.report["pairs_digest"] in page
+    assert "What this page leaves out" in page
+    assert compared.code == 2
+    assert "--compare needs the pairs themselves" in compared.report["error"]
+    assert not Path("other.html").exists()
+
+
+def test_split_traffic_is_not_counted_in_blocks(cli: Cli) -> None:
+    """It says so, instead of missing columns that pairs would have."""
+    name = write("split.jsonl", [{"candidate_share": 0.5}, *_split(0.0)])
+    ran = cli("judge", name, "--policy", "policy.toml", "--blocks", "--json")
+
+    assert ran.code == 2
+    assert "requests of split traffic are judged one by one" in ran.report["error"]
