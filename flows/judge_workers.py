@@ -18,6 +18,7 @@ GROUPS = 16
 """Row groups of a Parquet file that are counted in one piece."""
 PATIENCE = 5.0
 """Seconds in which a scheduler answers, and has a worker."""
+LOOPBACK = "127.0.0.1"
 ADDRESS = "--on-cluster tcp://HOST:8786 names a Dask scheduler that is up, with workers"
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
 """Unless you say otherwise: what goes wrong is said once, by the command."""
@@ -34,16 +35,19 @@ def counted(options: argparse.Namespace, policy: "JudgePolicy") -> "tuple[BlockT
     With a Prefect server of yours each part is a task run there.
     """
     _require_parts(options)
+    from analysis import plan_for
+
+    # Where a relative path leads to is another place for each worker.
+    path = Path(options.pairs).absolute()
+    plan = plan_for(path, policy)
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     with _client(options) as client:
         from distributed.scheduler import KilledWorker
 
         try:
-            # Where a relative path leads to is another place for each worker.
-            path = Path(options.pairs).absolute()
             if "PREFECT_API_URL" in os.environ:
                 return _recorded(client, path, options.policy)
-            return _mapped(client, path, policy)
+            return _mapped(client, path, plan), plan
         except (KilledWorker, OSError) as error:
             raise Refused(
                 f"the workers were lost: {error}",
@@ -72,12 +76,11 @@ def _require_parts(options: argparse.Namespace) -> None:
         )
 
 
-def _mapped(client: Any, path: Path, policy: "JudgePolicy") -> "tuple[BlockTable, Plan]":
+def _mapped(client: Any, path: Path, plan: "Plan") -> "BlockTable":
     """Each worker reads its parts itself and sends back counts."""
-    from analysis import in_parts, plan_for, table_of, union
+    from analysis import in_parts, table_of, union
 
-    plan = plan_for(path, policy)
-    return union(client.gather(client.map(table_of, in_parts(path, GROUPS), plan=plan))), plan
+    return union(client.gather(client.map(table_of, in_parts(path, GROUPS), plan=plan)))
 
 
 def _recorded(client: Any, path: Path, policy: str | None) -> "tuple[BlockTable, Plan]":
@@ -100,7 +103,7 @@ def _client(options: argparse.Namespace) -> Iterator[Any]:
 
     dask: Any = distributed
     if options.on_cluster is None:
-        place = {"host": "127.0.0.1", "dashboard_address": None, "threads_per_worker": 1}
+        place = {"host": LOOPBACK, "dashboard_address": f"{LOOPBACK}:0", "threads_per_worker": 1}
         with dask.LocalCluster(n_workers=options.workers, **place) as own, dask.Client(own) as here:
             yield here
         return

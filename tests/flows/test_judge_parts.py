@@ -22,7 +22,7 @@ import sys
 from dask.distributed import LocalCluster
 if __name__ == "__main__":
     two = {"n_workers": int(sys.argv[1]), "threads_per_worker": 1, "host": "127.0.0.1"}
-    with LocalCluster(**two, dashboard_address=None) as cluster:
+    with LocalCluster(**two, dashboard_address="127.0.0.1:0") as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
@@ -167,9 +167,11 @@ def test_a_scheduler_without_workers_is_bad_input(folder: Path) -> None:
 
 def test_a_scheduler_that_does_not_answer_is_bad_input_within_seconds(tmp_path: Path) -> None:
     """In one object, and nobody waits for it for ever."""
-    (tmp_path / "pairs").mkdir()
+    million(tmp_path / "pairs.parquet", 1_000)
     begun = time.monotonic()
-    ran = child("judge", "pairs", "--on-cluster", "tcp://127.0.0.1:9", "--json", cwd=tmp_path)
+    ran = child(
+        *("judge", "pairs.parquet", "--on-cluster", "tcp://127.0.0.1:9", "--json"), cwd=tmp_path
+    )
 
     assert ran.code == 2, ran.err
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in ran.report["error"]
@@ -180,7 +182,8 @@ def test_a_scheduler_that_does_not_answer_is_bad_input_within_seconds(tmp_path: 
 @pytest.mark.parametrize("address", ["nonsense", "foo://127.0.0.1:9", "tcp://127.0.0.1:x", ""])
 def test_an_address_that_is_none_is_bad_input(cli: Cli, address: str) -> None:
     """Said at once, with what one looks like."""
-    ran = cli("judge", "pairs", "--on-cluster", address, "--json")
+    million(Path("pairs.parquet"), 1_000)
+    ran = cli("judge", "pairs.parquet", "--on-cluster", address, "--json")
 
     assert ran.code == 2
     assert f"no Dask scheduler answers at {address}: " in ran.report["error"]
@@ -203,6 +206,7 @@ def test_workers_need_a_package_that_the_local_site_does_without(
 NOT_FOR_WORKERS = {
     "no worker": (("pairs", "--workers", "0"), "--workers 0: this machine runs 1 to"),
     "more than there are processors": (("pairs", "--workers", "100000"), "--workers 100000"),
+    "no file": (("pairs.parquet", "--workers", "1"), "pairs.parquet cannot be read"),
     "lines": (("pairs.jsonl", "--workers", "1"), "cannot be counted in parts"),
     "both": (("pairs", "--workers", "1", "--on-cluster", "tcp://h:1"), "not allowed with"),
     "a control": (("pairs", "--workers", "1", "--control"), "--workers goes with one verdict"),
