@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -41,11 +41,7 @@ def batches_of(path: Path) -> Iterator[pl.DataFrame]:
     """The rows, some at a time; what is no row names its line."""
     try:
         with path.open("rb") as stream:
-            first = stream.readline()
-            number = 2
-            if not told_by(first, path):
-                stream.seek(0)
-                number = 1
+            _, number = _begin(stream, path)
             while lines := list(islice(stream, BATCH)):
                 if any(line.strip() for line in lines):
                     yield _frame(b"".join(lines), path, number)
@@ -58,11 +54,9 @@ def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:
     """Metadata of the file, how many rows it has, and when the last of them arrived."""
     try:
         with path.open("rb") as stream:
-            found = told_by(stream.readline(), path)
-            if not found:
-                stream.seek(0)
+            found, begin = _begin(stream, path)
             rows, last, at = 0, b"", 0
-            for number, line in enumerate(stream, start=1 + bool(found)):
+            for number, line in enumerate(stream, start=begin):
                 if line.strip():
                     rows, last, at = rows + 1, line, number
     except OSError as error:
@@ -79,13 +73,21 @@ def more_than_many(path: Path) -> bool:
         if path.stat().st_size <= MANY * SHORTEST:
             return False
         with path.open("rb") as stream:
-            first = stream.readline()
-            row = stream.readline() if told_by(first, path) else first
-            if row.strip() and is_split(_object(row, path, 2)):
+            _, number = _begin(stream, path)
+            row = stream.readline()
+            if row.strip() and is_split(_object(row, path, number)):
                 return False
             return sum(1 for line in stream if line.strip()) + 1 > MANY
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _begin(stream: BinaryIO, path: Path) -> tuple[Mapping[str, object], int]:
+    """What a file says about itself, and the number of the line of its first row, which is next."""
+    found = told_by(stream.readline(), path)
+    if not found:
+        stream.seek(0)
+    return found, 1 + bool(found)
 
 
 def unreadable(path: Path, error: OSError) -> BadInput:

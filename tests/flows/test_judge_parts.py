@@ -122,6 +122,7 @@ def test_workers_of_either_kind_give_the_identical_verdict(folder: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_the_same_as_a_flow_run_of_prefect_gives_the_identical_verdict(folder: Path) -> None:
     """Each part a mapped task through prefect-dask, recorded by a server that is there."""
     one_pass = judged(folder, "--blocks")
