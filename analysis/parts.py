@@ -130,11 +130,12 @@ def _series(column: pa.Array, name: str) -> pl.Series:
     texts = all(isinstance(one, str) for one in names) and len(set(names)) == len(names)
     if not (few and texts):
         return pl.Series(name, pl.from_arrow(column.dictionary_decode()))
-    codes = column.indices
-    if codes.null_count:
-        return pl.Series(name, pl.from_arrow(codes)).cat.to(pl.Enum(names))
+    codes = pl.Series(name, pl.from_arrow(column.indices))
+    if codes.null_count():
+        return codes.cat.to(pl.Enum(names))
     # As wide as the codes of an Enum: made narrow by polars they take twice the time.
     width = np.uint8 if len(names) <= np.iinfo(np.uint8).max else np.uint16
+    # By polars: to make an array, pyarrow imports pandas.
     return pl.Series(name, codes.to_numpy().astype(width)).cat.to(pl.Enum(names))
 
 

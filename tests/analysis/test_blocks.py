@@ -1,5 +1,7 @@
 """Pairs counted in blocks: any split and any order adds up to the verdict of one pass."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -353,3 +355,18 @@ def test_both_ways_to_tell_and_their_lesser_are_counted_like_each_by_itself(
     one, other = one.astype(np.int16), (number - 1 - other).astype(np.int16)
     each = stretches.all_of((one, other, np.minimum(one, other)), number)
     assert (stretches.both_of(one, other, number) == each).all()
+
+
+def test_counting_in_blocks_needs_no_pandas(tmp_path: Path) -> None:
+    """Importing it takes as long as counting a million pairs; pyarrow does for some arrays."""
+    file = tmp_path / "pairs.parquet"
+    FRAMES["healthy"].write_parquet(file)
+    script = "import sys, analysis; analysis.judge(sys.argv[1], blocks=True); print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(file)], capture_output=True, text=True, check=True
+    )
+
+    loaded = done.stdout.split()
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
