@@ -80,7 +80,9 @@ def _mapped(client: Any, path: Path, plan: "Plan") -> "BlockTable":
     """Each worker reads its parts itself and sends back counts."""
     from analysis import in_parts, table_of, union
 
-    return union(client.gather(client.map(table_of, in_parts(path, GROUPS), plan=plan)))
+    # A file may have been written anew since a worker counted it for somebody else.
+    counted = client.map(table_of, in_parts(path, GROUPS), plan=plan, pure=False)
+    return union(client.gather(counted))
 
 
 def _recorded(client: Any, path: Path, policy: str | None) -> "tuple[BlockTable, Plan]":
