@@ -20,7 +20,7 @@ SELDOM = 65_536
 MANY = 10_000_000
 """Pairs from which on a look is taken only after every 65,536."""
 BATCH = 131_072
-"""Rows of a file that are counted at once, among which no id may occur twice."""
+"""Rows of a file that are counted at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from analysis.bets import Flags, Floats, Integers
 from analysis.errors import BadInput
 
 NO_TIME = int(np.iinfo(np.int64).min)
+REACH = 131_072
+"""Rows ahead of each among which its id may not stand, where rows are counted and not kept."""
+NO_IDS = pl.Series("request_id", [], dtype=pl.UInt64)
+"""Hashes of no ids: nothing was counted yet."""
 OUTCOMES = ("answered", "timeout", "not_sent")
 Codes = npt.NDArray[np.int16]
 
@@ -56,19 +60,34 @@ def _floats(series: pl.Series, strictness: Strictness, wanted: str) -> Floats:
 
 
 def check_request_ids(series: pl.Series, before: pl.Series | None = None) -> None:
-    """Ids are strings, present and all different, also from those of the rows `before`."""
+    """Ids are strings, present and all different.
+
+    With `before`, the hashes of `last_ids`, each only from those of the REACH rows ahead of it.
+    """
     wanted = "a string, one row per request"
     if not len(series):
         return
     if series.dtype != pl.String:
         refuse(series.name, f"type {series.dtype}", wanted)
     _refuse_nulls(series, wanted)
-    known = series if before is None else pl.concat([before, series])
+    hashes = series.hash() if before is None else pl.concat([before, series.hash()])
     # Not numpy's sort: where that uses AVX-512 it takes three times as long on some processors.
-    hashes = known.hash().sort(multithreaded=False).to_numpy()
-    if bool((hashes[1:] == hashes[:-1]).any()):
-        again = ~known.is_first_distinct().tail(len(series))
-        refuse_where(again, series.name, "this id occurs twice", wanted)
+    ordered = hashes.sort(multithreaded=False).to_numpy()
+    if bool((ordered[1:] == ordered[:-1]).any()):
+        again = ~series.is_first_distinct() if before is None else _within_reach(hashes)
+        refuse_where(again.tail(len(series)), series.name, "this id occurs twice", wanted)
+
+
+def last_ids(before: pl.Series, series: pl.Series) -> pl.Series:
+    """Hashes of the last REACH ids, of which those before are hashes already."""
+    own = series.tail(REACH).hash()
+    return own if len(own) == REACH else pl.concat([before, own]).tail(REACH)
+
+
+def _within_reach(hashes: pl.Series) -> pl.Series:
+    """Which of them stood among the REACH before it."""
+    rows = pl.DataFrame({"hash": hashes}).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
+    return rows.select((pl.col("row").diff().over("hash") <= REACH).fill_null(False)).to_series()
 
 
 def times(series: pl.Series) -> Integers:

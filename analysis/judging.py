@@ -20,8 +20,9 @@ from analysis.bets import CHUNK, Flags, Integers
 from analysis.block_plan import Plan
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable
-from analysis.blocks import BATCH, schedule_words
+from analysis.blocks import schedule_words
 from analysis.clock import Clock, Look
+from analysis.columns import REACH
 from analysis.course import Course, Record, Recorded
 from analysis.drift import Scores, guard_of, scores_of
 from analysis.error_gates import error_courses
@@ -51,7 +52,7 @@ from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
 
-ALIKE = f"ids that occur twice were looked for within {BATCH:,} rows"
+ALIKE = f"ids that occur twice were looked for within {REACH:,} rows"
 SPLIT_LOOKS = "after every request and second of arrival; thresholds "
 LOOKS = "after every pair, label and second of arrival; histograms "
 

@@ -84,8 +84,8 @@ def pairs_from_frame(
 ) -> Pairs:
     """Check every column and turn the table into arrays; BadInput names the column and the row.
 
-    With the ids `before` it is one of many parts, of which counts are kept and no rows: none of
-    those ids may come again, and it has no digest.
+    With the ids `before` (hashes of `columns.last_ids`) it is one of many parts, of which counts
+    are kept and no rows: none of those ids may come again, and it has no digest.
     """
     check_names(frame.columns)
     columns.check_request_ids(frame["request_id"], before)

@@ -16,14 +16,14 @@ from analysis.bets import Integers
 from analysis.block_plan import Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
-from analysis.columns import IN_FILE, NO_TIME, times
+from analysis.columns import IN_FILE, NO_IDS, NO_TIME, times
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.read import agreed_metadata, parquet_files, unreadable
-from analysis.stream import NO_IDS, counted_in_turn, head_of, require_pairs
+from analysis.stream import counted_in_turn, head_of, require_pairs
 
 LEAST = BATCH // 2
 """Rows from which on a row group is a batch of its own: putting some together takes time."""

@@ -14,7 +14,7 @@ from analysis.block_counts import counted_in_blocks
 from analysis.block_plan import Plan, plan_of
 from analysis.block_table import BlockTable, union
 from analysis.blocks import BATCH
-from analysis.columns import IN_FILE, NO_TIME
+from analysis.columns import IN_FILE, NO_IDS, NO_TIME, last_ids
 from analysis.errors import BadInput
 from analysis.late import SECOND_US
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
@@ -29,11 +29,8 @@ Batch: TypeAlias = "pl.DataFrame | pa.RecordBatch | pa.Table"
 STREAM = "the stream"
 NO_ROWS = "a pair table has one row per mirrored request"
 ONE_SCHEMA = "the same columns, each of one type, in every batch"
-OVERLAP = 16_384
-"""Rows ahead of a batch among which none of its ids may stand."""
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
-NO_IDS = pl.Series("request_id", [], dtype=pl.String)
 
 
 def plan_stream(
@@ -105,7 +102,7 @@ def counted_in_turn(
             )
         tables.append(counted_in_blocks(pairs, plan))
         begin, last_us = begin + len(frame), int(pairs.arrived_us[-1])
-        tail = _last_ids(tail, frame["request_id"])
+        tail = last_ids(tail, frame["request_id"])
         if len(tables) == TOGETHER:
             tables = [union(tables)]
     if not tables:
@@ -172,10 +169,6 @@ def _kind(dtype: pl.DataType) -> str:
     if dtype == pl.Null:
         return ""
     return "a number" if dtype.is_numeric() else str(dtype)
-
-
-def _last_ids(tail: pl.Series, ids: pl.Series) -> pl.Series:
-    return (ids if len(ids) >= OVERLAP else pl.concat([tail, ids])).tail(OVERLAP)
 
 
 def _checked(

@@ -20,13 +20,13 @@ from analysis import (
     Outcome,
     Plan,
     Verdict,
+    columns,
     in_parts,
     judge,
     judge_blocks,
     parts,
     plan_for,
     read_pairs,
-    stream,
     table_from,
     table_of,
     union,
@@ -220,7 +220,7 @@ def test_bad_rows_are_refused_in_blocks_too(
 ) -> None:
     """The same checks as of a table read at once, also across batches and row groups."""
     monkeypatch.setattr(parts, "BATCH", 500)
-    monkeypatch.setattr(stream, "OVERLAP", 300)
+    monkeypatch.setattr(columns, "REACH", 300)
     file = tmp_path / "pairs.parquet"
     spoiled(FRAMES["healthy"].head(3 * GROUP)).write_parquet(file, row_group_size=GROUP)  # type: ignore[operator]
 

@@ -16,13 +16,13 @@ from pair_tables import METADATA, ONE_MACHINE, pairs, write
 from analysis import (
     BadInput,
     Verdict,
+    columns,
     judge,
     judge_blocks,
     judge_stream,
     lines,
     parse_policy,
     plan_stream,
-    stream,
     table_of_stream,
 )
 
@@ -49,6 +49,9 @@ def judged(batches: object, frame: pl.DataFrame = FRAMES["safe"]) -> Verdict:
     return judge_stream(batches, POLICY, METADATA, **expected(frame))  # type: ignore[arg-type]
 
 
+PLAN = plan_stream([FRAMES["safe"]], POLICY, **expected(FRAMES["safe"]))
+
+
 @pytest.fixture(scope="module", params=list(FRAMES))
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """A record, and what is said of its file in blocks."""
@@ -73,6 +76,38 @@ def test_any_cutting_of_a_stream_is_judged_like_the_whole_file(
             yield from part.to_arrow().to_batches() if by_arrow else [part]
 
     assert judged(batches(), frame).to_json() == told.to_json()
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_an_id_that_comes_again_is_found_within_reach_however_a_stream_is_cut(
+    data: st.DataObject,
+) -> None:
+    """As far as a verdict says, and no further: never by how many rows came at a time."""
+    frame, reach = FRAMES["safe"].head(500), 200
+    again = data.draw(st.integers(1, 499))
+    distance = data.draw(st.integers(1, again) | st.sampled_from([min(reach, again), again]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, 500), max_size=6)))
+    twice = pl.when(pl.int_range(pl.len()) == again).then(pl.lit(f"request-3-{again - distance}"))
+    frame = frame.with_columns(request_id=twice.otherwise("request_id"))
+    batches = [frame[a:b] for a, b in zip([0, *cuts], [*cuts, 500], strict=True)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "REACH", reach)
+        if distance <= reach:
+            with pytest.raises(BadInput, match="this id occurs twice"):
+                table_of_stream(batches, PLAN)
+        else:
+            assert table_of_stream(batches, PLAN).n == 500
+
+
+def test_an_id_that_comes_again_after_many_small_batches_is_found() -> None:
+    """131,072 rows are what a verdict says; 30,000 of them in batches of 5,000."""
+    ids = pl.concat([pl.Series([f"{i}" for i in range(35_000)]), pl.Series(["100"])])
+    frame = pairs(len(ids)).with_columns(request_id=ids)
+
+    with pytest.raises(BadInput, match="this id occurs twice"):
+        table_of_stream(frame.iter_slices(5_000), PLAN)
 
 
 def test_verdicts_of_the_streams_differ() -> None:
@@ -150,7 +185,7 @@ def test_a_stream_that_cannot_be_judged_is_bad_input(batches: Callable, said: st
 
 def test_an_id_of_small_batches_long_before_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of one row each hold no two that are alike."""
-    monkeypatch.setattr(stream, "OVERLAP", 50)
+    monkeypatch.setattr(columns, "REACH", 50)
     frame = FRAMES["safe"].head(100)
     plan = plan_stream([frame], POLICY, **expected(frame))
     again = frame.with_columns(
