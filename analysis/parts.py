@@ -16,7 +16,7 @@ from analysis.bets import Integers
 from analysis.block_plan import Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
-from analysis.columns import IN_FILE, NO_IDS, NO_TIME, times
+from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids, times
 from analysis.errors import BadInput
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
@@ -33,22 +33,26 @@ CODED = ("segment", "candidate_outcome")
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Some row groups of a Parquet file."""
+    """Some row groups of a Parquet file, and those ahead of them within which no id may recur."""
 
     path: Path
     groups: tuple[int, ...]
+    ahead: tuple[int, ...]
 
 
 def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
     """The parts of a file or a folder of files: each whole, or so many row groups."""
     parts = []
     for file in parquet_files(path):
-        number = _opened(file).num_row_groups
+        about = _opened(file).metadata
+        number = about.num_row_groups
         size = groups or max(number, 1)
-        parts += [
-            FilePart(file, tuple(range(begin, min(begin + size, number))))
-            for begin in range(0, number, size)
-        ]
+        for begin in range(0, number, size):
+            ahead = begin
+            while ahead and sum(about.row_group(at).num_rows for at in range(ahead, begin)) < REACH:
+                ahead -= 1
+            end = min(begin + size, number)
+            parts.append(FilePart(file, tuple(range(begin, end)), tuple(range(ahead, begin))))
     return parts
 
 
@@ -84,7 +88,7 @@ def table_of(part: FilePart, plan: Plan) -> BlockTable:
     def where(begin: int) -> str:
         return f"{part.path}, rows from {begin:,} of row group {group} on"
 
-    return counted_in_turn(_batches(part), plan, where, str(part.path), _before(part))
+    return counted_in_turn(_batches(part), plan, where, str(part.path), *_before(part))
 
 
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
@@ -139,21 +143,26 @@ def _series(column: pa.Array, name: str) -> pl.Series:
     return pl.Series(name, codes.to_numpy().astype(width)).cat.to(pl.Enum(names))
 
 
-def _before(part: FilePart) -> int:
-    """When the row ahead of a part arrived; before all times at the beginning of a file."""
-    if part.groups[0] == 0:
-        return NO_TIME
-    return int(_arrivals(_opened(part.path), part.groups[0] - 1)[-1])
+def _before(part: FilePart) -> tuple[int, pl.Series]:
+    """When the row ahead of a part arrived, and the last ids; none at the beginning of a file."""
+    opened, last_us, ids = _opened(part.path), NO_TIME, NO_IDS
+    for group in part.ahead:
+        last_us = int(_arrivals(opened, group)[-1])
+        ids = last_ids(ids, _column(opened, group, "request_id"))
+    return last_us, ids
 
 
 def _arrivals(opened: pq.ParquetFile, group: int) -> Integers:
-    read = opened.read_row_group(group, columns=["arrived_at"])
-    return times(pl.DataFrame(pl.from_arrow(read))["arrived_at"])
+    return times(_column(opened, group, "arrived_at"))
+
+
+def _column(opened: pq.ParquetFile, group: int, name: str) -> pl.Series:
+    return pl.DataFrame(pl.from_arrow(opened.read_row_group(group, columns=[name])))[name]
 
 
 def _head(file: Path, n: int) -> list[pl.DataFrame]:
     """The first rows of a file, at least so many if it has them."""
-    whole = FilePart(file, tuple(range(_opened(file).num_row_groups)))
+    whole = FilePart(file, tuple(range(_opened(file).num_row_groups)), ())
     head = []
     for frame in head_of(_batches(whole), n):
         # Codes of different files, or batches, cannot be put together.

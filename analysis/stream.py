@@ -86,15 +86,16 @@ def counted_in_turn(
     where: Callable[[int], str],
     what: str,
     last_us: int = NO_TIME,
+    ids: pl.Series = NO_IDS,
 ) -> BlockTable:
-    """The table of frames that follow each other, the first of them a row that came at `last_us`.
+    """The table of frames that follow each other, and a row that came at `last_us` after `ids`.
 
     `where` says from which row on, and `what` of which record, an error tells.
     """
     tables: list[BlockTable] = []
-    begin, tail = 1, NO_IDS
+    begin = 1
     for frame in frames:
-        pairs = _checked(frame, tail, where(begin), {})
+        pairs = _checked(frame, ids, where(begin), {})
         if int(pairs.arrived_us[0]) < last_us:
             raise BadInput(
                 f"{where(begin)}: arrived_at is earlier than in the row before",
@@ -102,7 +103,7 @@ def counted_in_turn(
             )
         tables.append(counted_in_blocks(pairs, plan))
         begin, last_us = begin + len(frame), int(pairs.arrived_us[-1])
-        tail = last_ids(tail, frame["request_id"])
+        ids = last_ids(ids, frame["request_id"])
         if len(tables) == TOGETHER:
             tables = [union(tables)]
     if not tables:

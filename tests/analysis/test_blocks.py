@@ -228,6 +228,29 @@ def test_bad_rows_are_refused_in_blocks_too(
         judge(file, POLICY, blocks=True)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 16])
+@pytest.mark.parametrize("distance", [1, 250])
+def test_an_id_that_comes_again_in_the_next_part_is_refused(
+    groups: int, distance: int, tmp_path: Path
+) -> None:
+    """At each end of a part, just behind it and some row groups on."""
+    file, frame = tmp_path / "pairs.parquet", FRAMES["healthy"].head(3_400)
+    frame.write_parquet(file, row_group_size=100)
+    plan = plan_for(file, POLICY)
+    whole = union([table_of(part, plan) for part in in_parts(file, groups)])
+    assert whole.n == len(frame)
+
+    for end in range(100 * groups, len(frame), 100 * groups):
+        again = pl.when(pl.int_range(pl.len()) == end + distance - 1)
+        twice = again.then(pl.lit(frame["request_id"][end - 1])).otherwise("request_id")
+        if end + distance > len(frame):
+            continue
+        frame.with_columns(request_id=twice).write_parquet(file, row_group_size=100)
+        behind = in_parts(file, groups)[(end + distance - 1) // (100 * groups)]
+        with pytest.raises(BadInput, match="this id occurs twice"):
+            table_of(behind, plan)
+
+
 def test_tables_of_different_plans_cannot_be_added(tmp_path: Path) -> None:
     """Counts against another limit are counts of something else."""
     plan, tables = counted(tmp_path, "healthy")
