@@ -3,6 +3,7 @@
 Like `read.py` it opens files. A part is read in batches, so that memory does not grow with it.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.bets import Integers
 from analysis.block_plan import Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
-from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids, times
+from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids
 from analysis.errors import BadInput
+from analysis.file_order import overlap, require_apart, spans_of
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.read import agreed_metadata, parquet_files, unreadable
+from analysis.row_groups import arrivals, column, opened, with_rows
 from analysis.stream import counted_in_turn, head_of, require_pairs
 
 LEAST = BATCH // 2
@@ -33,51 +35,65 @@ CODED = ("segment", "candidate_outcome")
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Some row groups of a Parquet file, and those ahead of them within which no id may recur."""
+    """Some row groups of a Parquet file, and those ahead of them, of which no id may recur.
+
+    Ahead are those that hold the REACH rows before, also of the files before.
+    """
 
     path: Path
     groups: tuple[int, ...]
-    ahead: tuple[int, ...]
+    ahead: tuple[tuple[Path, int], ...]
 
 
 def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
-    """The parts of a file or a folder of files: each whole, or so many row groups."""
-    parts = []
-    for file in parquet_files(path):
-        about = _opened(file).metadata
-        number = about.num_row_groups
-        size = groups or max(number, 1)
-        for begin in range(0, number, size):
-            ahead = begin
-            while ahead and sum(about.row_group(at).num_rows for at in range(ahead, begin)) < REACH:
-                ahead -= 1
-            end = min(begin + size, number)
-            parts.append(FilePart(file, tuple(range(begin, end)), tuple(range(ahead, begin))))
+    """The parts of a file or a folder of files: each whole, or so many row groups with rows."""
+    spans = spans_of(parquet_files(path))
+    apart = overlap(spans)
+    parts: list[FilePart] = []
+    behind: deque[tuple[Path, int, int]] = deque()
+    for span in spans:
+        if apart:
+            behind.clear()
+        parquet = opened(span.path)
+        held = with_rows(parquet)
+        size = groups or len(held)
+        for begin in range(0, len(held), size):
+            own = tuple(held[begin : begin + size])
+            ahead = tuple((file, group) for file, group, _ in behind)
+            parts.append(FilePart(span.path, own, ahead))
+            for group in own:
+                behind.append((span.path, group, parquet.metadata.row_group(group).num_rows))
+            while sum(rows for _, _, rows in behind) - behind[0][2] >= REACH:
+                behind.popleft()
     return parts
 
 
 def plan_for(path: Path, policy: JudgePolicy) -> Plan:
-    """The plan of a file or a folder: from its first rows, how many there are, until when."""
+    """The plan of a file or a folder: from its first rows, how many there are, until when.
+
+    Where files hold the same time, all ids are read once more ahead of the count: BadInput where
+    one is in two of them.
+    """
     files, n = parquet_files(path), policy.reference_pairs + 1
-    heads: list[pl.DataFrame] = []
-    last_us, rows = 0, 0
-    schema = _opened(files[0]).schema_arrow.remove_metadata()
+    schema = opened(files[0]).schema_arrow.remove_metadata()
     for file in files:
-        opened = _opened(file)
-        require_pairs(opened.schema_arrow.names)
-        if opened.schema_arrow.remove_metadata() != schema:
+        own = opened(file).schema_arrow
+        require_pairs(own.names)
+        if own.remove_metadata() != schema:
             raise BadInput(
                 f"{file} has other column types than {files[0]}", "the same schema in every file"
             )
-        rows += opened.metadata.num_rows
-        if opened.metadata.num_rows:
-            last_us = max(last_us, int(_arrivals(opened, opened.num_row_groups - 1).max()))
-            heads += _head(file, n)
-    if not rows:
+    spans = spans_of(files)
+    if not spans:
         raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
     about = agreed_metadata(files, [_metadata(file) for file in files])
+    heads = [frame for file in files for frame in _head(file, n)]
     head = pl.concat(heads).sort("arrived_at", maintain_order=True).head(n)
-    return plan_of(pairs_from_frame(head, about, IN_FILE, before=NO_IDS), policy, rows, last_us)
+    first = pairs_from_frame(head, about, IN_FILE, before=NO_IDS)
+    if overlap(spans):
+        require_apart(spans)
+    rows = sum(opened(file).metadata.num_rows for file in files)
+    return plan_of(first, policy, rows, max(span.last_us for span in spans))
 
 
 def table_of(part: FilePart, plan: Plan) -> BlockTable:
@@ -92,17 +108,17 @@ def table_of(part: FilePart, plan: Plan) -> BlockTable:
 
 
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
-    about = _opened(part.path).metadata
+    about = opened(part.path).metadata
     columns = about.schema.to_arrow_schema().names
     names = [name for name in PAIR_SCHEMA if name in columns]
     leaves = {about.schema.column(leaf).path for leaf in range(about.num_columns)}
     coded = [name for name in CODED if name in leaves]
     try:
-        opened = pq.ParquetFile(part.path, metadata=about, read_dictionary=coded, pre_buffer=False)
+        parquet = pq.ParquetFile(part.path, metadata=about, read_dictionary=coded, pre_buffer=False)
         pieces: list[pa.RecordBatch] = []
         for group in part.groups:
             # Row groups have codes of their own, so that a batch of several is put together.
-            for piece in opened.iter_batches(BATCH, row_groups=[group], columns=names):
+            for piece in parquet.iter_batches(BATCH, row_groups=[group], columns=names):
                 pieces.append(piece)
                 if sum(one.num_rows for one in pieces) >= LEAST:
                     yield _frame(pieces)
@@ -144,25 +160,18 @@ def _series(column: pa.Array, name: str) -> pl.Series:
 
 
 def _before(part: FilePart) -> tuple[int, pl.Series]:
-    """When the row ahead of a part arrived, and the last ids; none at the beginning of a file."""
-    opened, last_us, ids = _opened(part.path), NO_TIME, NO_IDS
-    for group in part.ahead:
-        last_us = int(_arrivals(opened, group)[-1])
-        ids = last_ids(ids, _column(opened, group, "request_id"))
+    """When the row ahead of a part arrived, and the last ids; none at the beginning."""
+    last_us, ids = NO_TIME, NO_IDS
+    for file, group in part.ahead:
+        parquet = opened(file)
+        last_us = int(arrivals(parquet, group)[-1])
+        ids = last_ids(ids, column(parquet, group, "request_id"))
     return last_us, ids
-
-
-def _arrivals(opened: pq.ParquetFile, group: int) -> Integers:
-    return times(_column(opened, group, "arrived_at"))
-
-
-def _column(opened: pq.ParquetFile, group: int, name: str) -> pl.Series:
-    return pl.DataFrame(pl.from_arrow(opened.read_row_group(group, columns=[name])))[name]
 
 
 def _head(file: Path, n: int) -> list[pl.DataFrame]:
     """The first rows of a file, at least so many if it has them."""
-    whole = FilePart(file, tuple(range(_opened(file).num_row_groups)), ())
+    whole = FilePart(file, tuple(with_rows(opened(file))), ())
     head = []
     for frame in head_of(_batches(whole), n):
         # Codes of different files, or batches, cannot be put together.
@@ -171,14 +180,7 @@ def _head(file: Path, n: int) -> list[pl.DataFrame]:
     return head
 
 
-def _opened(file: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(file, error) from error
-
-
 def _metadata(file: Path) -> Mapping[str, object]:
-    raw = _opened(file).metadata.metadata or {}
+    raw = opened(file).metadata.metadata or {}
     told = {key.decode(): value.decode() for key, value in raw.items() if key.isascii()}
     return {key: told[key] for key in METADATA_KEYS if key in told}

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +186,75 @@ def test_a_folder_of_files_that_overlap_is_judged_like_one_file(tmp_path: Path) 
     assert (
         judge(folder, POLICY, blocks=True).to_json() == judge(whole, POLICY, blocks=True).to_json()
     )
+
+
+def folder_of(path: Path, *frames: pl.DataFrame) -> Path:
+    """A folder of files, one after the other by name."""
+    path.mkdir()
+    for number, frame in enumerate(frames):
+        frame.write_parquet(path / f"{number}.parquet", row_group_size=200)
+    return path
+
+
+CUTS = {
+    "a file that begins within the other": lambda f: [f[:4_000], f[2_000:]],
+    "of two writers": lambda f: [f.gather_every(2), f.gather_every(2, 1).vstack(f[3:4])],
+    "a file within another one": lambda f: [f, f[3_000:3_001], f[3_500:3_500]],
+    "by the last row and the first": lambda f: [f[:3_001], f[3_000:]],
+    "in the file after the next": lambda f: [f[:3_000], f[3_000:3_050], f[2_990:2_991], f[3_050:]],
+}
+
+
+@pytest.mark.parametrize("files", CUTS.values(), ids=CUTS.keys())
+def test_a_request_in_two_files_of_a_folder_is_refused(
+    files: Callable[[pl.DataFrame], list[pl.DataFrame]], tmp_path: Path
+) -> None:
+    """However the files lie in time; one by one and in blocks."""
+    cut = [part.sort("arrived_at") for part in files(FRAMES["healthy"].head(6_000))]
+    folder = folder_of(tmp_path / "folder", *cut)
+
+    for blocks in (True, False):
+        with pytest.raises(BadInput, match=r"is in .*parquet and in .*parquet|occurs twice"):
+            judge(folder, POLICY, blocks=blocks)
+
+
+def test_files_of_several_writers_are_counted_in_any_parts(tmp_path: Path) -> None:
+    """One of them begins later, one has ended by then."""
+    frame = FRAMES["healthy"]
+    writer = pl.Series(np.random.default_rng(2).integers(0, 3, len(frame)))
+    row = pl.int_range(pl.len())
+    writer = frame.select(
+        pl.when(row < 3_000).then(writer % 2).when(row > 4_500).then(2 - writer % 2)
+        .otherwise(writer).alias("writer")
+    )["writer"]  # fmt: skip
+    folder = folder_of(tmp_path / "folder", *(frame.filter(writer == one) for one in range(3)))
+    whole = folder_of(tmp_path / "whole", frame)
+    plan = plan_for(folder, POLICY)
+
+    told = judge(whole, POLICY, blocks=True).to_json()
+    for groups in (None, 1, 3):
+        joined = union([table_of(part, plan) for part in in_parts(folder, groups)])
+        assert judge_blocks(joined, plan, False).to_json() == told
+
+
+def test_row_groups_and_files_without_rows_change_nothing(tmp_path: Path) -> None:
+    """First, in between and last: a writer that had nothing to write."""
+    frame = FRAMES["healthy"].head(3 * GROUP)
+    table, folder = frame.to_arrow(), tmp_path / "folder"
+    whole = folder_of(tmp_path / "whole", frame)
+    for number, cut in enumerate([(0, 0, 700, 700), (0, 0), (700, 1_400, 2_100, 2_100)]):
+        folder.mkdir(exist_ok=True)
+        with pq.ParquetWriter(folder / f"{number}.parquet", table.schema) as writer:
+            for begin, end in pairwise(cut):
+                writer.write_table(table.slice(begin, end - begin))
+    plan = plan_for(folder, POLICY)
+
+    assert min(pq.ParquetFile(folder / "2.parquet").metadata.row_group(2).num_rows, 1) == 0
+    told = judge(whole, POLICY, blocks=True).to_json()
+    assert judge(folder, POLICY, blocks=True).to_json() == told
+    for groups in (1, 2):
+        joined = union([table_of(part, plan) for part in in_parts(folder, groups)])
+        assert judge_blocks(joined, plan, False).to_json() == told
 
 
 def test_a_look_in_between_sees_what_had_come_by_then(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ANYWHERE = {
     *("io", "itertools", "json", "math", "pathlib", "re", "statistics", "tomllib", "typing"),
 }
 ALONE_IN = {
-    "pyarrow": {"parts", "stream"},
+    "pyarrow": {"file_order", "parts", "row_groups", "stream"},
     "pandas": {"planning", "read", "verdict"},
     "lets_plot": {"report_plot", "report_page"},
     "sys": {"report_page"},
@@ -26,7 +26,7 @@ ALONE_IN = {
     "importlib": {"__init__"},
 }
 """pandas where frames are given and taken, plots where they are drawn and their version told."""
-CATCHES = {"lines", "parts", "policy_file", "read", "stream"}
+CATCHES = {"file_order", "lines", "parts", "policy_file", "read", "row_groups", "stream"}
 """Where files are opened, and where a batch says which of its rows is meant."""
 PRESENT = {f"{kind}.{name}" for kind in ("datetime", "date") for name in ("now", "utcnow", "today")}
 """Times that a module may hold, and not ask for."""
