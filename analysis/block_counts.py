@@ -57,6 +57,7 @@ def counted_in_blocks(pairs: Pairs, plan: Plan) -> BlockTable:
         segments=by_segment(pairs, plan, blocks, served, answered),
         classes=by_class(pairs, blocks, in_time),
         texts=not pairs.numbers,
+        arrived_us=int(pairs.arrived_us[-1]),
         last_us=pairs.watermark_us,
         odd=odd_in(pairs, policy.gates["loss-paired"]),
         answers=told_apart(pairs),

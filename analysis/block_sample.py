@@ -14,6 +14,7 @@ from analysis.block_plan import OCTAVES, Plan
 from analysis.block_table import BlockTable
 from analysis.blocks import Counts
 from analysis.clock import Clock
+from analysis.columns import watermark
 from analysis.cuts import more_and_less
 from analysis.drift import Scores
 from analysis.frozen import Frozen
@@ -259,9 +260,9 @@ def block_sample(table: BlockTable, plan: Plan) -> BlockSample:
 
 
 def watermark_of(table: BlockTable, plan: Plan) -> int:
-    """Stated by the writer, else the last thing that the record saw."""
-    stated = plan.about.watermark_us
-    return table.last_us if stated is None else stated
+    """Stated by the writer, else the last thing that the record saw; BadInput as of one table."""
+    arrived_us = np.array([table.arrived_us])
+    return watermark(plan.about.watermark_us, arrived_us, table.last_us)
 
 
 def scores_in(table: BlockTable) -> Scores:

@@ -43,6 +43,7 @@ class Segment:
 class BlockTable:
     """Counts by second and by block, by segment and class, and of the whole; when labels were due.
 
+    The last request came at `arrived_us`, the last request or label at `last_us`.
     `due_us` holds for each block when its last label had come or its window had passed; `segments`
     and `classes` are None where there were too many kinds of them, `answers` what `constant` tells
     apart.
@@ -56,6 +57,7 @@ class BlockTable:
     segments: Mapping[str, Segment] | None
     classes: Mapping[str, Counted] | None
     texts: bool
+    arrived_us: int
     last_us: int
     odd: Odd
     answers: tuple[str, ...]
@@ -78,6 +80,7 @@ class BlockTable:
         told: dict[str, Any] = {
             "plan": self.plan,
             "texts": self.texts,
+            "arrived_us": self.arrived_us,
             "last_us": self.last_us,
             "odd": [repr(self.odd.answer), repr(self.odd.label)],
             "first_us": None
@@ -130,6 +133,7 @@ def table_from(content: bytes) -> BlockTable:
         if told["classes"] is None
         else {name: parts[f"class {name}"] for name in told["classes"]},
         texts=told["texts"],
+        arrived_us=told["arrived_us"],
         last_us=told["last_us"],
         odd=Odd(answer, label),
         answers=tuple(told["answers"]) if "answers" in told else VARIOUS,
@@ -160,6 +164,7 @@ def union(tables: Sequence[BlockTable]) -> BlockTable:
         segments=_segments([table.segments for table in tables]),
         classes=_classes([table.classes for table in tables]),
         texts=any(table.texts for table in tables),
+        arrived_us=max(table.arrived_us for table in tables),
         last_us=max(table.last_us for table in tables),
         odd=Odd(
             float(np.fmin.reduce([table.odd.answer for table in tables])),

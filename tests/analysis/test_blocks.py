@@ -267,6 +267,17 @@ def test_a_look_in_between_sees_what_had_come_by_then(tmp_path: Path) -> None:
     assert early.decision in ("CONTINUE", "ROLLBACK")
 
 
+def test_a_watermark_before_the_last_arrival_is_refused(tmp_path: Path) -> None:
+    """As of a table judged one by one, also where the first rows came before it."""
+    frame = FRAMES["healthy"]
+    until = frame["arrived_at"][-2].isoformat()
+    file = write(tmp_path / "pairs.parquet", frame, watermark=until)
+
+    for blocks in (False, True):
+        with pytest.raises(BadInput, match="watermark is earlier than the last arrived_at"):
+            judge(file, POLICY, blocks=blocks)
+
+
 BAD = {
     "reversed between row groups": lambda f: pl.concat([f[GROUP:], f[:GROUP]]),
     "an id twice, in two batches": lambda f: f.with_columns(
