@@ -30,7 +30,8 @@ OCTAVES = 5 * 128
 class Plan:
     """Seconds in a block, past quantiles in ms, and from which block on those gates judge.
 
-    `lowest_bin` is the first that the comparison of both p95s tells apart.
+    `lowest_bin` is the first that the comparison of both p95s tells apart, `rows` how many the
+    files held that it was made for: None where they are only expected.
     """
 
     policy: JudgePolicy
@@ -41,6 +42,7 @@ class Plan:
     lowest_bin: int
     cut: Cut
     cut_begins: int
+    rows: int | None = None
 
     @property
     def digest(self) -> str:
@@ -81,6 +83,22 @@ def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> Plan:
     lowest = int(bins(np.array([scale]))[0]) - OCTAVES
     cut = cut_of(head, reference)
     return Plan(policy, head.metadata, step, past, begins, lowest, cut, after)
+
+
+def require_all(plan: Plan, digest: str, pairs: int, live: bool) -> None:
+    """BadInput unless the table with this digest was counted by the plan, from as many rows.
+
+    While live there may be fewer, which are those known so far.
+    """
+    if digest != plan.digest:
+        raise BadInput(
+            "the table was counted by another plan", "judge it by the plan it was counted by"
+        )
+    if plan.rows is not None and (pairs > plan.rows or (pairs < plan.rows and not live)):
+        raise BadInput(
+            f"{pairs:,} pairs were counted of files that held {plan.rows:,}",
+            "files that stay as they are while they are counted, each part of them once",
+        )
 
 
 def step_of(rows: int, seconds: float) -> int:

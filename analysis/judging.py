@@ -17,7 +17,7 @@ from analysis.accuracy_gates import accuracy_courses
 from analysis.answer_blocks import answer_guard, while_words
 from analysis.answer_gates import answer_courses
 from analysis.bets import CHUNK, Flags, Integers
-from analysis.block_plan import Plan
+from analysis.block_plan import Plan, require_all
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable
 from analysis.blocks import schedule_words
@@ -145,10 +145,7 @@ def judge_sample(sample: PairSample, live: bool) -> Verdict:
 
 def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
     """The same for a record counted in blocks, whole or as far as it is known."""
-    if table.plan != plan.digest:
-        raise BadInput(
-            "the table was counted by another plan", "judge it by the plan it was counted by"
-        )
+    require_all(plan, table.plan, table.n, live)
     sample = block_sample(table, plan)
     looks = f"at the end of every block of {plan.step} s, late harm after every second; {ALIKE}"
     looks += while_words(plan.policy)

@@ -5,7 +5,7 @@ Like `read.py` it opens files. A part is read in batches, so that memory does no
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,8 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
     if overlap(spans):
         require_apart(spans)
     rows = sum(opened(file).metadata.num_rows for file in files)
-    return plan_of(first, policy, rows, max(span.last_us for span in spans))
+    plan = plan_of(first, policy, rows, max(span.last_us for span in spans))
+    return replace(plan, rows=rows)
 
 
 def table_of(part: FilePart, plan: Plan) -> BlockTable:

@@ -1,5 +1,6 @@
 """From a file or a folder, of either kind, to its table of blocks in one pass."""
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -28,5 +29,6 @@ def _of_lines(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
     metadata, rows, last_us = extent_of(path)
     frames = frames_of(batches_of(path), what)
     head = head_of(frames, policy.reference_pairs + 1)
-    plan = plan_of(first_pairs(head, policy, what, metadata), policy, rows, last_us)
+    first = first_pairs(head, policy, what, metadata)
+    plan = replace(plan_of(first, policy, rows, last_us), rows=rows)
     return counted_in_turn(chain(head, frames), plan, of_rows(what), what), plan

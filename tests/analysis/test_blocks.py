@@ -356,6 +356,32 @@ def test_memory_grows_with_blocks_and_not_with_pairs(tmp_path: Path) -> None:
     assert sizes[1] < 1.3 * sizes[0]
 
 
+@pytest.mark.parametrize("lost", [1, GROUP])
+def test_a_file_that_loses_rows_while_it_is_counted_has_no_verdict(
+    lost: int, tmp_path: Path
+) -> None:
+    """The plan knows how many there were; fewer of them are judged live alone."""
+    file, frame = tmp_path / "pairs.parquet", FRAMES["healthy"]
+    frame.write_parquet(file, row_group_size=GROUP)
+    plan = plan_for(file, POLICY)
+    frame[:-lost].write_parquet(file, row_group_size=GROUP)
+
+    table = union([table_of(part, plan) for part in in_parts(file, 1)])
+
+    assert judge_blocks(table, plan, True).pairs == len(frame) - lost
+    with pytest.raises(BadInput, match=f"{table.n:,} pairs were counted of files that held 7,000"):
+        judge_blocks(table, plan, False)
+
+
+def test_a_part_that_is_counted_twice_has_no_verdict(tmp_path: Path) -> None:
+    """Live neither: more were counted than there are."""
+    plan, tables = counted(tmp_path, "healthy")
+
+    for live in (False, True):
+        with pytest.raises(BadInput, match="7,700 pairs were counted of files that held 7,000"):
+            judge_blocks(union([*tables, tables[3]]), plan, live)
+
+
 def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
     """A segment for each request: none is counted, whichever way the record is split."""
     frame = FRAMES["healthy"].with_columns(segment="request_id")
