@@ -23,7 +23,7 @@ from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, pairs_from_frame
 from analysis.policy import JudgePolicy
-from analysis.read import agreed_metadata, parquet_files, unreadable
+from analysis.read import UNREADABLE, agreed_metadata, parquet_files, unreadable
 from analysis.row_groups import arrivals, column, opened, with_rows
 from analysis.stream import counted_in_turn, head_of, require_pairs
 
@@ -126,7 +126,7 @@ def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
                     pieces = []
         if any(one.num_rows for one in pieces):
             yield _frame(pieces)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, *UNREADABLE) as error:
         raise unreadable(part.path, error) from error
 
 

@@ -17,6 +17,7 @@ from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, last_ids
 from analysis.errors import BadInput
 from analysis.late import SECOND_US
+from analysis.lines import first_line
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.requests import is_split
@@ -28,6 +29,7 @@ Batch: TypeAlias = "pl.DataFrame | pa.RecordBatch | pa.Table"
 
 STREAM = "the stream"
 NO_ROWS = "a pair table has one row per mirrored request"
+TABLES = ("RecordBatch", "Table")
 ONE_SCHEMA = "the same columns, each of one type, in every batch"
 TOGETHER = 64
 """Batches that are counted before their tables are added up."""
@@ -147,22 +149,35 @@ def require_pairs(names: Iterable[str]) -> None:
             "only pairs, which hold the answers of both sides, are counted in blocks",
         )
     check_names(present)
+    twice = [name for name in PAIR_SCHEMA if present.count(name) > 1]
+    if twice:
+        raise BadInput(f"column {twice[0]} is there twice", "each column once")
 
 
 def _as_frame(batch: Batch, where: str) -> pl.DataFrame:
     if not isinstance(batch, pl.DataFrame):
-        if type(batch).__module__.split(".")[0] != "pyarrow":
+        kind = type(batch)
+        if kind.__module__.split(".")[0] != "pyarrow" or kind.__name__ not in TABLES:
             raise BadInput(
-                f"{where} is a {type(batch).__name__}",
-                "a DataFrame of polars, or a RecordBatch or Table of pyarrow",
+                f"{where} is a {kind.__name__}",
+                "an iterable of DataFrames of polars, or RecordBatches or Tables of pyarrow",
             )
-        read = pl.from_arrow(batch)
-        assert isinstance(read, pl.DataFrame)
-        batch = read
+        batch = _from_arrow(batch, where)
     require_pairs(batch.columns)
     coded = [name for name, kind in batch.schema.items() if kind in (pl.Categorical, pl.Enum)]
     # Codes of different batches cannot be put together.
     return batch.cast(dict.fromkeys(coded, pl.String))
+
+
+def _from_arrow(batch: "pa.RecordBatch | pa.Table", where: str) -> pl.DataFrame:
+    """Our columns alone: others may be of types that polars does not know."""
+    names = batch.schema.names
+    require_pairs(names)
+    try:
+        read = pl.from_arrow(batch.select([name for name in PAIR_SCHEMA if name in names]))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise BadInput(f"{where} cannot be read: {first_line(error)}", ONE_SCHEMA) from error
+    return pl.DataFrame(read)
 
 
 def _kind(dtype: pl.DataType) -> str:

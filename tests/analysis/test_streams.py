@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -135,6 +136,31 @@ def test_what_is_expected_sets_the_length_of_a_block_and_no_outcome() -> None:
         assert (one.name, one.outcome) == (other.name, other.outcome)
 
 
+def intervals(rows: int) -> pa.Array:
+    """A type that polars does not know."""
+    return pa.array([(1, 2, 3)] * rows, type=pa.month_day_nano_interval())
+
+
+def test_other_columns_of_a_batch_may_be_of_any_type(whole: tuple[pl.DataFrame, Verdict]) -> None:
+    """As those of a file may."""
+    frame, told = whole
+    table = frame.to_arrow().append_column("x", intervals(len(frame)))
+
+    batches = table.append_column("x", frame["label"].to_arrow()).to_batches()
+
+    assert judged(batches, frame).to_json() == told.to_json()
+
+
+def test_a_file_with_a_column_twice_is_refused_in_blocks_too(tmp_path: Path) -> None:
+    """Which of them is meant nobody knows."""
+    table = FRAMES["safe"].to_arrow().append_column("label", FRAMES["safe"]["label"].to_arrow())
+    pq.write_table(table, tmp_path / "twice.parquet")
+
+    for blocks in (True, False):
+        with pytest.raises(BadInput, match="label"):
+            judge(tmp_path / "twice.parquet", POLICY, blocks=blocks)
+
+
 def turned(frame: pl.DataFrame) -> list[pl.DataFrame]:
     """Batches in the wrong order, each in order of arrival."""
     return [frame[:5_100], frame[5_500:], frame[5_100:5_500]]
@@ -172,6 +198,17 @@ BAD = {
         "this id occurs twice",
     ),
     "split traffic": (lambda frame: [pl.DataFrame({"arm": ["candidate"]})], "split traffic"),
+    "a table that is no list of them": (lambda frame: frame.to_arrow(), "batch 1 is a Chunked"),
+    "a frame that is no list of them": (lambda frame: frame, "batch 1 is a Series"),
+    "an array": (lambda frame: [pa.array([1.0])], "batch 1 is a DoubleArray"),
+    "a column twice": (
+        lambda frame: [frame.to_arrow().append_column("label", frame["label"].to_arrow())],
+        "column label is there twice",
+    ),
+    "a type that is none of ours": (
+        lambda frame: [frame.to_arrow().set_column(2, "segment", intervals(len(frame)))],
+        "the stream, batch 1 cannot be read",
+    ),
     "no table": (lambda frame: [[1, 2]], "batch 1 is a list"),
 }
 
