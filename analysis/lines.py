@@ -15,11 +15,15 @@ import polars as pl
 from analysis.blocks import BATCH, MANY
 from analysis.columns import times
 from analysis.errors import BadInput
+from analysis.pairs import OPTIONAL, PAIR_SCHEMA, check_names
 from analysis.requests import is_split
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 SHORTEST = 200
 """Bytes that a pair takes at least: the names of its columns alone are longer."""
+NULLABLE = tuple(
+    name for name in PAIR_SCHEMA if name not in ("request_id", "arrived_at", *OPTIONAL)
+)
 NO_ROWS = "a pair table has one row per mirrored request"
 
 
@@ -38,16 +42,31 @@ def whole_file(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
 
 
 def batches_of(path: Path) -> Iterator[pl.DataFrame]:
-    """The rows, some at a time; what is no row names its line."""
+    """The rows, some at a time; what is no row names its line.
+
+    A column that no row of a batch has is null there, as writers leave out what is not known yet.
+    """
+    seen: set[str] = set()
     try:
         with path.open("rb") as stream:
             _, number = _begin(stream, path)
             while lines := list(islice(stream, BATCH)):
                 if any(line.strip() for line in lines):
-                    yield _frame(b"".join(lines), path, number)
+                    frame = _frame(b"".join(lines), path, number)
+                    seen.update(frame.columns)
+                    yield frame if is_split(frame.columns) else _with_nulls(frame)
                 number += len(lines)
     except OSError as error:
         raise unreadable(path, error) from error
+    try:
+        check_names(seen)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.message}", error.hint) from error
+
+
+def _with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
+    absent = [name for name in NULLABLE if name not in frame.columns]
+    return frame.with_columns(pl.lit(None).alias(name) for name in absent)
 
 
 def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:

@@ -1,5 +1,6 @@
 """A record in batches, or as lines: any cutting of it is judged like the whole file in blocks."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -279,6 +280,47 @@ def test_lines_whose_labels_come_later_are_judged_in_blocks(tmp_path: Path) -> N
     said = [judge(one, POLICY, blocks=True).to_json() for one in (file, whole)]
 
     assert said[0] == said[1]
+
+
+def without_nulls(file: Path) -> Path:
+    """As a writer leaves out what is not known."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    kept = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    return file
+
+
+@pytest.mark.parametrize("at_once", [1_000, 100_000])
+def test_lines_that_leave_out_what_is_null_are_judged_in_blocks(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no line of a batch has a label, or any a segment but the last."""
+    row = pl.int_range(pl.len())
+    frame = FRAMES["safe"].with_columns(
+        segment=pl.when(row > 5_990).then("segment"),
+        label=pl.when(row >= 2_000).then("label"),
+        labelled_at=pl.when(row >= 2_000).then("labelled_at"),
+    )
+    file = without_nulls(as_lines(tmp_path / "pairs.jsonl", frame))
+    whole = write(tmp_path / "pairs.parquet", frame, **METADATA)
+    monkeypatch.setattr(lines, "BATCH", at_once)
+
+    said = [judge(one, POLICY, blocks=True).to_json() for one in (file, whole)]
+
+    assert said[0] == said[1]
+
+
+def test_a_column_that_no_line_has_is_missing_in_blocks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Null in every row is another thing than not there."""
+    frame = FRAMES["safe"].head(400).drop("label", "segment")
+    file = without_nulls(as_lines(tmp_path / "pairs.jsonl", frame))
+    monkeypatch.setattr(lines, "BATCH", 150)
+
+    for blocks in (True, False):
+        with pytest.raises(BadInput, match="missing columns: segment, label"):
+            judge(file, POLICY, blocks=blocks)
 
 
 BAD_LINES = {
