@@ -16,11 +16,12 @@ from analysis.blocks import BATCH, MANY
 from analysis.columns import times
 from analysis.errors import BadInput
 from analysis.pairs import OPTIONAL, PAIR_SCHEMA, check_names
-from analysis.requests import is_split
+from analysis.requests import REQUEST_SCHEMA, is_split
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 SHORTEST = 200
 """Bytes that a pair takes at least: the names of its columns alone are longer."""
+COLUMNS = PAIR_SCHEMA.keys() | REQUEST_SCHEMA.keys()
 NULLABLE = tuple(
     name for name in PAIR_SCHEMA if name not in ("request_id", "arrived_at", *OPTIONAL)
 )
@@ -83,7 +84,12 @@ def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:
     if not rows:
         raise BadInput(f"{path} has no rows", NO_ROWS)
     arrived = _object(last, path, at).get("arrived_at")
-    return found, rows, int(times(pl.Series("arrived_at", [arrived], strict=False))[0])
+    try:
+        last_us = int(times(pl.Series("arrived_at", [arrived], strict=False))[0])
+    except BadInput as error:
+        what = error.message.replace(", row 1:", ":")
+        raise BadInput(f"{path}, line {at:,}: {what}", error.hint) from error
+    return found, rows, last_us
 
 
 def more_than_many(path: Path) -> bool:
@@ -115,8 +121,8 @@ def unreadable(path: Path, error: OSError) -> BadInput:
 
 
 def told_by(line: bytes, path: Path) -> dict[str, Any]:
-    """What the first line says about the file; nothing where it is a row."""
-    if not line.strip() or "request_id" in (first := _object(line, path, 1)):
+    """What the first line says about the file; nothing where it has a column of rows."""
+    if not line.strip() or (first := _object(line, path, 1)).keys() & COLUMNS:
         return {}
     return first
 

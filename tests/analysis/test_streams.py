@@ -323,7 +323,14 @@ def test_a_column_that_no_line_has_is_missing_in_blocks_too(
             judge(file, POLICY, blocks=blocks)
 
 
+def last_arrived(value: str) -> Callable[[str], str]:
+    """The last line says it arrived at this."""
+    return lambda text: re.sub(r'("arrived_at":)"[^"]*"(?=[^\n]*\n$)', rf"\g<1>{value}", text)
+
+
 BAD_LINES = {
+    "no time in the last line": (last_arrived('"noon"'), "line 401: column arrived_at: not a time"),
+    "a number in the last line": (last_arrived("5"), "line 401: column arrived_at: type Int64"),
     "NaN": (lambda text: text.replace('"label":', '"label":NaN,"x":', 1), "line 2: NaN is not"),
     "half a line": (lambda text: text[:-40], "is not|Expecting|Unterminated|Invalid"),
     "a line twice": (lambda text: text + text.splitlines()[-1] + "\n", "occurs twice"),
@@ -348,6 +355,18 @@ def test_lines_that_cannot_be_judged_are_bad_input_in_blocks_too(
     with pytest.raises(BadInput, match=said) as refused:
         judge(file, POLICY, blocks=True)
     assert "pairs.jsonl" in refused.value.message
+
+
+@pytest.mark.parametrize("about", [True, False])
+def test_a_first_row_without_its_id_is_a_row(about: bool, tmp_path: Path) -> None:
+    """And not what the file says of itself, which would be one row less."""
+    file = as_lines(tmp_path / "pairs.jsonl", FRAMES["safe"].head(400))
+    text = file.read_text().replace('"request_id"', '"request"', 1)
+    file.write_text(text if about else text.partition("\n")[2])
+
+    for blocks in (True, False):
+        with pytest.raises(BadInput, match="column request_id, row 1: null"):
+            judge(file, POLICY, blocks=blocks)
 
 
 def test_many_lines_are_counted_in_blocks_unasked(
