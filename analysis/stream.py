@@ -18,7 +18,7 @@ from analysis.columns import IN_FILE, NO_IDS, NO_TIME, last_ids
 from analysis.errors import BadInput
 from analysis.late import SECOND_US
 from analysis.lines import first_line
-from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.pairs import ANSWERS, PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.requests import is_split
 
@@ -126,9 +126,7 @@ def frames_of(batches: Iterable[Batch], what: str) -> Iterator[pl.DataFrame]:
             odd = ", ".join(sorted(set(present) ^ set(names)))
             raise BadInput(f"{where}: {odd} is in some batches and not in all", ONE_SCHEMA)
         for name in names:
-            kind = _kind(frame.schema[name])
-            if kind and kind != known.setdefault(name, kind):
-                raise BadInput(f"{where}: {name} is {kind}, and was {known[name]}", ONE_SCHEMA)
+            _require_same(name, frame.schema[name], known, where)
         yield from frame.select(names).iter_slices(BATCH)
 
 
@@ -178,6 +176,20 @@ def _from_arrow(batch: "pa.RecordBatch | pa.Table", where: str) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise BadInput(f"{where} cannot be read: {first_line(error)}", ONE_SCHEMA) from error
     return pl.DataFrame(read)
+
+
+def _require_same(name: str, dtype: pl.DataType, known: dict[str, str], where: str) -> None:
+    """The type of a column is what was known of it, and of all answers; what is new is noted."""
+    kind = _kind(dtype)
+    if kind and kind != known.setdefault(name, kind):
+        raise BadInput(f"{where}: {name} is {kind}, and was {known[name]}", ONE_SCHEMA)
+    if kind and name in ANSWERS:
+        told = "text" if dtype == pl.String else "a number"
+        if told != known.setdefault("answers", told):
+            raise BadInput(
+                f"{where}: {name} is {told}, and other answers are {known['answers']}",
+                "predictions and labels of one type, in every batch",
+            )
 
 
 def _kind(dtype: pl.DataType) -> str:

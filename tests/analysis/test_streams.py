@@ -194,6 +194,17 @@ BAD = {
         spoiled(pl.col("label").cast(pl.String)),
         "batch 2: label is String, and was a number",
     ),
+    "texts on one side, numbers on the other": (
+        lambda frame: [
+            frame[:5_500].with_columns(
+                candidate_prediction=pl.lit(None),
+                label=pl.lit(None),
+                baseline_prediction=pl.lit("a"),
+            ),
+            frame[5_500:].with_columns(baseline_prediction=pl.lit(None), label=pl.lit(None)),
+        ],
+        "batch 2: candidate_prediction is a number, and other answers are text",
+    ),
     "an id of the batch before": (
         spoiled(pl.lit("request-3-5499").alias("request_id")),
         "this id occurs twice",
