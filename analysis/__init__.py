@@ -1,7 +1,8 @@
 """The statistical judge: pairs of answers in, a verdict out that holds however often one looks.
 
-Pure: arrays and tables in, immutable values out. No clock, environment, network, log or `try`
-enters here; `read.py`, `lines.py`, `parts.py` and `policy_file.py` alone open files.
+Pure: arrays and tables in, immutable values out. No clock, environment, network or log
+enters here, and `try` only to tell whose input is bad. `read.py`, `lines.py`, `parts.py`,
+`row_groups.py`, `file_order.py` and `policy_file.py` alone open files.
 """
 
 from importlib import import_module

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.blocks import EVERY, MANY, SELDOM
 from analysis.cuts import Cut, cut_of
-from analysis.errors import BadInput
+from analysis.errors import NO_ROWS, BadInput
 from analysis.frozen import SHARES, past_ms, pinned
 from analysis.late import SECOND_US
 from analysis.metadata import Metadata
@@ -67,7 +67,7 @@ def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> Plan:
     The head holds at least `reference_pairs` + 1 of them, or all.
     """
     if not len(head):
-        raise BadInput("no pairs to count", "a pair table has one row per mirrored request")
+        raise BadInput("no pairs to count", NO_ROWS)
     seconds = max((last_us - int(head.arrived_us[0])) / SECOND_US, 1.0)
     step = step_of(rows, seconds)
     reference = policy.reference_pairs

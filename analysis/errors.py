@@ -1,5 +1,8 @@
 """The one error of this room: input that cannot be judged, with what would be right."""
 
+NO_ROWS = "a pair table has one row per mirrored request"
+"""What would be right where there are none."""
+
 
 class BadInput(ValueError):
     """Pairs or a policy that cannot be judged; `hint` says what would be right."""

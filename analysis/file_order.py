@@ -1,7 +1,7 @@
 """In which order the files of a folder came, and that no request is in two of them.
 
-Files that follow each other are counted one after the other. Those of several writers hold the same
-time: their rows are brought into one order, of times and ids alone, before any is counted.
+Like `read.py` it opens files. Those that follow each other are counted one after the other; those
+of several writers hold the same time, and are put into one order, of times and ids alone, first.
 """
 
 from collections import deque

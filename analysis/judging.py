@@ -47,7 +47,7 @@ from analysis.segment_gates import segment_courses
 from analysis.shift import shift_course
 from analysis.split_gates import split_courses
 from analysis.split_record import split_record
-from analysis.stream import STREAM, Batch, frames_of, head_of, plan_stream, table_of_stream
+from analysis.stream import STREAM, Batch, frames_of, head_of, plan_of_first, table_of_stream
 from analysis.sustained import budget_words, shifts_of, sustained_course
 from analysis.verdict import Verdict
 from analysis.version import CODE_VERSION
@@ -106,7 +106,7 @@ def judge_stream(
     policy = policy if isinstance(policy, JudgePolicy) else read_policy(policy)
     frames = frames_of(batches, STREAM)
     head = head_of(frames, policy.reference_pairs + 1)
-    plan = plan_stream(head, policy, metadata, rows=rows, seconds=seconds)
+    plan = plan_of_first(head, policy, metadata, rows=rows, seconds=seconds)
     return judge_blocks(table_of_stream(chain(head, frames), plan), plan, live)
 
 

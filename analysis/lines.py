@@ -14,7 +14,7 @@ import polars as pl
 
 from analysis.blocks import BATCH, MANY
 from analysis.columns import times
-from analysis.errors import BadInput
+from analysis.errors import NO_ROWS, BadInput
 from analysis.pairs import OPTIONAL, PAIR_SCHEMA, check_names
 from analysis.requests import REQUEST_SCHEMA, is_split
 
@@ -25,7 +25,6 @@ COLUMNS = PAIR_SCHEMA.keys() | REQUEST_SCHEMA.keys()
 NULLABLE = tuple(
     name for name in PAIR_SCHEMA if name not in ("request_id", "arrived_at", *OPTIONAL)
 )
-NO_ROWS = "a pair table has one row per mirrored request"
 
 
 def whole_file(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
@@ -33,7 +32,7 @@ def whole_file(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise _unopened(path, error) from error
     head, _, rest = content.partition(b"\n")
     found = told_by(head, path)
     content = rest if found else content
@@ -58,7 +57,7 @@ def batches_of(path: Path) -> Iterator[pl.DataFrame]:
                     yield frame if is_split(frame.columns) else _with_nulls(frame)
                 number += len(lines)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise _unopened(path, error) from error
     try:
         check_names(seen)
     except BadInput as error:
@@ -80,7 +79,7 @@ def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:
                 if line.strip():
                     rows, last, at = rows + 1, line, number
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise _unopened(path, error) from error
     if not rows:
         raise BadInput(f"{path} has no rows", NO_ROWS)
     arrived = _object(last, path, at).get("arrived_at")
@@ -104,7 +103,7 @@ def more_than_many(path: Path) -> bool:
                 return False
             return sum(1 for line in stream if line.strip()) + 1 > MANY
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise _unopened(path, error) from error
 
 
 def _begin(stream: BinaryIO, path: Path) -> tuple[Mapping[str, object], int]:
@@ -115,7 +114,7 @@ def _begin(stream: BinaryIO, path: Path) -> tuple[Mapping[str, object], int]:
     return found, 1 + bool(found)
 
 
-def unreadable(path: Path, error: OSError) -> BadInput:
+def _unopened(path: Path, error: OSError) -> BadInput:
     """A file that the system does not hand out."""
     return BadInput(f"{path} cannot be read: {error.strerror}", "a readable file")
 

@@ -17,7 +17,7 @@ from analysis.block_plan import Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids
-from analysis.errors import BadInput
+from analysis.errors import NO_ROWS, BadInput
 from analysis.file_order import overlap, require_apart, spans_of
 from analysis.freed import keep_freed_memory
 from analysis.metadata import METADATA_KEYS
@@ -85,7 +85,7 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
             )
     spans = spans_of(files)
     if not spans:
-        raise BadInput(f"{path} has no rows", "a pair table has one row per mirrored request")
+        raise BadInput(f"{path} has no rows", NO_ROWS)
     about = agreed_metadata(files, [_metadata(file) for file in files])
     heads = [frame for file in files for frame in _head(file, n)]
     head = pl.concat(heads).sort("arrived_at", maintain_order=True).head(n)

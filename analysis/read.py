@@ -8,7 +8,7 @@ import polars as pl
 
 from analysis.blocks import MANY
 from analysis.columns import IN_FILE, IN_FRAME, Strictness
-from analysis.errors import BadInput
+from analysis.errors import NO_ROWS, BadInput
 from analysis.freed import keep_freed_memory
 from analysis.lines import SUFFIXES, first_line, more_than_many, whole_file
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
@@ -48,7 +48,7 @@ def read_record(source: Source, metadata: Mapping[str, object] | None = None) ->
         if not is_split(frame.columns):
             check_names(frame.columns)
         if not len(frame):
-            raise BadInput(f"{source} has no rows", "a pair table has one row per mirrored request")
+            raise BadInput(f"{source} has no rows", NO_ROWS)
         return _record(frame, found, IN_FILE)
     if isinstance(source, pl.DataFrame):
         return _record(source, metadata or {}, IN_FRAME)

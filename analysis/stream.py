@@ -15,7 +15,7 @@ from analysis.block_plan import Plan, plan_of
 from analysis.block_table import BlockTable, union
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, last_ids
-from analysis.errors import BadInput
+from analysis.errors import NO_ROWS, BadInput
 from analysis.late import SECOND_US
 from analysis.lines import first_line
 from analysis.pairs import ANSWERS, PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Batch: TypeAlias = "pl.DataFrame | pa.RecordBatch | pa.Table"
 
 STREAM = "the stream"
-NO_ROWS = "a pair table has one row per mirrored request"
 TABLES = ("RecordBatch", "Table")
 ONE_SCHEMA = "the same columns, each of one type, in every batch"
 TOGETHER = 64
@@ -45,14 +44,33 @@ def plan_stream(
 ) -> Plan:
     """What is counted, from the first rows and from how many are expected in how many seconds.
 
-    `head` holds the first `reference_pairs` + 1 rows or more, or all there are. What is expected
-    sets the length of a block alone: where more comes, or later, the verdict holds as well.
+    `head` holds the first `reference_pairs` + 1 rows or more, or as many as are expected. These
+    set the length of a block alone: where more comes, or later, the verdict holds as well.
     """
+    frames = list(frames_of(head, STREAM))
+    held, wanted = sum(map(len, frames)), min(rows, policy.reference_pairs + 1)
+    if frames and held < wanted:
+        raise BadInput(
+            f"the plan of a stream is made from its first {wanted:,} rows, and {held:,} are there",
+            "as many rows as the policy's reference_pairs, and one more",
+        )
+    return plan_of_first(frames, policy, metadata, rows=rows, seconds=seconds)
+
+
+def plan_of_first(
+    frames: list[pl.DataFrame],
+    policy: JudgePolicy,
+    metadata: Mapping[str, object] | None,
+    *,
+    rows: int,
+    seconds: float,
+) -> Plan:
+    """The same where the stream may have ended before."""
     if rows < 1 or not (isfinite(seconds) and seconds >= 0):
         raise BadInput(
             f"{rows} rows in {seconds} s are expected", "1 row or more, in 0 seconds or more"
         )
-    first = first_pairs(list(frames_of(head, STREAM)), policy, STREAM, metadata or {})
+    first = first_pairs(frames, policy, STREAM, metadata or {})
     end_us = int(first.arrived_us[0]) + round(seconds * SECOND_US)
     return plan_of(first, policy, rows, end_us)
 
@@ -71,6 +89,7 @@ def first_pairs(
 def table_of_stream(batches: Iterable[Batch], plan: Plan) -> BlockTable:
     """Batches in order of arrival, counted: what came before a stop and after it add up with `+`.
 
+    Rows that are in both are counted twice, which a table does not tell: it holds no ids.
     Raises BadInput for rows that cannot be judged, that go back in time, or of other types than
     those of the batches before.
     """

@@ -162,6 +162,23 @@ def test_a_file_with_a_column_twice_is_refused_in_blocks_too(tmp_path: Path) -> 
             judge(tmp_path / "twice.parquet", POLICY, blocks=blocks)
 
 
+def test_a_plan_of_too_few_first_rows_is_refused() -> None:
+    """Its past quantiles would be those of another plan; all that is expected is enough."""
+    frame = FRAMES["safe"]
+
+    with pytest.raises(BadInput, match="first 1,001 rows, and 1,000 are there"):
+        plan_stream([frame[:1_000]], POLICY, **expected(frame))
+    assert plan_stream([frame[:1_001]], POLICY, **expected(frame)).digest == PLAN.digest
+    assert plan_stream([frame[:300]], POLICY, rows=300, seconds=1.0).step == 5
+
+
+def test_a_stream_shorter_than_expected_is_judged() -> None:
+    """It ended before the rows that its plan is made from had come."""
+    frame = FRAMES["safe"]
+
+    assert judge_stream([frame[:500]], POLICY, **expected(frame)).pairs == 500
+
+
 def turned(frame: pl.DataFrame) -> list[pl.DataFrame]:
     """Batches in the wrong order, each in order of arrival."""
     return [frame[:5_100], frame[5_500:], frame[5_100:5_500]]
