@@ -4,19 +4,19 @@ A copy of the champion is shadowed by the champion (A/A). The envelope bounds ho
 latencies wanders; the correlation of its minutes says how long it stays there.
 """
 
-from math import ceil, sqrt
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
 from analysis.bets import Floats, Integers
 from analysis.block_sample import scores_in
-from analysis.block_table import union
 from analysis.drift import SCALE, Scores, moments, scores_of
 from analysis.envelope import MINUTE, Calibration
 from analysis.late import SECOND_US
 from analysis.policy_file import default_policy
 from analysis.read import Source, in_blocks, read_pairs
+from analysis.read_blocks import count_blocks
 
 LENGTHS = (30, 60, 120, 300, 600, 1_200, 1_800)
 """Blocks in seconds, of which the shortest that is no longer mostly noise gives the envelope."""
@@ -30,11 +30,7 @@ MOST_RHO = 0.995
 def calibrate(source: Source) -> Calibration | None:
     """From the pairs of a champion and a copy of it; None without two minutes of latencies."""
     if isinstance(source, (str, Path)) and in_blocks(Path(source)):
-        # They alone need pyarrow.
-        from analysis.parts import in_parts, plan_for, table_of
-
-        plan = plan_for(Path(source), default_policy())
-        table = union([table_of(part, plan) for part in in_parts(Path(source))])
+        table, _ = count_blocks(Path(source), default_policy())
         return calibrated(scores_in(table), int(table.seconds.ids[-1] + 1) * SECOND_US)
     pairs = read_pairs(source)
     return calibrated(scores_of(pairs), int(pairs.arrived_us[-1]) + 1) if len(pairs) else None
@@ -42,15 +38,17 @@ def calibrate(source: Source) -> Calibration | None:
 
 def calibrated(scores: Scores, until_us: int) -> Calibration | None:
     """From the scores of an A/A window that ends at `until_us`."""
-    # Three hours of requests end a moment before three hours are over: a minute begun is a minute.
-    window = float(MINUTE * ceil((until_us - scores.origin_us) / SECOND_US / MINUTE))
     minutes = scores.by(MINUTE)
     usable = minutes.n >= 2
     if usable.sum() < 2:
         return None
+    place = minutes.second[usable]
+    # How long hosts stay apart is learned from minutes that follow each other: no others count. One
+    # begun is one, as three hours of requests end a moment before they are over.
+    window = float(MINUTE * (1 + int((np.diff(place) == 1).sum())))
     block, rms = _envelope(scores, window)
     mean, _ = moments(minutes.n[usable], minutes.total[usable], minutes.squares[usable])
-    place, ratio = minutes.second[usable], mean / SCALE
+    ratio = mean / SCALE
     rho = correlation(place, ratio, 1)
     n = len(ratio)
     # Kendall's correction of the estimate, which is too low on average (research notes).

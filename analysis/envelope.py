@@ -15,9 +15,9 @@ CLIP = 1.0
 class Calibration:
     """What an A/A window says of the hosts; times in seconds, ratios as logarithms.
 
-    `window` is in whole minutes; `rms` is the root mean square of the log ratio over blocks of
-    `block`, about zero; `minute_rms` that of the minutes, `rho` their correlation, `tau` their
-    autocorrelation time.
+    `window` is that of the minutes with two pairs or more that follow each other; `rms` is the root
+    mean square of the log ratio over blocks of `block`, about zero; `minute_rms` that of the
+    minutes, `rho` their correlation, `tau` their autocorrelation time.
     """
 
     until_us: int
@@ -42,10 +42,10 @@ class Calibration:
     def trouble(self) -> str:
         """Why it cannot be relied on; empty where it can."""
         if self.window < SHORT:
-            return f"the calibration window of {self.window / 60:.3g} min is shorter than an hour"
+            return f"calibrated by {self.window / 60:.3g} unbroken min of requests, under an hour"
         if self.window < TIMES * self.tau:
             return (
-                f"the calibration window of {self.window / 3600:.3g} h is shorter than {TIMES} "
+                f"calibrated by {self.window / 3600:.3g} unbroken h of requests, under {TIMES} "
                 f"autocorrelation times of {self.tau / 60:.3g} min"
             )
         if self.factor * self.rms >= CLIP:

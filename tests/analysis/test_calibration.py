@@ -1,6 +1,8 @@
 """Hosts that drift, learned from an A/A window: no false rollback, and real harm still found."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -110,7 +112,7 @@ def test_steady_hosts_prove_a_version_safe() -> None:
 
 
 TROUBLE = {
-    "too short": ({"window": 3_000.0}, "shorter than an hour"),
+    "too short": ({"window": 3_000.0}, "under an hour"),
     "too few times": ({"tau": 4_000.0}, "autocorrelation times"),
     "too wide": ({"rms": 0.4}, "factor of 2.72"),
     "too late": ({"until_us": START_US + 600_000_000}, "after the record had begun"),
@@ -153,6 +155,47 @@ def test_three_hours_of_requests_are_three_hours(rate: float) -> None:
     assert less is not None
     assert (whole.window, whole.factor) == (10_800.0, 3.0)
     assert (less.window, less.factor) == (10_740.0, 4.0)
+
+
+GAPS = {
+    "but for the first and the last minute": ([[1, 179]], "by 1 unbroken min"),
+    "in every other minute": ([[m, m + 1] for m in range(0, 180, 2)], "by 1 unbroken min"),
+    "for two of three hours": ([[20, 140]], "by 59 unbroken min"),
+    "for an hour": ([[60, 120]], ""),
+}
+
+
+@pytest.mark.parametrize(("gaps", "said"), GAPS.values(), ids=GAPS.keys())
+def test_time_without_requests_calibrates_nothing(gaps: list[list[int]], said: str) -> None:
+    """Only minutes that follow each other say how far hosts drift, and for how long."""
+    frame = Hosts(5.0, minutes=180, cv=0.1, rho=0.5).pairs(np.random.default_rng(6))
+    minute = arrived_at_minute(frame)
+    silent = [(minute >= begin) & (minute < end) for begin, end in gaps]
+    found = calibrate(frame.filter(~pl.any_horizontal(silent)))
+
+    assert found is not None
+    assert found.trouble.startswith(f"calibrated {said}" if said else "")
+    assert bool(found.trouble) == bool(said)
+    assert found.factor == 4.0
+
+
+def test_many_lines_are_counted_in_blocks_to_the_same_calibration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are one by one, but for the end, which is that of the last second."""
+    frame = Hosts(2.0, minutes=70, cv=0.1, rho=0.5).pairs(np.random.default_rng(7))
+    one_by_one = calibrate(frame)
+    assert one_by_one is not None
+    for name, write in (("a.parquet", frame.write_parquet), ("a.jsonl", frame.write_ndjson)):
+        write(tmp_path / name)
+        with monkeypatch.context() as few:
+            few.setattr("analysis.read.MANY", 1_000)
+            few.setattr("analysis.lines.MANY", 1_000)
+            found = calibrate(tmp_path / name)
+
+        assert found is not None
+        assert found.until_us % 1_000_000 == 0
+        assert replace(found, until_us=0) == replace(one_by_one, until_us=0)
 
 
 def arrived_at_minute(frame: pl.DataFrame) -> pl.Series:
