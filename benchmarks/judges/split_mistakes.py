@@ -14,8 +14,8 @@ SPLIT_MISTAKES = (
         "split-errors",
         "safety not mirrored",
         "paired.py",
-        "return even(_mirrored(_gains(stakes, -margin, swapped)))",
-        "return even(_gains(stakes, -margin, swapped))",
+        "return Bets(_mirrored(_gains(stakes, -margin, swapped)), LOG_WEIGHTS)",
+        "return Bets(_gains(stakes, -margin, swapped), LOG_WEIGHTS)",
     ),
     Planted(
         "split-errors",

@@ -42,6 +42,15 @@ def test_delay_stays_near_the_bound(
     assert found.undetected == 0.0
 
 
+def test_many_errors_that_are_not_shared_are_proven_safe_in_the_end() -> None:
+    """2 % on each side, of which 4 % of pairs differ, within a margin of .1 points."""
+    apart = (0.0196, 0.0196, 0.9608)
+    found = delay(paired.safety_bets(0.001), 0.001, apart, 0.05, reps=100, seed=43)
+
+    assert found.undetected == 0.0
+    assert found.ratio <= 2.2
+
+
 BURSTS = {
     "paired": (paired.harm_bets(0.0), ((0.001, 0.001), (0.1, 0.001)), "errors-late-paired", 15.0),
     "5 % limit": (late_rate_bets(0.05), ((0.001,), (0.1,)), "errors-late-absolute", 17.0),
