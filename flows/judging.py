@@ -70,7 +70,9 @@ def _control(
     from flows.controlling import controlled
 
     for option in ("report", "compare", "blocks", "workers", "on-cluster"):
-        if getattr(options, option.replace("-", "_")):
+        given = getattr(options, option.replace("-", "_"))
+        # No equality: 0 workers were asked for, too, and 0 == False.
+        if given is not None and given is not False:
             raise bad_input(
                 f"--{option} goes with one verdict, and --control judges many windows",
                 f"leave out --{option}, or --control",
