@@ -16,15 +16,11 @@ from analysis import (
     BlockTable,
     FilePart,
     Plan,
-    default_policy,
     in_parts,
-    plan_for,
     table_of,
     union,
 )
 from flows.judge_workers import GROUPS
-from flows.policies import policy_file
-from rollout.policy import parse
 
 
 @task(name="count part", cache_policy=NO_CACHE, persist_result=False)
@@ -36,24 +32,18 @@ def count_part(part: FilePart, plan: Plan) -> BlockTable:
     return table_of(part, plan)
 
 
-@flow(name="judge-in-parts", flow_run_name="judge {pairs} in parts")
-def count_in_parts(
-    pairs: str, policy: str | None = None, groups: int = GROUPS
-) -> tuple[BlockTable, Plan]:
-    """Count Parquet files on the workers of the task runner: the table of all, and its plan.
+@flow(name="judge-in-parts", flow_run_name="judge {pairs} in parts", validate_parameters=False)
+def count_in_parts(pairs: str, plan: Plan) -> BlockTable:
+    """Count Parquet files on the workers of the task runner: the table of all.
 
     Args:
         pairs: Parquet file or a folder of them, at the same place for every worker.
-        policy: Policy file; the packaged one when empty.
-        groups: Row groups that one task counts.
+        plan: What is counted, made from the first of these pairs.
     """
-    judging = default_policy() if policy is None else parse(policy_file(Path(policy))).judging
-    plan = plan_for(Path(pairs), judging)
-    counted = count_part.map(in_parts(Path(pairs), groups), unmapped(plan))
-    return union(counted.result()), plan
+    return union(count_part.map(in_parts(Path(pairs), GROUPS), unmapped(plan)).result())
 
 
-def counted_on(address: str, pairs: str, policy: str | None) -> tuple[BlockTable, Plan]:
+def counted_on(address: str, pairs: str, plan: Plan) -> BlockTable:
     """The same on the workers of the scheduler with this address."""
     runner: TaskRunner[Any] = DaskTaskRunner(address=address)
-    return count_in_parts.with_options(task_runner=runner)(pairs, policy)
+    return count_in_parts.with_options(task_runner=runner)(pairs, plan)

@@ -1,14 +1,17 @@
 """The pairs of `judge` counted by other processes: the workers of a Dask cluster, or some here."""
 
 import argparse
+import logging
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from analysis import CODE_VERSION
 from flows.refusal import Refused, bad_input
 
 if TYPE_CHECKING:
@@ -18,8 +21,13 @@ GROUPS = 16
 """Row groups of a Parquet file that are counted in one piece."""
 PATIENCE = 5.0
 """Seconds in which a scheduler answers, and has a worker."""
+CLOSING = 5.0
+"""Seconds in which our own workers end."""
+LOUD = ("asyncio", "distributed.client", "distributed.nanny", "tornado.application")
+"""Loggers that tell in tracebacks of a scheduler that was lost or is left."""
 LOOPBACK = "127.0.0.1"
 ADDRESS = "--on-cluster tcp://HOST:8786 names a Dask scheduler that is up, with workers"
+UNREACHED = "Failed to reach API"
 QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
 """Unless you say otherwise: what goes wrong is said once, by the command."""
 
@@ -42,17 +50,20 @@ def counted(options: argparse.Namespace, policy: "JudgePolicy") -> "tuple[BlockT
     plan = plan_for(path, policy)
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     with _client(options) as client:
-        from distributed.scheduler import KilledWorker
-
         try:
-            if "PREFECT_API_URL" in os.environ:
-                return _recorded(client, path, options.policy)
+            if os.environ.get("PREFECT_API_URL"):
+                return _recorded(client, path, plan), plan
             return _mapped(client, path, plan), plan
-        except (KilledWorker, OSError) as error:
-            raise Refused(
-                f"the workers were lost: {error}",
-                hint="workers with more memory each, or neither --workers nor --on-cluster",
-            ) from error
+        except (CancelledError, OSError) as error:
+            raise _lost(error) from error
+
+
+def _lost(error: BaseException) -> Refused:
+    """What became of the workers, or of the scheduler that knew them."""
+    return Refused(
+        f"the workers were lost: {type(error).__name__}: {error}",
+        hint="workers with more memory each, or neither --workers nor --on-cluster",
+    )
 
 
 def _require_parts(options: argparse.Namespace) -> None:
@@ -78,24 +89,37 @@ def _require_parts(options: argparse.Namespace) -> None:
 
 def _mapped(client: Any, path: Path, plan: "Plan") -> "BlockTable":
     """Each worker reads its parts itself and sends back counts."""
-    from analysis import in_parts, table_of, union
+    from analysis import BadInput, in_parts, table_of, union
 
     # A file may have been written anew since a worker counted it for somebody else.
     counted = client.map(table_of, in_parts(path, GROUPS), plan=plan, pure=False)
+    # In their order, so that of several errors the first of the record is told, as by one pass.
+    for part in counted:
+        if (error := part.exception()) is not None:
+            raise error if isinstance(error, BadInput) else _lost(error)
     return union(client.gather(counted))
 
 
-def _recorded(client: Any, path: Path, policy: str | None) -> "tuple[BlockTable, Plan]":
+def _recorded(client: Any, path: Path, plan: "Plan") -> "BlockTable":
     """The same as a flow run; it takes seconds to import, so only where it is asked for."""
+    from distributed.scheduler import KilledWorker
+    from httpx import HTTPError
+    from prefect.exceptions import PrefectException
+
     from flows.judge_parts import counted_on
 
     try:
-        return counted_on(client.scheduler.address, str(path), policy)
-    except RuntimeError as error:
-        # So Prefect calls a server that does not answer.
-        raise Refused(f"Prefect: {error}", hint="unset PREFECT_API_URL: no record is kept") from (
-            error
-        )
+        return counted_on(client.scheduler.address, str(path), plan)
+    except (KilledWorker, MemoryError, PrefectException) as error:
+        raise _lost(error) from error
+    except (HTTPError, RuntimeError) as error:
+        # Prefect has no class of its own for a server that does not answer.
+        if not isinstance(error, HTTPError) and not str(error).startswith(UNREACHED):
+            raise _lost(error) from error
+        raise Refused(
+            f"Prefect: {error or type(error).__name__}",
+            hint="unset PREFECT_API_URL: no record is kept",
+        ) from error
 
 
 @contextmanager
@@ -103,15 +127,48 @@ def _client(options: argparse.Namespace) -> Iterator[Any]:
     """Of a scheduler whose workers run this code."""
     import distributed
 
+    for name in LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     dask: Any = distributed
     if options.on_cluster is None:
-        place = {"host": LOOPBACK, "dashboard_address": f"{LOOPBACK}:0", "threads_per_worker": 1}
-        with dask.LocalCluster(n_workers=options.workers, **place) as own, dask.Client(own) as here:
+        with _own_cluster(dask, options.workers) as own, dask.Client(own) as here:
             yield here
         return
     with _connected(dask, options.on_cluster) as client:
         _require_this_code(client, options.on_cluster)
         yield client
+
+
+@contextmanager
+def _own_cluster(dask: Any, workers: int) -> Iterator[Any]:
+    """Processes on this machine, which leave no files behind, and are closed on Ctrl-C."""
+    from multiprocessing import resource_tracker
+
+    from dask import config as dask_config
+
+    interrupts = {signal.SIGINT}
+    with (
+        TemporaryDirectory(prefix="judge-", ignore_cleanup_errors=True) as scratch,
+        dask_config.set({"temporary-directory": scratch}),
+    ):
+        # Where it starts by itself it lifts the mask of the thread that needs it.
+        resource_tracker.ensure_running()
+        # A Ctrl-C waits until workers are up, as a cluster that is left while they start closes
+        # badly; what a thread with this mask starts has it, too, so that it reaches us alone.
+        signal.pthread_sigmask(signal.SIG_BLOCK, interrupts)
+        try:
+            own = dask.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                host=LOOPBACK,
+                dashboard_address=f"{LOOPBACK}:0",
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts)
+        try:
+            yield own
+        finally:
+            own.close(timeout=CLOSING)
 
 
 def _connected(dask: Any, address: str) -> Any:
@@ -130,16 +187,22 @@ def _require_this_code(client: Any, address: str) -> None:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
         raise bad_input(f"the Dask scheduler at {address} has no workers", ADDRESS) from error
-    told = client.run(version_of_worker, on_error="return")
-    odd = {worker: version for worker, version in told.items() if version != CODE_VERSION}
+    here = code_here()
+    told = client.run(code_here, on_error="return")
+    odd = {worker: code for worker, code in told.items() if code != here}
     if odd:
-        worker, version = sorted(odd.items(), key=str)[0]
+        worker, code = sorted(odd.items(), key=str)[0]
         raise bad_input(
-            f"the worker {worker} does not run version {CODE_VERSION} of this code: {version}",
+            f"the worker {worker} does not run this code ({here}): {code}",
             "the same environment for every worker as for this command",
         )
 
 
-def version_of_worker() -> str:
-    """What the code of a worker calls itself."""
-    return CODE_VERSION
+def code_here() -> str:
+    """What counts in this process: the judge's own code, and what it computes with."""
+    import numpy
+    import polars
+
+    from flows.evidence import code_digest
+
+    return f"judge {code_digest()[:16]}, polars {polars.__version__}, numpy {numpy.__version__}"

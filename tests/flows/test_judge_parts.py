@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
 import httpx
 import polars as pl
 import pytest
@@ -30,8 +33,17 @@ WITHOUT_PREFECT = {k: v for k, v in os.environ.items() if not k.startswith("PREF
 
 
 @contextlib.contextmanager
-def dask_cluster(folder: Path, workers: int) -> Iterator[str]:
+def dask_cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[str]:
     """The address of a Dask scheduler on this machine, until nobody needs it."""
+    with dask_process(folder, workers, code) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def dask_process(
+    folder: Path, workers: int, code: Path | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The same with its process; workers import from the folder `code` first."""
     script = folder / "dask_here.py"
     script.write_text(CLUSTER)
     running = subprocess.Popen(
@@ -39,12 +51,17 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        stderr=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{code or Path.cwd()}{os.pathsep}{Path.cwd()}",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+        },
     )
     assert running.stdin
     assert running.stdout
     try:
-        yield running.stdout.readline().strip()
+        yield running.stdout.readline().strip(), running
     finally:
         running.stdin.close()
         running.wait(60)
@@ -144,6 +161,16 @@ def test_a_prefect_server_that_does_not_answer_is_named(folder: Path) -> None:
 
 
 @pytest.mark.long
+def test_an_empty_address_of_prefect_is_none(folder: Path) -> None:
+    """Nothing of Prefect starts, which would make its folder."""
+    home = folder / "prefect"
+    ran = judged(folder, "--workers", "1", PREFECT_API_URL="", PREFECT_HOME=str(home))
+
+    assert (ran.code, ran.err) == (0, "")
+    assert not home.exists()
+
+
+@pytest.mark.long
 def test_what_a_worker_cannot_judge_is_bad_input(folder: Path) -> None:
     """The file and the row that it found, and no traceback of anybody."""
     file = folder / "pairs/20000.parquet"
@@ -155,6 +182,77 @@ def test_what_a_worker_cannot_judge_is_bad_input(folder: Path) -> None:
     assert "20000.parquet, rows from 1 of row group 1 on" in ran.report["error"]
     assert "negative" in ran.report["error"]
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["the scheduler", "a worker"])
+def test_what_dies_while_it_counts_is_named(folder: Path, lost: str) -> None:
+    """Exit code 1 with one JSON object, and no traceback."""
+    with (
+        dask_process(folder, 1) as (address, process),
+        distributed.Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+    ):
+        # The one thread of the worker is kept busy, so that the parts wait for it.
+        busy = client.submit(time.sleep, 600)
+        (worker,) = client.run(os.getpid).values()
+        judging = subprocess.Popen(
+            [*COMMAND, "judge", "pairs", "--on-cluster", address, "--json"],
+            cwd=folder,
+            env=WITHOUT_PREFECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until = time.monotonic() + 120
+        while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) < 2:
+            assert time.monotonic() < until, "nothing is counted"
+            time.sleep(0.1)
+        os.kill(process.pid if lost == "the scheduler" else worker, signal.SIGKILL)
+        out, err = judging.communicate(timeout=120)
+        del busy
+
+    ran = Ran(judging.returncode, out, err)
+    assert ran.code == 1
+    assert ran.report["error"].startswith("the workers were lost: ")
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("after", [3.0, 9.0])
+def test_an_interrupt_leaves_one_object_and_no_file(folder: Path, after: float) -> None:
+    """While workers start and while they count: to the whole group, as a terminal sends it."""
+    million(folder / "large.parquet", 3_000_000)
+    (folder / "tmp").mkdir()
+    judging = subprocess.Popen(
+        [*COMMAND, "judge", "large.parquet", "--workers", "1", "--json"],
+        cwd=folder,
+        env=WITHOUT_PREFECT | {"TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(after)
+    os.killpg(judging.pid, signal.SIGINT)
+    out, err = judging.communicate(timeout=120)
+
+    ran = Ran(judging.returncode, out, err)
+    assert (ran.code, ran.err) == (4, "")
+    assert ran.report["error"] == "interrupted"
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_a_worker_with_other_code_is_bad_input(folder: Path) -> None:
+    """The judge's own code by its digest, whatever version it calls itself."""
+    other = folder / "other"
+    shutil.copytree("analysis", other / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "analysis/paired.py").open("a") as module:
+        module.write("# Changed.\n")
+    with dask_cluster(folder, 1, other) as address:
+        ran = judged(folder, "--on-cluster", address)
+
+    assert ran.code == 2, ran.err
+    assert "does not run this code (judge " in ran.report["error"]
 
 
 def test_a_scheduler_without_workers_is_bad_input(folder: Path) -> None:
@@ -211,6 +309,14 @@ NOT_FOR_WORKERS = {
     "lines": (("pairs.jsonl", "--workers", "1"), "cannot be counted in parts"),
     "both": (("pairs", "--workers", "1", "--on-cluster", "tcp://h:1"), "not allowed with"),
     "a control": (("pairs", "--workers", "1", "--control"), "--workers goes with one verdict"),
+    "a control of no worker": (
+        ("pairs", "--workers", "0", "--control"),
+        "--workers goes with one verdict",
+    ),
+    "a control on no cluster": (
+        ("pairs", "--on-cluster", "", "--control"),
+        "--on-cluster goes with one verdict",
+    ),
     "a comparison": (("pairs", "--workers", "1", "--compare"), "--compare needs the pairs"),
 }
 
