@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.bets import Floats, Integers
+from analysis.block_plan import require_all
 from analysis.block_sample import scores_in
 from analysis.drift import SCALE, Scores, moments, scores_of
 from analysis.envelope import MINUTE, Calibration
@@ -30,7 +31,8 @@ MOST_RHO = 0.995
 def calibrate(source: Source) -> Calibration | None:
     """From the pairs of a champion and a copy of it; None without two minutes of latencies."""
     if isinstance(source, (str, Path)) and in_blocks(Path(source)):
-        table, _ = count_blocks(Path(source), default_policy())
+        table, plan = count_blocks(Path(source), default_policy())
+        require_all(plan, table.plan, table.n, live=False)
         return calibrated(scores_in(table), int(table.seconds.ids[-1] + 1) * SECOND_US)
     pairs = read_pairs(source)
     return calibrated(scores_of(pairs), int(pairs.arrived_us[-1]) + 1) if len(pairs) else None
