@@ -201,7 +201,7 @@ def test_aliases_that_somebody_moved_come_back_with_a_backup(models: Models) -> 
 
         assert code == 0, said
         assert registry.aliases(MODEL) == before
-    assert {f"version {MODEL}", f"aliases {MODEL}", "policy"} <= {*kept["items"]}
+    assert {f"aliases {MODEL}", "policy"} <= {*kept["items"]}
     assert before["champion"] == "v1.0.0"
     assert models.route().weights == {"v1.0.0": 100}
 
