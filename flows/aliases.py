@@ -12,6 +12,7 @@ from rollout.history import ALIASES, History, expected_aliases
 
 OWED = "aliases"
 ROLES = ("champion", "challenger", "previous")
+SERVING_ROLES = ("champion", "previous")
 PATIENCE = 5.0
 """Seconds for another process to settle; then the move is owed."""
 
@@ -65,7 +66,7 @@ def owed(site: Site, component: str | None = None) -> list[Errand]:
 def serving_aliases(site: Site, component: str) -> dict[str, str]:
     """Where the aliases of what serves, and served before, point; a challenger is of a shadow."""
     found = site.registry.aliases(component)
-    return {role: found[role] for role in ("champion", "previous") if role in found}
+    return {role: found[role] for role in SERVING_ROLES if role in found}
 
 
 def unsettled(site: Site, component: str) -> bool:

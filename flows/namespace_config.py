@@ -14,7 +14,7 @@ from cluster.kubernetes.config import KINDS, Config
 from cluster.kubernetes.kept_route import weights_in
 from cluster.local.home import Home
 from flows import kept_files
-from flows.aliases import serving_aliases, settle
+from flows.aliases import SERVING_ROLES, serving_aliases, settle
 from flows.cluster_site import ClusterSite, deployed_from_here, kept_sites
 from flows.in_cluster import api_of
 from flows.openers import actor
@@ -24,7 +24,6 @@ from rollout.history import expected_aliases
 from rollout.state import Phase
 
 ALIASES = "aliases"
-ROLES = ("champion", "previous")
 
 
 class NamespaceConfig:
@@ -78,7 +77,9 @@ class NamespaceConfig:
             except Unavailable as error:
                 left_out.append(f"{ALIASES} {name}: {error}")
                 continue
-            wanted[f"{ALIASES} {name}"] = {one: expected[one] for one in ROLES if one in expected}
+            wanted[f"{ALIASES} {name}"] = {
+                role: expected[role] for role in SERVING_ROLES if role in expected
+            }
         return Comparison(present, wanted, left_out)
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import kube_gateway
 import kube_real
+import kube_release
 import pytest
 from kube_cluster import STRICT, Cluster, or_skipped
 from kube_real import RealNode, inside
@@ -50,3 +52,15 @@ def real_shop(real_node: RealNode) -> Iterator[Shop]:
     with inside(real_node.namespace):
         cluster = Cluster(real_node.plane)
         yield Shop(cluster, cluster.namespace())
+
+
+@pytest.fixture
+def shop(
+    fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[kube_release.Shop]:
+    """v1.0.0 of two components serves; a module that needs another shop has its own."""
+    monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
+    with kube_release.Shop(fake_cluster, tmp_path, single=True) as made:
+        made.apply_gateway()
+        assert made.deploy("v1.0.0")[1]["ending"] == "PROMOTED"
+        yield made

@@ -1,23 +1,9 @@
 """`validate` and `diagnose` of an application: all of its components, by its own name."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from kube_cluster import Cluster
 from kube_release import Shop
 
 pytestmark = pytest.mark.kubernetes
-
-
-@pytest.fixture
-def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """v1.0.0 of two components serves."""
-    monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
-    with Shop(fake_cluster, tmp_path, single=True) as made:
-        made.apply_gateway()
-        assert made.deploy("v1.0.0")[1]["ending"] == "PROMOTED"
-        yield made
 
 
 def patched(shop: Shop, component: str, how: str) -> None:

@@ -1,6 +1,5 @@
 """A backup of a namespace that is deployed to: its policy and application, and what serves."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,16 +7,6 @@ from kube_cluster import Cluster
 from kube_release import NAME, POLICY, Shop
 
 pytestmark = pytest.mark.kubernetes
-
-
-@pytest.fixture
-def shop(fake_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """v1.0.0 of two components serves."""
-    monkeypatch.setenv("PINCEX_HOME", str(tmp_path))
-    with Shop(fake_cluster, tmp_path, single=True) as made:
-        made.apply_gateway()
-        assert made.deploy("v1.0.0")[1]["ending"] == "PROMOTED"
-        yield made
 
 
 def backed_up(shop: Shop) -> str:
