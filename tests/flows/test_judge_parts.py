@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import distributed
 import httpx
 import polars as pl
+import psutil
 import pytest
 from cli_parts import COMMAND, Cli, Ran, child
 
@@ -217,13 +218,32 @@ def test_what_dies_while_it_counts_is_named(folder: Path, lost: str) -> None:
     assert "Traceback" not in ran.err
 
 
+def _starting(judging: psutil.Process, folder: Path) -> bool:
+    """Whether the command makes its workers."""
+    del judging
+    return any((folder / "tmp").iterdir())
+
+
+def _counting(judging: psutil.Process, folder: Path) -> bool:
+    """Whether a worker holds the record."""
+    record = str(folder / "large.parquet")
+    for worker in judging.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            maps = [each.path for each in worker.memory_maps()]
+            if record in maps or record in [each.path for each in worker.open_files()]:
+                return True
+    return False
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("after", [3.0, 9.0])
-def test_an_interrupt_leaves_one_object_and_no_file(folder: Path, after: float) -> None:
+@pytest.mark.parametrize("busy", [_starting, _counting], ids=["starting", "counting"])
+def test_an_interrupt_leaves_one_object_and_no_file(
+    folder: Path, busy: Callable[[psutil.Process, Path], bool]
+) -> None:
     """While workers start and while they count: to the whole group, as a terminal sends it."""
     million(folder / "large.parquet", 3_000_000)
     (folder / "tmp").mkdir()
-    judging = subprocess.Popen(
+    judging = psutil.Popen(
         [*COMMAND, "judge", "large.parquet", "--workers", "1", "--json"],
         cwd=folder,
         env=WITHOUT_PREFECT | {"TMPDIR": str(folder / "tmp")},
@@ -232,7 +252,11 @@ def test_an_interrupt_leaves_one_object_and_no_file(folder: Path, after: float) 
         text=True,
         start_new_session=True,
     )
-    time.sleep(after)
+    until = time.monotonic() + 120
+    while not busy(judging, folder):
+        assert judging.poll() is None, "it ended before it was interrupted"
+        assert time.monotonic() < until, "it never came so far"
+        time.sleep(0.02)
     os.killpg(judging.pid, signal.SIGINT)
     out, err = judging.communicate(timeout=120)
 
