@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analysis.forecasts import Forecast, forecast
     from analysis.judging import judge, judge_blocks, judge_stream
     from analysis.metadata import METADATA_KEYS, SCHEMA_VERSION
+    from analysis.pages import block_page, judged_page, page
     from analysis.pairs import PAIR_SCHEMA, Pairs
     from analysis.parts import FilePart, in_parts, plan_for, table_of
     from analysis.planning import Stream, plan, seen_in
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from analysis.read_blocks import count_blocks
     from analysis.report_page import About
     from analysis.requests import REQUEST_SCHEMA, Requests
-    from analysis.show import block_page, judged_page, page
     from analysis.stream import plan_stream, table_of_stream
     from analysis.verdict import NotPassed, Verdict
     from analysis.version import CODE_VERSION
@@ -89,7 +89,7 @@ _HOMES = {
     "About": "report_page",
     "BadInput": "errors",
     "BlockTable": "block_table",
-    "block_page": "show",
+    "block_page": "pages",
     "Calibration": "envelope",
     "calibrate": "calibration",
     "calibrate_answers": "answer_time",
@@ -117,8 +117,8 @@ _HOMES = {
     "judge": "judging",
     "judge_blocks": "judging",
     "judge_stream": "judging",
-    "judged_page": "show",
-    "page": "show",
+    "judged_page": "pages",
+    "page": "pages",
     "parse_policy": "policy_file",
     "read_pairs": "read",
     "read_record": "read",

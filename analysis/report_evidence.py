@@ -13,7 +13,8 @@ from analysis.late import blocks_of
 from analysis.pair_sample import PairSample
 from analysis.policy import FROZEN, LATE, SPLIT
 from analysis.report_html import Html, figure
-from analysis.report_plot import (
+from analysis.report_ticks import Axis, ends, steps, tick_texts
+from analysis.show import (
     Mark,
     Panel,
     arrow,
@@ -25,7 +26,6 @@ from analysis.report_plot import (
     markers,
     vline,
 )
-from analysis.report_ticks import Axis, ends, steps, tick_texts
 from analysis.words import count
 
 FARTHEST, BEYOND = 2.0, 0.25

@@ -11,8 +11,8 @@ from analysis.drift import SHORTEST_MS
 from analysis.latency_arms import Ascending
 from analysis.quantiles import Quantile, binned_quantile, edge, quantile
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
-from analysis.report_plot import Panel, drawing, hline, label, line, markers, outline
 from analysis.report_ticks import Axis, log_axis
+from analysis.show import Panel, drawing, hline, label, line, markers, outline
 from analysis.words import milliseconds
 
 MEDIAN = 0.5

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-import lets_plot
 import numpy as np
 import polars as pl
 import scipy
@@ -36,6 +35,7 @@ from analysis.report_limits import missing_in, not_certified, would_have_changed
 from analysis.report_predictions import prediction_parts
 from analysis.report_record import record_parts
 from analysis.report_segments import segment_parts
+from analysis.show import PLOTS_BY
 from analysis.verdict import Verdict
 from analysis.words import count, percent, points, seconds_words
 
@@ -266,7 +266,7 @@ def checking(verdict: Verdict, policy: JudgePolicy, text: str, about: About) -> 
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "polars": pl.__version__,
-        "lets-plot": lets_plot.__version__,
+        "lets-plot": PLOTS_BY,
     }
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     whole = GATES.read_text("utf-8")

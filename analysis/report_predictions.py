@@ -10,7 +10,9 @@ from analysis.pair_sample import PairSample
 from analysis.pairs import NOT_SENT, Pairs
 from analysis.policy import Accuracy
 from analysis.report_html import Html, figure, grid, joined, paragraph, table
-from analysis.report_plot import (
+from analysis.report_ticks import Axis, ends, log_axis, plain_axis, steps, tick_texts
+from analysis.segments import Coded
+from analysis.show import (
     Panel,
     band,
     drawing,
@@ -21,8 +23,6 @@ from analysis.report_plot import (
     outline,
     vline,
 )
-from analysis.report_ticks import Axis, ends, log_axis, plain_axis, steps, tick_texts
-from analysis.segments import Coded
 from analysis.sides import is_right
 from analysis.words import count, percent, share
 

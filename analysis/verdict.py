@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.clock import Look
 from analysis.findings import Finding, Outcome, rounded
-from analysis.show import verdict_html
+from analysis.pages import verdict_html
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,11 +13,11 @@ from analysis.answer_time import autocorrelation_time
 from analysis.pair_sample import pair_sample
 from analysis.policy import LATE, Accuracy
 from analysis.report_limits import would_have_changed
-from analysis.report_plot import Panel, drawing, hline
 from analysis.report_predictions import best_constant, last_label
 from analysis.report_record import record_parts
 from analysis.report_ticks import Axis
 from analysis.segments import coded
+from analysis.show import Panel, drawing, hline
 
 VOID = {"meta", "br", "path", "use", "rect"}
 HEALTHY = pairs(6_000)

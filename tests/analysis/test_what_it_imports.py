@@ -20,12 +20,12 @@ ANYWHERE = {
 ALONE_IN = {
     "pyarrow": {"file_order", "parts", "row_groups", "stream"},
     "pandas": {"planning", "read", "verdict"},
-    "lets_plot": {"report_plot", "report_page"},
+    "lets_plot": {"show"},
     "sys": {"report_page"},
     "ctypes": {"freed"},
     "importlib": {"__init__"},
 }
-"""pandas where frames are given and taken, plots where they are drawn and their version told."""
+"""pandas where frames are given and taken, plots where they are drawn."""
 CATCHES = {"file_order", "lines", "parts", "policy_file", "read", "row_groups", "stream"}
 """Where files are opened, and where a batch says which of its rows is meant."""
 PRESENT = {f"{kind}.{name}" for kind in ("datetime", "date") for name in ("now", "utcnow", "today")}
