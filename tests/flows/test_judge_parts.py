@@ -69,8 +69,8 @@ def dask_process(
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """The address of a Prefect server of its own, until nobody needs it."""
+def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a Prefect server of its own, until nobody needs it, and its process."""
     (port,) = free_ports(1)
     home = {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_LOGGING_LEVEL": "ERROR"}
@@ -86,7 +86,7 @@ def server(folder: Path) -> Iterator[str]:
         while not _is_up(url):
             assert time.monotonic() < until, "no Prefect server"
             time.sleep(0.5)
-        yield url
+        yield url, running
     finally:
         running.terminate()
         running.wait(60)
@@ -111,6 +111,26 @@ def judged(folder: Path, *options: str, **environment: str) -> Ran:
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def judging_on(folder: Path, address: str, **environment: str) -> subprocess.Popen[str]:
+    """The verb at work on the workers of this address."""
+    return subprocess.Popen(
+        [*COMMAND, "judge", "pairs", "--on-cluster", address, "--json"],
+        cwd=folder,
+        env=WITHOUT_PREFECT | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_parts(client: distributed.Client) -> None:
+    """Until parts wait behind what keeps the worker busy."""
+    until = time.monotonic() + 120
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) < 2:
+        assert time.monotonic() < until, "nothing is counted"
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -144,7 +164,7 @@ def test_workers_of_either_kind_give_the_identical_verdict(folder: Path) -> None
 def test_the_same_as_a_flow_run_of_prefect_gives_the_identical_verdict(folder: Path) -> None:
     """Each part a mapped task through prefect-dask, recorded by a server that is there."""
     one_pass = judged(folder, "--blocks")
-    with server(folder) as url, dask_cluster(folder, 2) as address:
+    with server(folder) as (url, _), dask_cluster(folder, 2) as address:
         recorded = judged(folder, "--on-cluster", address, PREFECT_API_URL=url)
         parts = httpx.post(f"{url}/task_runs/count", json={}).json()
 
@@ -159,6 +179,31 @@ def test_a_prefect_server_that_does_not_answer_is_named(folder: Path) -> None:
 
     assert ran.code == 1
     assert "Failed to reach API at http://127.0.0.1:9/api" in ran.report["error"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_prefect_server_that_dies_while_it_counts_is_named(folder: Path) -> None:
+    """Exit code 1 with one JSON object: counts that nobody recorded are no verdict."""
+    with (
+        server(folder) as (url, running),
+        dask_process(folder, 1) as (address, _),
+        distributed.Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+    ):
+        # The one thread of the worker is kept busy, so that the parts wait for it.
+        gone = folder / "gone"
+        busy = client.submit(os.system, f"while test ! -e '{gone}'; do sleep 0.1; done")
+        judging = judging_on(folder, address, PREFECT_API_URL=url, PREFECT_CLIENT_MAX_RETRIES="0")
+        wait_for_parts(client)
+        running.kill()
+        gone.touch()
+        out, err = judging.communicate(timeout=240)
+        del busy
+
+    ran = Ran(judging.returncode, out, err)
+    assert ran.code == 1
+    assert ran.report["error"].startswith("Prefect: ")
+    assert "Traceback" not in ran.err
 
 
 @pytest.mark.long
@@ -196,18 +241,8 @@ def test_what_dies_while_it_counts_is_named(folder: Path, lost: str) -> None:
         # The one thread of the worker is kept busy, so that the parts wait for it.
         busy = client.submit(time.sleep, 600)
         (worker,) = client.run(os.getpid).values()
-        judging = subprocess.Popen(
-            [*COMMAND, "judge", "pairs", "--on-cluster", address, "--json"],
-            cwd=folder,
-            env=WITHOUT_PREFECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        until = time.monotonic() + 120
-        while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) < 2:
-            assert time.monotonic() < until, "nothing is counted"
-            time.sleep(0.1)
+        judging = judging_on(folder, address)
+        wait_for_parts(client)
         os.kill(process.pid if lost == "the scheduler" else worker, signal.SIGKILL)
         out, err = judging.communicate(timeout=120)
         del busy
