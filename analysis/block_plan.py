@@ -5,7 +5,8 @@ Tables can be added only where they were counted by the same plan, which its dig
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from analysis.quantiles import bins
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 21_600, 86_400)
 """Lengths of a block in seconds."""
 MOST_BLOCKS = 2_048
+UNCHANGED = "files that stay as they are while they are counted, each part of them once"
 OCTAVES = 5 * 128
 """Bins on either side of the past p95 that are told apart: from its 32nd part to 32 times it."""
 
@@ -31,7 +33,8 @@ class Plan:
     """Seconds in a block, past quantiles in ms, and from which block on those gates judge.
 
     `lowest_bin` is the first that the comparison of both p95s tells apart, `rows` how many the
-    files held that it was made for: None where they are only expected.
+    files held that it was made for: None where they are only expected. `footers` tells, by its
+    digest, what each Parquet file was.
     """
 
     policy: JudgePolicy
@@ -43,6 +46,7 @@ class Plan:
     cut: Cut
     cut_begins: int
     rows: int | None = None
+    footers: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -97,7 +101,7 @@ def require_all(plan: Plan, digest: str, pairs: int, live: bool) -> None:
     if plan.rows is not None and (pairs > plan.rows or (pairs < plan.rows and not live)):
         raise BadInput(
             f"{pairs:,} pairs were counted of files that held {plan.rows:,}",
-            "files that stay as they are while they are counted, each part of them once",
+            UNCHANGED,
         )
 
 

@@ -84,17 +84,17 @@ def _merged(spans: Sequence[Span]) -> Iterator[pl.DataFrame]:
             "arrived_us", maintain_order=True
         )
         later = [(batches, rows.filter(~came)) for batches, rows in reading]
-        reading = [
-            (batches, rest)
-            for batches, rows in later
-            if (rest := rows if len(rows) else next(batches, None)) is not None
-        ]
+        reading = []
+        for batches, rows in later:
+            rest = rows if len(rows) else next(batches, None)
+            if rest is not None:
+                reading.append((batches, rest))
 
 
 def _batches(number: int, span: Span) -> Iterator[pl.DataFrame]:
     try:
         for batch in opened(span.path).iter_batches(BATCH, columns=["arrived_at", "request_id"]):
-            rows = pl.DataFrame(pl.from_arrow(batch))
+            rows = pl.DataFrame(pl.from_arrow(batch.replace_schema_metadata(None)))
             if len(rows):
                 arrived = pl.Series(columns.times(rows["arrived_at"]))
                 yield rows.select("request_id", arrived_us=arrived, file=pl.lit(number))

@@ -14,13 +14,15 @@ import polars as pl
 
 from analysis.blocks import BATCH, MANY
 from analysis.columns import times
-from analysis.errors import NO_ROWS, BadInput
+from analysis.errors import NO_ROWS, BadInput, missing
 from analysis.pairs import OPTIONAL, PAIR_SCHEMA, check_names
 from analysis.requests import REQUEST_SCHEMA, is_split
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
-SHORTEST = 200
-"""Bytes that a pair takes at least: the names of its columns alone are longer."""
+SHORTEST = 60
+"""Bytes that a pair takes at least: an id, a time and their names; others may be left out."""
+MARK = b"\xef\xbb\xbf"
+"""What some editors put ahead of UTF-8."""
 COLUMNS = PAIR_SCHEMA.keys() | REQUEST_SCHEMA.keys()
 NULLABLE = tuple(
     name for name in PAIR_SCHEMA if name not in ("request_id", "arrived_at", *OPTIONAL)
@@ -91,6 +93,15 @@ def extent_of(path: Path) -> tuple[Mapping[str, object], int, int]:
     return found, rows, last_us
 
 
+def state_of(path: Path) -> tuple[int, ...]:
+    """What tells whether a file was written between two looks: which one, its size, its time."""
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise _unopened(path, error) from error
+    return told.st_ino, told.st_size, told.st_mtime_ns
+
+
 def more_than_many(path: Path) -> bool:
     """Whether there are more pairs than are judged one by one; counted in large files alone."""
     try:
@@ -116,11 +127,15 @@ def _begin(stream: BinaryIO, path: Path) -> tuple[Mapping[str, object], int]:
 
 def _unopened(path: Path, error: OSError) -> BadInput:
     """A file that the system does not hand out."""
+    if isinstance(error, FileNotFoundError):
+        return missing(path)
     return BadInput(f"{path} cannot be read: {error.strerror}", "a readable file")
 
 
 def told_by(line: bytes, path: Path) -> dict[str, Any]:
     """What the first line says about the file; nothing where it has a column of rows."""
+    if line.startswith(MARK):
+        raise BadInput(f"{path} begins with a byte-order mark", "UTF-8 without one")
     if not line.strip() or (first := _object(line, path, 1)).keys() & COLUMNS:
         return {}
     return first
@@ -131,8 +146,9 @@ def _frame(content: bytes, path: Path, begin: int) -> pl.DataFrame:
     try:
         return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        for number, line in enumerate(content.splitlines(), start=begin):
-            _object(line, path, number)
+        for number, line in enumerate(content.split(b"\n"), start=begin):
+            if line.strip():
+                _object(line, path, number)
         raise BadInput(
             f"{path} cannot be read as JSON lines: {first_line(error)}",
             "one JSON object a line, each column of one type",

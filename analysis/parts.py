@@ -6,6 +6,7 @@ Like `read.py` it opens files. A part is read in batches, so that memory does no
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.block_plan import Plan, plan_of
+from analysis.block_plan import UNCHANGED, Plan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids
@@ -24,7 +25,7 @@ from analysis.metadata import METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, pairs_from_frame
 from analysis.policy import JudgePolicy
 from analysis.read import UNREADABLE, agreed_metadata, parquet_files, unreadable
-from analysis.row_groups import arrivals, column, opened, with_rows
+from analysis.row_groups import arrivals, column, footer_digest, opened, with_rows
 from analysis.stream import counted_in_turn, head_of, require_pairs
 
 LEAST = BATCH // 2
@@ -45,8 +46,8 @@ class FilePart:
     ahead: tuple[tuple[Path, int], ...]
 
 
-def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
-    """The parts of a file or a folder of files: each whole, or so many row groups with rows."""
+def in_parts(path: Path, rows: int | None = None) -> list[FilePart]:
+    """The parts of a file or a folder of files: each whole, or row groups of so many rows each."""
     spans = spans_of(parquet_files(path))
     apart = overlap(spans)
     parts: list[FilePart] = []
@@ -54,17 +55,22 @@ def in_parts(path: Path, groups: int | None = None) -> list[FilePart]:
     for span in spans:
         if apart:
             behind.clear()
-        parquet = opened(span.path)
-        held = with_rows(parquet)
-        size = groups or len(held)
-        for begin in range(0, len(held), size):
-            own = tuple(held[begin : begin + size])
+        for own in _cut(opened(span.path), rows):
             ahead = tuple((file, group) for file, group, _ in behind)
-            parts.append(FilePart(span.path, own, ahead))
-            for group in own:
-                behind.append((span.path, group, parquet.metadata.row_group(group).num_rows))
-            while sum(rows for _, _, rows in behind) - behind[0][2] >= REACH:
+            parts.append(FilePart(span.path, tuple(own), ahead))
+            behind.extend((span.path, group, size) for group, size in own.items())
+            while sum(size for _, _, size in behind) - behind[0][2] >= REACH:
                 behind.popleft()
+    return parts
+
+
+def _cut(parquet: pq.ParquetFile, rows: int | None) -> list[dict[int, int]]:
+    """Row groups by their number and how many rows they hold, put together to so many or more."""
+    parts: list[dict[int, int]] = [{}]
+    for group in with_rows(parquet):
+        if rows is not None and sum(parts[-1].values()) >= rows:
+            parts.append({})
+        parts[-1][group] = parquet.metadata.row_group(group).num_rows
     return parts
 
 
@@ -94,18 +100,24 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
         require_apart(spans)
     rows = sum(opened(file).metadata.num_rows for file in files)
     plan = plan_of(first, policy, rows, max(span.last_us for span in spans))
-    return replace(plan, rows=rows)
+    return replace(plan, rows=rows, footers={file: footer_digest(file) for file in files})
 
 
 def table_of(part: FilePart, plan: Plan) -> BlockTable:
-    """One pass over a part: every row is checked and counted, none is kept."""
+    """One pass over a part: every row is checked and counted, none is kept.
+
+    BadInput where the file is not, or is no more, the one that the plan was made for.
+    """
     keep_freed_memory()
     group = part.groups[0] + 1
 
     def where(begin: int) -> str:
         return f"{part.path}, rows from {begin:,} of row group {group} on"
 
-    return counted_in_turn(_batches(part), plan, where, str(part.path), *_before(part))
+    table = counted_in_turn(_batches(part), plan, where, str(part.path), *_before(part))
+    if footer_digest(part.path) != plan.footers[part.path]:
+        raise BadInput(f"{part.path} is another file than the plan was made for", UNCHANGED)
+    return table
 
 
 def _batches(part: FilePart) -> Iterator[pl.DataFrame]:
@@ -163,10 +175,10 @@ def _series(column: pa.Array, name: str) -> pl.Series:
 def _before(part: FilePart) -> tuple[int, pl.Series]:
     """When the row ahead of a part arrived, and the last ids; none at the beginning."""
     last_us, ids = NO_TIME, NO_IDS
-    for file, group in part.ahead:
-        parquet = opened(file)
-        last_us = int(arrivals(parquet, group)[-1])
-        ids = last_ids(ids, column(parquet, group, "request_id"))
+    for file, ahead in groupby(part.ahead, key=lambda one: one[0]):
+        parquet, groups = opened(file), [group for _, group in ahead]
+        last_us = int(arrivals(parquet, groups[-1])[-1])
+        ids = last_ids(ids, column(parquet, groups, "request_id"))
     return last_us, ids
 
 
@@ -183,5 +195,8 @@ def _head(file: Path, n: int) -> list[pl.DataFrame]:
 
 def _metadata(file: Path) -> Mapping[str, object]:
     raw = opened(file).metadata.metadata or {}
-    told = {key.decode(): value.decode() for key, value in raw.items() if key.isascii()}
-    return {key: told[key] for key in METADATA_KEYS if key in told}
+    told = {key: raw[key.encode()] for key in METADATA_KEYS if key.encode() in raw}
+    try:
+        return {key: value.decode() for key, value in told.items()}
+    except UnicodeDecodeError as error:
+        raise unreadable(file, error) from error

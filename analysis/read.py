@@ -8,7 +8,7 @@ import polars as pl
 
 from analysis.blocks import MANY
 from analysis.columns import IN_FILE, IN_FRAME, Strictness
-from analysis.errors import NO_ROWS, BadInput
+from analysis.errors import NO_ROWS, BadInput, missing
 from analysis.freed import keep_freed_memory
 from analysis.lines import SUFFIXES, first_line, more_than_many, whole_file
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
@@ -99,7 +99,9 @@ def _footer(file: Path) -> tuple[pl.Schema, int]:
 
 
 def unreadable(path: Path, error: BaseException) -> BadInput:
-    """No Parquet file, though its name says so."""
+    """No file, or no Parquet, though its name says so."""
+    if isinstance(error, FileNotFoundError):
+        return missing(path)
     return BadInput(f"{path} cannot be read as Parquet: {first_line(error)}", KINDS)
 
 
@@ -113,8 +115,6 @@ def _record(
 def _from_path(path: Path) -> tuple[pl.DataFrame, Mapping[str, object]]:
     if path.is_dir():
         return _from_folder(path)
-    if not path.exists():
-        raise BadInput(f"{path} does not exist", "give a Parquet or JSONL file, or a folder")
     if are_lines(path):
         return whole_file(path)
     return _from_parquet(path)

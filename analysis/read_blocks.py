@@ -4,9 +4,10 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from analysis.block_plan import Plan, plan_of
+from analysis.block_plan import UNCHANGED, Plan, plan_of
 from analysis.block_table import BlockTable, union
-from analysis.lines import batches_of, extent_of
+from analysis.errors import BadInput
+from analysis.lines import batches_of, extent_of, state_of
 from analysis.policy import JudgePolicy
 from analysis.read import are_lines
 from analysis.stream import counted_in_turn, first_pairs, frames_of, head_of, of_rows
@@ -25,10 +26,13 @@ def count_blocks(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
 
 def _of_lines(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
     """How many there are, and until when, is looked up ahead of the pass over all of them."""
-    what = str(path)
+    what, before = str(path), state_of(path)
     metadata, rows, last_us = extent_of(path)
     frames = frames_of(batches_of(path), what)
     head = head_of(frames, policy.reference_pairs + 1)
     first = first_pairs(head, policy, what, metadata)
     plan = replace(plan_of(first, policy, rows, last_us), rows=rows)
-    return counted_in_turn(chain(head, frames), plan, of_rows(what), what), plan
+    table = counted_in_turn(chain(head, frames), plan, of_rows(what), what)
+    if state_of(path) != before:
+        raise BadInput(f"{path} changed while it was counted", UNCHANGED)
+    return table, plan

@@ -191,7 +191,9 @@ def _from_arrow(batch: "pa.RecordBatch | pa.Table", where: str) -> pl.DataFrame:
     names = batch.schema.names
     require_pairs(names)
     try:
-        read = pl.from_arrow(batch.select([name for name in PAIR_SCHEMA if name in names]))
+        ours = batch.select([name for name in PAIR_SCHEMA if name in names])
+        # What a writer says of its batches need not be text, which polars takes it for.
+        read = pl.from_arrow(ours.replace_schema_metadata(None))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise BadInput(f"{where} cannot be read: {first_line(error)}", ONE_SCHEMA) from error
     return pl.DataFrame(read)

@@ -107,7 +107,7 @@ def counted(folder: Path, name: str) -> tuple[Plan, list[BlockTable]]:
     file = folder / "pairs.parquet"
     FRAMES[name].write_parquet(file, row_group_size=min(GROUP, len(FRAMES[name]) // 9))
     plan = plan_for(file, policy_for(name))
-    return plan, [table_of(part, plan) for part in in_parts(file, groups=1)]
+    return plan, [table_of(part, plan) for part in in_parts(file, 1)]
 
 
 @pytest.fixture(scope="module", params=list(FRAMES))
@@ -232,8 +232,8 @@ def test_files_of_several_writers_are_counted_in_any_parts(tmp_path: Path) -> No
     plan = plan_for(folder, POLICY)
 
     told = judge(whole, POLICY, blocks=True).to_json()
-    for groups in (None, 1, 3):
-        joined = union([table_of(part, plan) for part in in_parts(folder, groups)])
+    for rows in (None, 1, 3 * GROUP):
+        joined = union([table_of(part, plan) for part in in_parts(folder, rows)])
         assert judge_blocks(joined, plan, False).to_json() == told
 
 
@@ -252,8 +252,8 @@ def test_row_groups_and_files_without_rows_change_nothing(tmp_path: Path) -> Non
     assert min(pq.ParquetFile(folder / "2.parquet").metadata.row_group(2).num_rows, 1) == 0
     told = judge(whole, POLICY, blocks=True).to_json()
     assert judge(folder, POLICY, blocks=True).to_json() == told
-    for groups in (1, 2):
-        joined = union([table_of(part, plan) for part in in_parts(folder, groups)])
+    for rows in (1, 2 * GROUP):
+        joined = union([table_of(part, plan) for part in in_parts(folder, rows)])
         assert judge_blocks(joined, plan, False).to_json() == told
 
 
@@ -310,25 +310,25 @@ def test_bad_rows_are_refused_in_blocks_too(
         judge(file, POLICY, blocks=True)
 
 
-@pytest.mark.parametrize("groups", [1, 2, 16])
+@pytest.mark.parametrize("size", [100, 200, 1_600])
 @pytest.mark.parametrize("distance", [1, 150])
 def test_an_id_that_comes_again_in_the_next_part_is_refused(
-    groups: int, distance: int, tmp_path: Path
+    size: int, distance: int, tmp_path: Path
 ) -> None:
     """At each end of a part, just behind it and some row groups on."""
     file, frame = tmp_path / "pairs.parquet", FRAMES["healthy"].head(1_800)
     frame.write_parquet(file, row_group_size=100)
     plan = plan_for(file, POLICY)
-    whole = union([table_of(part, plan) for part in in_parts(file, groups)])
+    whole = union([table_of(part, plan) for part in in_parts(file, size)])
     assert whole.n == len(frame)
 
-    for end in range(100 * groups, len(frame), 100 * groups):
+    for end in range(size, len(frame), size):
         again = pl.when(pl.int_range(pl.len()) == end + distance - 1)
         twice = again.then(pl.lit(frame["request_id"][end - 1])).otherwise("request_id")
         if end + distance > len(frame):
             continue
         frame.with_columns(request_id=twice).write_parquet(file, row_group_size=100)
-        behind = in_parts(file, groups)[(end + distance - 1) // (100 * groups)]
+        behind = in_parts(file, size)[(end + distance - 1) // size]
         with pytest.raises(BadInput, match="this id occurs twice"):
             table_of(behind, plan)
 
@@ -337,7 +337,7 @@ def test_tables_of_different_plans_cannot_be_added(tmp_path: Path) -> None:
     """Counts against another limit are counts of something else."""
     plan, tables = counted(tmp_path, "healthy")
     other = replace(plan, past={**plan.past, "p95": 99.0})
-    foreign = table_of(in_parts(tmp_path / "pairs.parquet", groups=1)[0], other)
+    foreign = table_of(in_parts(tmp_path / "pairs.parquet", 1)[0], other)
 
     with pytest.raises(BadInput, match="different plans"):
         _ = tables[1] + foreign
@@ -356,21 +356,39 @@ def test_memory_grows_with_blocks_and_not_with_pairs(tmp_path: Path) -> None:
     assert sizes[1] < 1.3 * sizes[0]
 
 
-@pytest.mark.parametrize("lost", [1, GROUP])
-def test_a_file_that_loses_rows_while_it_is_counted_has_no_verdict(
-    lost: int, tmp_path: Path
+def test_fewer_pairs_than_the_files_held_have_a_verdict_live_alone(tmp_path: Path) -> None:
+    """A part that is not counted yet."""
+    plan, tables = counted(tmp_path, "healthy")
+    table = union(tables[:-1])
+
+    assert judge_blocks(table, plan, True).pairs == table.n
+    with pytest.raises(BadInput, match=f"{table.n:,} pairs were counted of files that held 7,000"):
+        judge_blocks(table, plan, False)
+
+
+def harmed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Every twentieth answer of the candidate fails."""
+    return frame.with_columns(
+        candidate_status=pl.when(pl.int_range(pl.len()) % 20 == 0).then(500).otherwise(200)
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [lambda frame: frame[:-1], lambda frame: frame[:-GROUP], harmed],
+    ids=["a row", "a row group", "as many other rows"],
+)
+def test_a_file_that_changes_while_it_is_counted_has_no_verdict(
+    other: Callable[[pl.DataFrame], pl.DataFrame], tmp_path: Path
 ) -> None:
-    """The plan knows how many there were; fewer of them are judged live alone."""
+    """Whether it loses rows or holds as many others: its footer is another one."""
     file, frame = tmp_path / "pairs.parquet", FRAMES["healthy"]
     frame.write_parquet(file, row_group_size=GROUP)
     plan = plan_for(file, POLICY)
-    frame[:-lost].write_parquet(file, row_group_size=GROUP)
+    other(frame).write_parquet(file, row_group_size=GROUP)
 
-    table = union([table_of(part, plan) for part in in_parts(file, 1)])
-
-    assert judge_blocks(table, plan, True).pairs == len(frame) - lost
-    with pytest.raises(BadInput, match=f"{table.n:,} pairs were counted of files that held 7,000"):
-        judge_blocks(table, plan, False)
+    with pytest.raises(BadInput, match="another file than the plan was made for"):
+        union([table_of(part, plan) for part in in_parts(file, 1)])
 
 
 def test_a_part_that_is_counted_twice_has_no_verdict(tmp_path: Path) -> None:
@@ -382,6 +400,17 @@ def test_a_part_that_is_counted_twice_has_no_verdict(tmp_path: Path) -> None:
             judge_blocks(union([*tables, tables[3]]), plan, live)
 
 
+def test_what_a_writer_says_in_bytes_is_of_no_account(tmp_path: Path) -> None:
+    """Spark and others keep things in the metadata of a file that are no text."""
+    whole = folder_of(tmp_path / "whole", FRAMES["healthy"])
+    told = FRAMES["healthy"].to_arrow().replace_schema_metadata({b"writer": b"\xff\xfe"})
+    pq.write_table(told, tmp_path / "odd.parquet")
+
+    assert judge(tmp_path / "odd.parquet", POLICY, blocks=True).to_json() == (
+        judge(whole, POLICY, blocks=True).to_json()
+    )
+
+
 def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
     """A segment for each request: none is counted, whichever way the record is split."""
     frame = FRAMES["healthy"].with_columns(segment="request_id")
@@ -389,7 +418,7 @@ def test_too_many_segments_are_not_judged(tmp_path: Path) -> None:
     frame.write_parquet(file, row_group_size=300)
     plan = plan_for(file, POLICY)
 
-    tables = [table_of(part, plan) for part in in_parts(file, groups=1)]
+    tables = [table_of(part, plan) for part in in_parts(file, 1)]
 
     assert tables[0].segments is not None
     assert union(tables).segments is None

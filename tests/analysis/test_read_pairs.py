@@ -99,26 +99,34 @@ def test_bad_metadata_is_refused(tmp_path: Path, metadata: dict[str, str], said:
 
 UNREADABLE = {
     "no such file": ("none.parquet", None, "does not exist"),
+    "no such lines": ("none.jsonl", None, "none.jsonl does not exist"),
     "no Parquet": ("pairs.parquet", b"PAR1 and then nothing", "cannot be read as Parquet"),
     "empty file": ("pairs.parquet", b"", "cannot be read as Parquet"),
     "empty JSONL": ("pairs.jsonl", b"", "no rows"),
     "half a line": ("pairs.jsonl", b'{"request_id": "a"}\n{"request_id": ', "line 2"),
     "NaN in JSONL": ("pairs.jsonl", b'{"request_id": "a"}\n{"label": NaN}\n', "line 2: NaN"),
     "a list": ("pairs.jsonl", b"[1, 2]\n", "line 1: not an object"),
+    "a list behind a blank": (
+        "pairs.jsonl",
+        b'{"label": 1.0}\n\n[1, 2]\n',
+        "line 3: not an object",
+    ),
+    "a byte-order mark": ("pairs.jsonl", b'\xef\xbb\xbf{"label": 1.0}\n', "byte-order mark"),
 }
 
 
+@pytest.mark.parametrize("blocks", [False, True], ids=["pair by pair", "in blocks"])
 @pytest.mark.parametrize(("name", "content", "said"), UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_an_unreadable_file_is_refused(
-    tmp_path: Path, name: str, content: bytes | None, said: str
+    tmp_path: Path, name: str, content: bytes | None, said: str, blocks: bool
 ) -> None:
-    """A file that is no table says why."""
+    """A file that is no table says why, in the same words whichever way it is read."""
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
 
     with pytest.raises(BadInput, match=said):
-        judge(path, policy())
+        judge(path, policy(), blocks=blocks)
 
 
 def test_something_else_is_refused() -> None:

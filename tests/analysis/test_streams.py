@@ -25,8 +25,10 @@ from analysis import (
     lines,
     parse_policy,
     plan_stream,
+    read_blocks,
     table_of_stream,
 )
+from analysis.stream import frames_of
 
 TEXT = (
     f"{ONE_MACHINE}[budgets]\nmin_pairs = 300\n[gates.errors-paired]\nmargin = 0.01\n"
@@ -453,3 +455,19 @@ def test_the_examples_of_the_statistics_are_ones_that_run(
 
     assert names["verdict"].pairs == ROWS
     assert names["table"].n == ROWS
+
+
+def test_lines_that_change_while_they_are_counted_have_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked up ahead were other rows, even if as many."""
+    file = tmp_path / "pairs.jsonl"
+    FRAMES["safe"].write_ndjson(file)
+
+    def meanwhile(batches: Iterator[pl.DataFrame], what: str) -> Iterator[pl.DataFrame]:
+        FRAMES["harmful"].write_ndjson(file)
+        return frames_of(batches, what)
+
+    monkeypatch.setattr(read_blocks, "frames_of", meanwhile)
+    with pytest.raises(BadInput, match=r"pairs\.jsonl changed while it was counted"):
+        judge(file, POLICY, blocks=True)
