@@ -9,8 +9,7 @@ NAMING = (
 )
 """Verbs whose first word is a model."""
 BOTH_SITES = (
-    *("register-model", "deploy-model", "promote-model", "approve", "rollback-model", "labels"),
-    *("model-status", "model-report", "plan"),
+    *NAMING,
     *("backup-config", "restore-config"),
     *("deploy", "rollback", "resume", "status", "history", "report"),
 )

