@@ -1,44 +1,31 @@
-"""From pairs and a policy to a verdict.
-
-FAIL latches: some gate proved harm at some look. PASS does not: it is what all blocking gates
-proved at the same look, and the verdict of a record is that of its last look, because only so does
-it cover the average over all that was seen (P(some look: average >= margin and PASS) <= alpha).
-`decided_at` of a PASS is the first look at which a live judge would have stopped with it.
-"""
+"""From pairs and a policy, through every gate, to a verdict."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from analysis.accuracy_gates import accuracy_courses
 from analysis.answer_blocks import answer_guard, while_words
 from analysis.answer_gates import answer_courses
-from analysis.bets import CHUNK, Flags, Integers
 from analysis.block_plan import Plan, require_all
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable
 from analysis.blocks import schedule_words
-from analysis.clock import Clock, Look
 from analysis.columns import REACH
-from analysis.course import Course, Record, Recorded
+from analysis.conclusion import Origin, concluded
+from analysis.course import Course, Record
 from analysis.drift import Scores, guard_of, scores_of
 from analysis.error_gates import error_courses
 from analysis.errors import BadInput
-from analysis.findings import Outcome
 from analysis.latency_gates import latency_courses, unknown
 from analysis.latency_ratio import ratio_course
 from analysis.latency_whole import mean_course, thresholds_course
-from analysis.metadata import Metadata
 from analysis.pair_sample import PairSample, pair_sample
 from analysis.pairs import Pairs
 from analysis.policy import JudgePolicy
 from analysis.policy_file import default_policy, read_policy
 from analysis.read import Source, in_blocks, read_record
 from analysis.read_blocks import count_blocks
-from analysis.reasons import reason_of
 from analysis.record_gates import record_courses
 from analysis.request_sample import RequestSample
 from analysis.requests import Requests
@@ -48,9 +35,8 @@ from analysis.shift import shift_course
 from analysis.split_gates import split_courses
 from analysis.split_record import split_record
 from analysis.stream import STREAM, Batch, frames_of, head_of, plan_of_first, table_of_stream
-from analysis.sustained import budget_words, shifts_of, sustained_course
+from analysis.sustained import shifts_of, sustained_course
 from analysis.verdict import Verdict
-from analysis.version import CODE_VERSION
 
 ALIKE = f"ids that occur twice were looked for within {REACH:,} rows"
 SPLIT_LOOKS = "after every request and second of arrival; thresholds "
@@ -71,10 +57,7 @@ def judge(
     With `blocks`, and where files hold more than 10 million pairs, they are counted in one pass.
     Undecided is INCONCLUSIVE; while live the decision is then CONTINUE. Raises BadInput.
     """
-    if policy is None:
-        policy = default_policy()
-    if not isinstance(policy, JudgePolicy):
-        policy = read_policy(policy)
+    policy = _meant(policy)
     if isinstance(pairs, (str, Path)) and (blocks or in_blocks(Path(pairs))):
         return judge_blocks(*count_blocks(Path(pairs), policy), live)
     if blocks:
@@ -102,12 +85,17 @@ def judge_stream(
     expected in how many `seconds` sets the length of a block. Raises BadInput, as `judge` of a file
     does, also for a stream without rows.
     """
-    policy = default_policy() if policy is None else policy
-    policy = policy if isinstance(policy, JudgePolicy) else read_policy(policy)
+    policy = _meant(policy)
     frames = frames_of(batches, STREAM)
     head = head_of(frames, policy.reference_pairs + 1)
     plan = plan_of_first(head, policy, metadata, rows=rows, seconds=seconds)
     return judge_blocks(table_of_stream(chain(head, frames), plan), plan, live)
+
+
+def _meant(policy: JudgePolicy | Path | str | None) -> JudgePolicy:
+    if policy is None:
+        return default_policy()
+    return policy if isinstance(policy, JudgePolicy) else read_policy(policy)
 
 
 def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdict:
@@ -119,15 +107,10 @@ def judge_requests(requests: Requests, policy: JudgePolicy, live: bool) -> Verdi
         )
     record = split_record(RequestSample(requests, policy), policy)
     answered = requests.status[requests.candidate] > 0
-    return concluded(
-        record,
-        split_courses(record),
-        requests.metadata,
-        requests.digest,
-        float(answered.mean()) if len(answered) else None,
-        SPLIT_LOOKS + schedule_words(len(requests), "requests"),
-        live,
-    )
+    share = float(answered.mean()) if len(answered) else None
+    looks = SPLIT_LOOKS + schedule_words(len(requests), "requests")
+    origin = Origin(requests.metadata, requests.digest, looks)
+    return concluded(record, split_courses(record), origin, share, live)
 
 
 def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
@@ -138,9 +121,9 @@ def judge_pairs(pairs: Pairs, policy: JudgePolicy, live: bool) -> Verdict:
 def judge_sample(sample: PairSample, live: bool) -> Verdict:
     """The same for pairs under their policy."""
     pairs, policy = sample.pairs, sample.policy
-    about, digest = pairs.metadata, pairs.digest
     looks = LOOKS + schedule_words(sample.n, "pairs") + while_words(policy)
-    return verdict_of(sample, policy, scores_of(pairs), about, digest, looks, live)
+    origin = Origin(pairs.metadata, pairs.digest, looks)
+    return verdict_of(sample, policy, scores_of(pairs), origin, live)
 
 
 def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
@@ -148,18 +131,12 @@ def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
     require_all(plan, table.plan, table.n, live)
     sample = block_sample(table, plan)
     looks = f"at the end of every block of {plan.step} s, late harm after every second; {ALIKE}"
-    looks += while_words(plan.policy)
-    return verdict_of(sample, plan.policy, scores_in(table), plan.about, table.digest, looks, live)
+    origin = Origin(plan.about, table.digest, looks + while_words(plan.policy))
+    return verdict_of(sample, plan.policy, scores_in(table), origin, live)
 
 
 def verdict_of(
-    sample: Sample,
-    policy: JudgePolicy,
-    scores: Scores,
-    about: Metadata,
-    digest: str,
-    looks: str,
-    live: bool,
+    sample: Sample, policy: JudgePolicy, scores: Scores, origin: Origin, live: bool
 ) -> Verdict:
     """Every gate, and what they decide together."""
     record = Record(
@@ -183,57 +160,7 @@ def verdict_of(
         *segment_courses(record),
     ]
     covered = next(course.finding for course in courses if course.finding.name == "coverage")
-    return concluded(record, courses, about, digest, covered.estimate.value, looks, live)
-
-
-def concluded(
-    record: Recorded,
-    courses: list[Course],
-    about: Metadata,
-    digest: str,
-    answered: float | None,
-    looks: str,
-    live: bool,
-) -> Verdict:
-    """What the gates decide together."""
-    policy = record.policy
-    failures = [course.failed for course in courses if course.failed]
-    stood, stands = _promotion(record, courses)
-    if failures:
-        outcome, decision = Outcome.FAIL, "ROLLBACK"
-        decided: Look | None = min(failures, key=lambda look: look.at_us)
-    elif stands:
-        outcome, decision, decided = Outcome.PASS, "PROMOTE", stood
-    else:
-        outcome, decided = Outcome.INCONCLUSIVE, None
-        decision = "CONTINUE" if live else "INCONCLUSIVE"
-    findings = tuple(course.finding for course in courses)
-    return Verdict(
-        verdict=outcome.value,
-        decision=decision,
-        reason=reason_of(outcome, findings, record, stood),
-        pairs=record.n,
-        of=record.arrival.of,
-        coverage=answered,
-        decided_at=decided,
-        stood_at=stood,
-        looks=looks + _while(policy),
-        findings=findings,
-        revisions=about.revisions,
-        policy_digest=policy.digest,
-        pairs_digest=digest,
-        code_version=CODE_VERSION,
-    )
-
-
-def _while(policy: JudgePolicy) -> str:
-    """What the drift of hosts adds to when it was looked."""
-    found = policy.drift.calibration
-    return {
-        "none": "",
-        "guard": ", small latency differences only while the drift guard is open",
-        "calibrated": f"; {budget_words(found, policy)}" if found else "",
-    }[policy.drift.kind]
+    return concluded(record, courses, origin, covered.estimate.value, live)
 
 
 def _mean_course(record: Record) -> Course:
@@ -244,51 +171,3 @@ def _mean_course(record: Record) -> Course:
     if record.shifts is None:
         return unknown(record, record.policy.gates["latency-mean"], "p95")
     return sustained_course(record, record.shifts, found)
-
-
-def _all_of(courses: list[Course], clock: Clock) -> Flags:
-    """Where all blocking gates of a clock stood proven, by the number of looks there were.
-
-    Nothing admitted proves nothing, unless no blocking gate runs on this clock.
-    """
-    mine = [c.standing for c in courses if c.clock is clock and c.finding.blocking]
-    flags = np.ones(len(clock.at_us) + 1, dtype=np.bool_)
-    flags[0] = not mine
-    for standing in mine:
-        flags[1:] &= standing
-    return flags
-
-
-def _promotion(record: Recorded, courses: list[Course]) -> tuple[Look | None, bool]:
-    """The first look at which PROMOTE stood, and whether it stands at the watermark."""
-    arrival, labels, guard = record.arrival, record.labels, record.guard
-    by = [course.clock for course in courses if course.finding.blocking]
-    assert all(clock is arrival or clock is labels for clock in by), "a gate that holds nothing"
-    by_pairs, by_labels = _all_of(courses, arrival), _all_of(courses, labels)
-    came = np.concatenate([np.zeros(1, dtype=np.int64), arrival.arrived])
-
-    def first(
-        at_us: Integers, own: Clock | None = None, side: Literal["left", "right"] = "right"
-    ) -> Look | None:
-        """Part by part: looking up so many times among others takes longer than all the rest."""
-        for begin in range(0, len(at_us), CHUNK):
-            part = at_us[begin : begin + CHUNK]
-            after = np.arange(begin + 1, begin + 1 + len(part))
-            looks = after if own is arrival else np.searchsorted(arrival.at_us, part, side)
-            admitted = after if own is labels else labels.admitted(part)
-            standing = by_pairs[looks] & by_labels[admitted] & guard.open_at(part)
-            standing &= came[looks] >= record.policy.min_pairs
-            if standing.any():
-                at = int(standing.argmax())
-                return Look(int(came[looks[at]]), int(part[at]))
-        return None
-
-    # A block of the guard decides about what follows it, not about what came as it ended.
-    stood = (
-        first(arrival.at_us, arrival),
-        first(labels.at_us, labels),
-        first(guard.end_us, side="left"),
-    )
-    last = first(np.array([record.watermark_us]))
-    looks = [look for look in (*stood, last) if look]
-    return min(looks, key=lambda look: look.at_us, default=None), last is not None
