@@ -27,6 +27,11 @@ class Drawing:
         self._height = len(fitted)
 
 
+def width() -> int | None:
+    """The columns of the terminal that standard output is; None where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def can_draw() -> bool:
     """Whether standard output is a terminal on which lines may be drawn over."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.errors import Unavailable
 from cluster.ledger import Row
 from cluster.local.admin import Admin
-from flows import aliases, asked
+from flows import aliases, asked, screen
 from flows.given import where
 from flows.in_cluster import chosen, is_meant
 from flows.local_site import processes, require_up
@@ -92,7 +92,7 @@ def history(options: argparse.Namespace) -> Answer:
     if options.name and not rows:
         raise bad_input(f"the ledger knows no {options.name}", "pincex history")
     report = {"site": here.name, "chain": "intact", "rows": rows}
-    return Exit.DONE, report, "\n".join(status_text.history(rows))
+    return Exit.DONE, report, "\n".join(status_text.history(rows, screen.width()))
 
 
 def as_data(row: Row) -> dict[str, Any]:

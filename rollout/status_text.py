@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from textwrap import TextWrapper
 from typing import Any
 
 from rollout import approval_text, release_text, step_text, watch_words, words
@@ -55,12 +56,23 @@ def model(report: Report, region: str, told: str) -> list[str]:
     return lines
 
 
-def history(rows: Sequence[Report]) -> list[str]:
-    """One line per row: when, who, what."""
+def history(rows: Sequence[Report], width: int | None) -> list[str]:
+    """Of each row when, who, what, in lines of `width` columns; None: one line, for a pipe.
+
+    What is pasted stays whole: a word that is wider than the lines has one of its own.
+    """
     if not rows:
         return ["the ledger is empty", "next: pincex deploy-model NAME VERSION --first"]
-    lines = [_event(row) for row in rows]
+    lines = [line for row in rows for line in _folded(_event(row), width)]
     return [*lines, f"{len(rows)} rows, chain intact, head {rows[-1]['hash'][:12]}"]
+
+
+def _folded(event: str, width: int | None) -> list[str]:
+    if width is None:
+        return [event]
+    # Below the date: the numbers of the rows stand alone.
+    fold = TextWrapper(width, "", 5 * " ", break_long_words=False, break_on_hyphens=False)
+    return fold.wrap(event)
 
 
 def block(entry: Report, told: str = "") -> list[str]:
@@ -147,7 +159,9 @@ def _approval(row: Report) -> str:
 
 def _event(row: Report) -> str:
     at = date_and_clock(datetime.fromisoformat(row["at"]))
-    return f"{row['seq']:>4} {at} {row['actor']} {row['component']}: {told(row)}"
+    what = f"{row['seq']:>4} {at} {row['actor']} {row['component']}: {told(row)}"
+    # A reason may have been pasted with its line ends.
+    return " ".join(what.splitlines())
 
 
 def told(row: Report) -> str:

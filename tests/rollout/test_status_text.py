@@ -283,7 +283,7 @@ EVENTS: dict[str, tuple[str, dict[str, Any], str]] = {
 def test_each_row_of_the_ledger_is_a_sentence(kind: str, data: dict[str, Any], said: str) -> None:
     """When, who, on which model, what; and in the end that the chain holds."""
     row = {"seq": 7, "at": AT, "actor": "ann", "component": "price", "kind": kind, "data": data}
-    event, last = history([{**row, "hash": "abcdef0123456789"}])
+    event, last = history([{**row, "hash": "abcdef0123456789"}], None)
 
     assert event.startswith("   7 2026-01-0")
     assert event.endswith(f") ann price: {said}")
@@ -292,7 +292,7 @@ def test_each_row_of_the_ledger_is_a_sentence(kind: str, data: dict[str, Any], s
 
 def test_an_empty_ledger_says_how_to_begin() -> None:
     """The first command is named."""
-    assert history([])[-1] == "next: pincex deploy-model NAME VERSION --first"
+    assert history([], 80)[-1] == "next: pincex deploy-model NAME VERSION --first"
 
 
 def test_a_control_is_told_by_its_false_alarms() -> None:
