@@ -22,6 +22,7 @@ from math import inf
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.kill_config import MODELS, RELEASES
 from benchmarks.kill_results import Results, Row, todo
 from benchmarks.kill_services import SERVICES, traded
 from benchmarks.kill_stages import prove
@@ -258,7 +259,8 @@ def main() -> int:
     results = Results(options.results or KEPT / code_digest())
     until = time.monotonic() + 60 * options.minutes
     wrong, left = 0, 0
-    for made, every in ((matrix, VERBS), (exchange_matrix, SERVICES)):
+    sites = ((matrix, [*VERBS, *MODELS]), (exchange_matrix, [*SERVICES, *RELEASES]))
+    for made, every in sites:
         verbs = [verb for verb in every if options.only is None or verb.name in options.only]
         if not verbs:
             continue

@@ -28,12 +28,12 @@ def traded(directory: Path, python: str) -> Iterator[tuple[Exchange, Trader]]:
             yield here, trader
 
 
-def _deploy(here: SmallSite) -> Words:
+def deploy(here: SmallSite) -> Words:
     """A release of a version that never was."""
     return ("deploy", f"v9.{uuid.uuid4().int % 10**9}.0")
 
 
-def _at_rest(here: SmallSite, words: Words) -> bool:
+def services_at_rest(here: SmallSite, words: Words) -> bool:
     """Nothing is open, nobody holds the lock, and one version of each component has all traffic."""
     assert isinstance(here, Exchange)
     if here.history().open or here.site.lock.holder(NAME, here.site.region):
@@ -93,4 +93,4 @@ def release_verbs(
     ]
 
 
-SERVICES = release_verbs(NAME, _deploy, _at_rest, agree)
+SERVICES = release_verbs(NAME, deploy, services_at_rest, agree)

@@ -11,24 +11,24 @@ from typing import Any
 
 from cluster.backup import Backup, Change, Comparison, Items
 from cluster.errors import Refused
-from cluster.local.instances import roles_of
+from cluster.local.instances import servers
 from cluster.local.upkeep import ensure_keeper
-from cluster.lock import Lease, held
+from cluster.lock import Lease
 from cluster.route import Route
 from flows import local_release_config
-from flows.aliases import serving_aliases, settle
+from flows.aliases import SERVING_ROLES, serving_aliases, settle
 from flows.keeping import keeping
 from flows.kept_files import FILES, files_of, put, sound
-from flows.local_release_config import HOLDER
 from flows.local_site import require_up
 from flows.openers import actor, open_rollout
 from flows.platform import applications, traffic
+from flows.restoring import HOLDER, begun, turn
 from flows.rollback import undo
 from flows.servers import bring_up
-from flows.site import LEASE_SECONDS, Site, resume_argv
-from rollout.history import as_data
+from flows.site import Site, resume_argv
+from rollout.history import as_data, expected_aliases
 from rollout.policy import default_policy_text, parse
-from rollout.state import Revision, Verb
+from rollout.state import Phase, Revision, Verb
 
 
 class LocalConfig:
@@ -49,18 +49,37 @@ class LocalConfig:
 
     def items(self, components: Collection[str]) -> Items:
         """What is told; Refused while something is between two versions."""
-        items: dict[str, Any] = {**files_of(self._site.settings)}
+        found = self._read(components)
         services = applications(self._site)
         for name in sorted(components):
-            of_services = name in services
-            items |= (
-                local_release_config.items_of(self._site, name) if of_services else self._of(name)
+            if name in services:
+                local_release_config.require_rest(self._site, name)
+            else:
+                self._require_whole(name, found)
+        counts = {item: told for item, told in found.items() if item.startswith("servers ")}
+        if uneven := [f"{item}: {told}" for item, told in counts.items() if isinstance(told, str)]:
+            raise Refused(
+                f"{'; '.join(uneven)}: that is no configuration to keep",
+                hint="repeat the command that was ended; or pincex diagnose",
             )
-        return items
+        return found
 
     def compared(self, backup: Backup) -> Comparison:
-        """All that is told now and all of the backup: an undo goes back to what served."""
-        return Comparison(self.items(backup.components), backup.items)
+        """All that is told now and all of the backup: an undo goes back to what served.
+
+        The rollback of a restore that was killed is a difference, whatever else it has reached.
+        """
+        present, wanted = {**self._read(backup.components)}, {**backup.items}
+        services = applications(self._site)
+        for name in backup.components:
+            opened = begun(self._site.history(name), self._target(name, backup.items))
+            if opened is not None:
+                back = {"back to": opened.candidate.version}
+                present[f"rollout {name}"] = {**back, "phase": str(opened.phase)}
+                wanted[f"rollout {name}"] = {**back, "phase": str(Phase.ROLLED_BACK)}
+            elif name in services:
+                local_release_config.require_rest(self._site, name)
+        return Comparison(present, wanted)
 
     def restore(self, backup: Backup, changes: Sequence[Change]) -> None:
         """Each application, model by model what serves and aliases, and at last the files."""
@@ -79,11 +98,26 @@ class LocalConfig:
         for name in services:
             local_release_config.put(self._site, name, backup.items)
         for name, target in targets.items():
-            lock, region = self._site.lock, self._site.region
-            with held(lock, name, region, HOLDER, LEASE_SECONDS) as lease, keeping(self._site):
+            with turn(self._site, name) as lease, keeping(self._site):
                 self._require_returnable(name, target)
                 self._put(name, target, backup.items, lease)
         put(self._site, files)
+
+    def _read(self, components: Collection[str]) -> Items:
+        """What is told now."""
+        items: dict[str, Any] = {**files_of(self._site.settings)}
+        services = applications(self._site)
+        for name in sorted(components):
+            of_services = name in services
+            items |= (
+                local_release_config.items_of(self._site, name) if of_services else self._of(name)
+            )
+        return items
+
+    def _target(self, name: str, wanted: Items) -> Revision:
+        """What a backup says that serves."""
+        kind = "release" if f"release {name}" in wanted else "version"
+        return Revision(**wanted[f"{kind} {name}"])
 
     def _of(self, name: str) -> dict[str, Any]:
         champion = self._site.history(name).champion
@@ -98,15 +132,29 @@ class LocalConfig:
             )
         return {
             f"version {name}": as_data(revision),
-            f"servers {name}": len(roles_of(self._site.home, name, revision.version)),
+            f"servers {name}": servers(self._site.home, name, revision.version),
             f"route {name}": serving,
             f"aliases {name}": serving_aliases(self._site, name),
         }
 
+    def _require_whole(self, name: str, found: Items) -> None:
+        """Refused where route or aliases are not yet, or not any more, those of what serves."""
+        expected, version = expected_aliases(self._site.history(name)), found[f"version {name}"]
+        whole = {
+            f"route {name}": {version["version"]: 100},
+            f"aliases {name}": {role: expected[role] for role in SERVING_ROLES if role in expected},
+        }
+        if wrong := [f"{item} {found[item]}" for item in whole if found[item] != whole[item]]:
+            raise Refused(
+                f"{version['version']} of {name} serves by the ledger, and there is"
+                f" {', '.join(wrong)}: that is no configuration to keep",
+                hint=f"pincex resume {name}, then the same command",
+            )
+
     def _require_returnable(self, name: str, target: Revision) -> None:
         """Refused during a rollout, and for what no undo would return to."""
         history = self._site.history(name)
-        if history.open is not None:
+        if history.open is not None and not begun(history, target):
             raise Refused(
                 f"{history.open.verb} {name} {history.open.candidate.version} is open"
                 f" ({history.open.phase}); nothing was changed",
@@ -124,13 +172,18 @@ class LocalConfig:
         history = here.history(name)
         text = history.rollouts[-1].policy_text if history.rollouts else default_policy_text()
         stable = history.champion.revision if history.champion else None
-        if stable != target:
+        told = begun(history, target)
+        if told is None and stable != target:
             told = open_rollout(
                 here, name, Verb.ROLLBACK, stable, target, text, 1.0, 1.0, override=HOLDER
             )
+        if told is not None:
             undo(here, told, lease, monotonic())
-        policy = replace(parse(text), replicas=wanted[f"servers {name}"])
-        bring_up(here, name, target, policy, lease, forced=True)
+        count = wanted[f"servers {name}"]
+        ready = here.serving.is_ready(name, target.version)
+        if not ready or servers(here.home, name, target.version) != count:
+            policy = replace(parse(text), replicas=count)
+            bring_up(here, name, target, policy, lease, forced=True)
         if traffic(here, name).serving != target.version:
             here.serving.set_route(name, Route({target.version: 100}), lease, forced=True)
         settle(here, name, actor=actor(), overrule=True)

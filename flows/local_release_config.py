@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
-from cluster.backup import Items
+from cluster.backup import Items, changes
 from cluster.errors import NotFound, Refused
-from cluster.local.instances import roles_of
-from cluster.lock import held
+from cluster.local.instances import servers
+from cluster.lock import Lease
 from flows.applications import description_of
 from flows.keeping import keeping
 from flows.platform import parts_of
@@ -18,38 +18,35 @@ from flows.recorder import Aside, Unrecorded
 from flows.release import run
 from flows.release_openers import open_release, release_open, require_way
 from flows.release_sight import release_sight
-from flows.site import LEASE_SECONDS, Site
+from flows.restoring import DEADLINE, HOLDER, begun, turn
+from flows.site import Site
 from rollout.history import as_data
 from rollout.policy import parse
 from rollout.release import Parts
 from rollout.state import Revision, Rollout, Verb
 
-HOLDER = "restore-config"
-DEADLINE = 240.0
-
 
 def items_of(here: Site, name: str) -> dict[str, Any]:
-    """The release, and of each component its version, servers and route; Refused amid a rollout."""
+    """The release, and of each component its version, servers and route."""
     history, parts = here.history(name), parts_of(here, name)
     if history.champion is None:
         return {}
-    _require_rest(here, name)
     items: dict[str, Any] = {f"release {name}": as_data(history.champion.revision)}
     for component, part in sorted(parts.of.items()):
         if part.serving is None:
             continue
-        servers = roles_of(here.home, component, part.serving.version)
         items[f"version {name} {component}"] = as_data(part.serving)
-        items[f"servers {name} {component}"] = len(servers)
+        items[f"servers {name} {component}"] = servers(here.home, component, part.serving.version)
         items[f"route {name} {component}"] = _weights(here, component)
     return items
 
 
 def require_returnable(here: Site, name: str, wanted: Items) -> None:
     """Refused amid a rollout, and where there is no way back to what the backup says."""
-    _require_rest(here, name)
+    release = release_in(name, wanted)
+    if not begun(here.history(name), release):
+        require_rest(here, name)
     parts, targets = parts_of(here, name), _targets(name, wanted)
-    release = Revision(**wanted[f"release {name}"])
     added = [one for one, part in parts.of.items() if part.serving and one not in targets]
     if added:
         raise Refused(
@@ -68,28 +65,57 @@ def require_returnable(here: Site, name: str, wanted: Items) -> None:
 
 
 def put(here: Site, name: str, wanted: Items) -> None:
-    """Open a rollback to what the backup says and go through with it; then its servers."""
-    with held(here.lock, name, here.region, HOLDER, LEASE_SECONDS) as lease, keeping(here):
+    """Open a rollback to what the backup says and go through with it; then its servers.
+
+    One that was opened before, and not ended, comes to its end first.
+    """
+    with turn(here, name) as lease, keeping(here):
         site = here.holding(lease)
+        if opened := begun(site.history(name), release_in(name, wanted)):
+            _through(site, opened, lease)
+        if not changes(items_of(site, name), _of(name, wanted)):
+            return
         require_returnable(site, name, wanted)
         parts, targets = parts_of(site, name), _targets(name, wanted)
         rollout = _opened(site, name, parts, wanted, targets)
-        sight, record = release_sight(site, rollout), Aside(Unrecorded())
-        if run(sight, lease, record, monotonic() + DEADLINE) is None:
-            raise Refused(f"{name} is not back after {DEADLINE:g} s", hint=f"pincex resume {name}")
+        _through(site, rollout, lease)
         within = parse(rollout.policy_text).ready_within
         for component, target in targets.items():
             described = description_of(parts, component, target)
             site.services.start(described, target.version, within, lease, forced=True)
 
 
+def release_in(name: str, wanted: Items) -> Revision:
+    """The release of a backup."""
+    return Revision(**wanted[f"release {name}"])
+
+
+def require_rest(here: Site, name: str) -> None:
+    """Refused amid a rollout."""
+    opened = here.history(name).open
+    if opened is not None:
+        raise release_open(here, opened)
+
+
+def _through(site: Site, rollout: Rollout, lease: Lease) -> None:
+    sight, record = release_sight(site, rollout), Aside(Unrecorded())
+    if run(sight, lease, record, monotonic() + DEADLINE) is None:
+        name = rollout.component
+        raise Refused(f"{name} is not back after {DEADLINE:g} s", hint=f"pincex resume {name}")
+
+
 def _opened(
     site: Site, name: str, parts: Parts, wanted: Items, targets: Mapping[str, Revision]
 ) -> Rollout:
-    history, release = site.history(name), Revision(**wanted[f"release {name}"])
+    history, release = site.history(name), release_in(name, wanted)
     stable = history.champion.revision if history.champion else None
     policy, text = history.rollouts[-1].policy_text, parts.texts[release.digest]
     return open_release(site, name, Verb.RETURN, stable, release, targets, text, policy, HOLDER)
+
+
+def _of(name: str, wanted: Items) -> Items:
+    """The items of one application."""
+    return {item: told for item, told in wanted.items() if item.split()[1:2] == [name]}
 
 
 def _targets(name: str, wanted: Items) -> dict[str, Revision]:
@@ -107,9 +133,3 @@ def _weights(here: Site, component: str) -> dict[str, int]:
     except NotFound:
         return {}
     return {version: share for version, share in shares.items() if share}
-
-
-def _require_rest(here: Site, name: str) -> None:
-    opened = here.history(name).open
-    if opened is not None:
-        raise release_open(here, opened)

@@ -167,6 +167,15 @@ def roles_of(home: Home, component: str, version: str) -> list[str]:
     return [role for role in home.roles(home.processes) if role.startswith(prefix)]
 
 
+def servers(home: Home, component: str, version: str) -> int | str:
+    """How many instances of a version shall run; in words where Envoy lists another number."""
+    shall = len(roles_of(home, component, version))
+    traffic = Traffic(home)
+    up = version in traffic.deployed(component)
+    listed = len(traffic.endpoints(component, version)) if up else 0
+    return shall if listed == shall else f"{shall}, of which Envoy lists {listed}"
+
+
 def _ports(home: Home) -> frozenset[int]:
     """Every port that the site has given away."""
     fixed = home.site().ports

@@ -9,7 +9,13 @@ import pytest
 from local_parts import ECHO, LocalSite, eventually
 
 from cluster.errors import ClusterError, LostLock, Unavailable
-from cluster.local.instances import Instance, start_instances, stop_instances, versions_up
+from cluster.local.instances import (
+    Instance,
+    servers,
+    start_instances,
+    stop_instances,
+    versions_up,
+)
 from cluster.lock import Lease, Lock
 
 pytestmark = pytest.mark.site
@@ -97,3 +103,23 @@ def test_taken_over_once_they_are_ready(site: LocalSite, lock: Lock) -> None:
     assert site.traffic.deployed("price") == []
     take_over(site, lock)
     assert versions_up(site.home, "price") == []
+
+
+def test_a_server_that_was_started_and_not_listed_is_not_counted_as_one(site: LocalSite) -> None:
+    """Whoever started it ended before requests came to it: the number alone would look right."""
+    site.serve("v9")
+    counted = servers(site.home, "price", "v9")
+    checks = iter([True])
+
+    def lost_later() -> None:
+        if not next(checks, False):
+            raise LostLock("ended", hint="")
+
+    argv = site.echo("v9", site.home.path / "v9.log")
+    twice = [Instance(argv, cwd="/", grace=1.0)] * 2
+    with pytest.raises(LostLock):
+        start_instances(site.home, "price", "v9", twice, timeout=20, lease_check=lost_later)
+
+    assert (counted, servers(site.home, "price", "v9")) == (1, "2, of which Envoy lists 1")
+    site.serve("v9", count=2)
+    assert servers(site.home, "price", "v9") == 2

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.kill_config import RESTORE_SERVICES
 from benchmarks.kill_matrix import Matrix, exchange_matrix
 from benchmarks.kill_services import SERVICES
 from benchmarks.kill_verbs import Verb
@@ -39,3 +40,12 @@ def test_a_killed_release_comes_to_one_good_end(board: Matrix, verb: Verb) -> No
 
     assert (row.killed, row.failed, row.doubled, row.then) == (True, 0, 0, "resume"), row
     assert row.state.startswith(("deploy PROMOTED", "rollback ROLLED_BACK"))
+
+
+def test_a_killed_restore_is_ended_by_the_same_command(board: Matrix) -> None:
+    """Just after a share was moved back: all of the backup is there, and no order is lost."""
+    point = Point("command", ROUTE, "after")
+    row = board.kill(RESTORE_SERVICES, point, 0)
+
+    assert (row.killed, row.failed, row.doubled, row.then) == (True, 0, 0, "the same"), row
+    assert row.state == "all as in the backup"

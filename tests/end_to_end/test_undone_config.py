@@ -54,3 +54,19 @@ def test_what_was_promoted_and_edited_since_is_undone(site: SmallSite) -> None:
     assert client.failures == []
     assert client.doubled == 0
     assert site.pincex("restore-config", file).code == 0
+
+
+def test_what_the_registry_contradicts_is_no_configuration_to_keep(site: SmallSite) -> None:
+    """A restore could not bring it back: nothing is written, and what mends it is named."""
+    before = {*(site.home.path / "backups").glob("*")}
+    site.site.registry.set_alias(MODEL, "champion", GOOD)
+
+    refused = site.pincex("backup-config")
+    mended = site.pincex("resume", MODEL, "--keep-serving")
+
+    assert refused.code == 1
+    assert refused.report["error"].startswith(f"{STABLE} of {MODEL} serves by the ledger, and")
+    assert f"'champion': '{GOOD}'" in refused.report["error"]
+    assert mended.code == 0, mended
+    assert {*(site.home.path / "backups").glob("*")} == before
+    backed_up(site)
