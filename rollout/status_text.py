@@ -1,5 +1,6 @@
 """`status`, `model-status` and `history` as text, from the objects that ``--json`` prints."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from textwrap import TextWrapper
@@ -10,6 +11,7 @@ from rollout.state import WATCH
 from rollout.words import clock, date_and_clock, duration
 
 Report = Mapping[str, Any]
+BEFORE_UNIT, TIED = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|pairs)\b)"), "\0"
 
 
 def site(report: Report) -> list[str]:
@@ -70,9 +72,9 @@ def history(rows: Sequence[Report], width: int | None) -> list[str]:
 def _folded(event: str, width: int | None) -> list[str]:
     if width is None:
         return [event]
-    # Below the date: the numbers of the rows stand alone.
+    # Below the date: the numbers of the rows stand alone. A number stays with its unit.
     fold = TextWrapper(width, "", 5 * " ", break_long_words=False, break_on_hyphens=False)
-    return fold.wrap(event)
+    return [line.replace(TIED, " ") for line in fold.wrap(BEFORE_UNIT.sub(TIED, event))]
 
 
 def block(entry: Report, told: str = "") -> list[str]:

@@ -14,6 +14,7 @@ from cli_parts import COMMAND
 
 from cluster.local.home import Home
 from flows.site import Site
+from rollout.status_text import history
 
 NAME = "price-predictor-of-the-european-night-desk"
 LONG = "v2.1.0-rc.3+build.20261130.europe-west4.night-desk.hotfix-of-the-second-hour"
@@ -75,6 +76,17 @@ def test_lines_fit_the_terminal_and_what_is_pasted_stays_whole(
     for whole in (LONG, FOLDER, "INC-20261130-77", f"{NAME}:", "d1cee2eb)"):
         assert whole in words
     assert words == " ".join(in_a_pipe(environment)).split()
+
+
+@pytest.mark.parametrize("columns", range(52, 68))
+def test_no_line_begins_with_the_unit_of_a_number_above(columns: int) -> None:
+    """Wherever the lines end."""
+    data = {"component": NAME, "decision": "PROMOTE", "reason": "p95 14.2 ms, 21 % of 1,024 pairs"}
+    row = {"seq": 1, "at": "2026-11-30T23:00:00+00:00", "actor": "ann", "component": "price"}
+    lines = history([{**row, "kind": "step-judged", "data": data, "hash": "ab" * 32}], columns)
+
+    assert not {line.split()[0] for line in lines} & {"%", "ms,", "pairs"}
+    assert "p95 14.2 ms, 21 % of 1,024 pairs" in " ".join(" ".join(lines).split())
 
 
 def test_only_the_first_line_of_a_row_begins_with_its_number(environment: dict[str, str]) -> None:
