@@ -20,7 +20,6 @@ from dataclasses import replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / "kubernetes")]
 
@@ -36,7 +35,8 @@ from benchmarks.kill_verbs import Verb, Words  # noqa: E402
 from benchmarks.probed import probed_python  # noqa: E402
 from benchmarks.step_plan import Steps  # noqa: E402
 from cluster.errors import Unavailable  # noqa: E402
-from flows.cluster_site import ClusterSite  # noqa: E402
+from cluster.local.home import Home  # noqa: E402
+from flows.cluster_site import ClusterSite, kept_site  # noqa: E402
 from flows.platform import parts_of  # noqa: E402
 from flows.rehearsal.small_site import PATIENCE, ROOT, SmallSite, eventually  # noqa: E402
 from rollout.history import History  # noqa: E402
@@ -68,8 +68,7 @@ class Namespaced(SmallSite):
     @cached_property
     def there(self) -> ClusterSite:
         """The namespace's adapters, read from this process."""
-        with patch.dict(os.environ, {"PINCEX_HOME": str(self.shop.folder)}):
-            return self.shop.site
+        return kept_site(Home(self.shop.kept))
 
     def history(self) -> History:
         """The ledger of the application, folded."""

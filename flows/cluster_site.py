@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -191,9 +190,8 @@ def registering_site(options: argparse.Namespace) -> ClusterSite:
     return _registered(_found(options))
 
 
-def kept_site() -> ClusterSite:
-    """The site of a flow process, whose ``$PINCEX_HOME`` is the folder of its namespace."""
-    home = Home(Path(os.environ["PINCEX_HOME"]))
+def kept_site(home: Home) -> ClusterSite:
+    """The site of a namespace by its folder, as its last rollout kept it."""
     way = cluster_way.kept(home)
     if way is None:
         raise bad_input(f"{home.path} is the folder of no namespace", "pincex deploy VERSION")

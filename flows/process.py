@@ -9,9 +9,11 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from cluster.files import write_whole
+from cluster.local.home import Home
 from flows import zombies
 from flows.asked import prefect_answers
 from flows.dispatch import dispatch
@@ -75,7 +77,8 @@ def _named(site_name: str) -> Site:
         return site(site_name)
     from flows.cluster_site import kept_site
 
-    return kept_site()
+    # The folder of its namespace, below that of whoever started it.
+    return kept_site(Home(Path(os.environ["PINCEX_HOME"])))
 
 
 def _undoing(here: Site, verb: str, rest: list[str]) -> bool:

@@ -122,6 +122,12 @@ class Shop:
         self.requests.__exit__(*exception)
 
     @property
+    def kept(self) -> Path:
+        """The folder of the namespace, once something was deployed to it."""
+        (folder,) = (self.folder / "clusters").glob(f"{self.namespace}-*")
+        return folder
+
+    @property
     def names(self) -> list[str]:
         return ["prices", "settlement"] if self.single else ["prices"]
 
@@ -220,10 +226,9 @@ class Shop:
 
     def flow(self, *words: str) -> "subprocess.Popen[str]":
         """A flow process of its own, as the command starts one."""
-        (folder,) = (self.folder / "clusters").glob(f"{self.namespace}-*")
         return subprocess.Popen(
             [sys.executable, "-m", "flows.process", words[0], "cluster", *words[1:]],
-            env={**os.environ, "PINCEX_HOME": str(folder)},
+            env={**os.environ, "PINCEX_HOME": str(self.kept)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
