@@ -11,15 +11,23 @@ from cluster.kubernetes.split import SHARES
 
 def weights_in(items: Items, component: str) -> dict[str, int] | None:
     """The shares above zero; None where nothing routes, or something that is not as we route."""
-    if route := items.get(f"{HTTP_ROUTE.name} {component}"):
-        try:
-            shares = weights_of(route, _versions(items, component))
-        except (KeyError, ValueError, TypeError):
-            return None
-    else:
-        service = items.get(f"{SERVICE.name} {component}", {"metadata": {"annotations": {}}})
-        shares = json.loads(service["metadata"]["annotations"].get(SHARES, "{}"))
+    route = items.get(f"{HTTP_ROUTE.name} {component}")
+    try:
+        shares = (
+            weights_of(route, _versions(items, component)) if route else _noted(items, component)
+        )
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
     return {version: share for version, share in shares.items() if share} or None
+
+
+def _noted(items: Items, component: str) -> dict[str, int]:
+    """What a Service that splits by pods says of their shares; ValueError where that is none."""
+    service = items.get(f"{SERVICE.name} {component}", {"metadata": {"annotations": {}}})
+    shares = json.loads(service["metadata"]["annotations"].get(SHARES, "{}"))
+    if not all(type(share) is int for share in shares.values()):
+        raise ValueError(shares)
+    return dict(shares)
 
 
 def _versions(items: Items, component: str) -> dict[str, str]:
