@@ -6,6 +6,7 @@ latencies wanders; the correlation of its minutes says how long it stays there.
 
 from math import sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,32 +40,64 @@ def calibrate(source: Source) -> Calibration | None:
 
 
 def calibrated(scores: Scores, until_us: int) -> Calibration | None:
-    """From the scores of an A/A window that ends at `until_us`."""
+    """From the scores of an A/A window that ends at `until_us`.
+
+    How long hosts stay apart is seen only where nothing is missing: in its longest unbroken run.
+    What lies beyond the gaps is heard, too, where it says worse.
+    """
     minutes = scores.by(MINUTE)
-    usable = minutes.n >= 2
-    if usable.sum() < 2:
+    place = minutes.second[minutes.n >= 2]
+    if len(place) < 2:
         return None
-    place = minutes.second[usable]
-    # How long hosts stay apart is learned from minutes that follow each other: no others count. One
-    # begun is one, as three hours of requests end a moment before they are over.
-    window = float(MINUTE * (1 + int((np.diff(place) == 1).sum())))
-    block, rms = _envelope(scores, window)
-    mean, _ = moments(minutes.n[usable], minutes.total[usable], minutes.squares[usable])
-    ratio = mean / SCALE
-    rho = correlation(place, ratio, 1)
-    n = len(ratio)
-    # Kendall's correction of the estimate, which is too low on average (research notes).
-    rho = min(max(rho + (1 + 3 * rho) / n, 0.0), MOST_RHO)
+    begin, end = _longest_run(place)
+    window = float(MINUTE * (end - begin))
+    seen = [_wandering(part, window) for part in (scores, scores.within(begin, end, MINUTE))]
+    widest = max(seen, key=lambda one: one.rms)
     return Calibration(
         until_us=until_us,
         window=window,
-        block=float(block),
-        rms=rms,
-        minute_rms=sqrt(float((ratio**2).mean())),
-        rho=rho,
-        # Sums of a short window are too low, and AR(1) has a time of its own: the longer holds.
-        tau=MINUTE * max(autocorrelation_time(place, ratio), (1 + rho) / (1 - rho)),
+        block=widest.block,
+        rms=widest.rms,
+        minute_rms=max(one.minute_rms for one in seen),
+        rho=max(one.rho for one in seen),
+        tau=max(one.tau for one in seen),
     )
+
+
+def _longest_run(place: Integers) -> tuple[int, int]:
+    """The first minute of the longest run of minutes that follow each other, and the one after it.
+
+    A minute begun is one, as three hours of requests end a moment before they are over.
+    """
+    cuts = np.flatnonzero(np.diff(place) > 1) + 1
+    runs = np.split(place, cuts)
+    longest = max(runs, key=len)
+    return int(longest[0]), int(longest[-1]) + 1
+
+
+class _Wandering(NamedTuple):
+    """As in `Calibration`, of a part of its window."""
+
+    block: float
+    rms: float
+    minute_rms: float
+    rho: float
+    tau: float
+
+
+def _wandering(scores: Scores, window: float) -> _Wandering:
+    """How far hosts are apart in these seconds, and for how long."""
+    block, rms = _envelope(scores, window)
+    minutes = scores.by(MINUTE)
+    usable = minutes.n >= 2
+    mean, _ = moments(minutes.n[usable], minutes.total[usable], minutes.squares[usable])
+    place, ratio = minutes.second[usable], mean / SCALE
+    rho = correlation(place, ratio, 1)
+    # Kendall's correction of the estimate, which is too low on average (research notes).
+    rho = min(max(rho + (1 + 3 * rho) / len(ratio), 0.0), MOST_RHO)
+    # Sums of a short window are too low, and AR(1) has a time of its own: the longer holds.
+    tau = MINUTE * max(autocorrelation_time(place, ratio), (1 + rho) / (1 - rho))
+    return _Wandering(float(block), rms, sqrt(float((ratio**2).mean())), rho, tau)
 
 
 def _envelope(scores: Scores, window: float) -> tuple[int, float]:
@@ -86,20 +119,29 @@ def _envelope(scores: Scores, window: float) -> tuple[int, float]:
 
 
 def correlation(place: Integers, values: Floats, lag: int) -> float:
-    """Autocorrelation about zero, from the pairs of values that are so many places apart."""
+    """Autocorrelation about zero, from the pairs of values that are so many places apart.
+
+    1 where there is no such pair, as nothing then says that they differ.
+    """
     later = np.searchsorted(place, place + lag)
     found = later < len(place)
     found[found] = place[later[found]] == place[found] + lag
+    if not found.any():
+        return 1.0
     power = float((values**2).mean())
-    if not found.any() or not power:
+    if not power:
         return 0.0
     return float((values[found] * values[later[found]]).mean()) / power
 
 
 def autocorrelation_time(place: Integers, values: Floats) -> float:
-    """1 + 2 sum of autocorrelations, in places."""
+    """1 + 2 sum of autocorrelations, in places; over a fifth of the longest run if without an end.
+
+    A lag as long as the run is the first of which it says nothing.
+    """
+    begin, end = _longest_run(place)
     total = 1.0
-    for lag in range(1, len(values)):
+    for lag in range(1, end - begin + 1):
         if lag > WINDOW * total:
             break
         total = max(total + 2 * correlation(place, values, lag), 1.0)

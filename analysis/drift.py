@@ -98,6 +98,13 @@ class Scores:
         )
         return Scores(self.second[first] // length, n, total, squares, self.origin_us)
 
+    def within(self, begin: int, end: int, length: int) -> "Scores":
+        """Those from one block of so many seconds up to another, by the places of `by`."""
+        part = slice(*np.searchsorted(self.second, [begin * length, end * length]))
+        return Scores(
+            self.second[part], self.n[part], self.total[part], self.squares[part], self.origin_us
+        )
+
 
 def guard_of(scores: Scores, watermark_us: int, drift: Drift) -> Guard:
     """Evaluate the guard at the end of every complete block of arrival."""

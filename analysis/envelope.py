@@ -15,9 +15,9 @@ CLIP = 1.0
 class Calibration:
     """What an A/A window says of the hosts; times in seconds, ratios as logarithms.
 
-    `window` is that of the minutes with two pairs or more that follow each other; `rms` is the root
-    mean square of the log ratio over blocks of `block`, about zero; `minute_rms` that of the
-    minutes, `rho` their correlation, `tau` their autocorrelation time.
+    `window` is the longest run of minutes with two pairs or more that follow each other; `rms` is
+    the root mean square of the log ratio over blocks of `block`, about zero; `minute_rms` that of
+    the minutes, `rho` their correlation, `tau` their autocorrelation time.
     """
 
     until_us: int

@@ -23,6 +23,8 @@ from benchmarks.judges.worlds import P95, P99, Drift, World
 from flows.calibrating import table_of
 
 HOUR_US = 3_600_000_000
+DAY = 86_400
+LEVEL = Drift(0.1, kind="one level")
 NOISE = 0.283
 SCORES_A_SECOND = 20.0
 RHOS = (0.5, 0.8, 0.95)
@@ -122,9 +124,42 @@ def rows(full: bool) -> Iterator[dict[str, object]]:
             "rolled back": false / len(hours),
             "at most": wilson_upper(false, len(hours)),
         }
+    for days in (1, 2):
+        yield _by_day(days, 5_000 if full else 200)
     for rate, reps in ((10.0, 100), (50.0, 50)):
         for rho in RHOS:
             yield _doubled(rho, rate, reps if full else 6)
+
+
+def _by_day(days: int, reps: int) -> dict[str, object]:
+    """Three hours on each of so many days, and an hour on the next, at 10 requests a second."""
+    known = false = 0
+    for rep in range(reps):
+        rng = np.random.default_rng([rep, days])
+        seen = [scores(rng, 180, LEVEL, rate=10.0) for _ in range(days)]
+        found = calibrated(_on_days(seen), days * DAY * 1_000_000)
+        assert found is not None
+        if not found.trouble:
+            known += 1
+            hour = scores(rng, 60, LEVEL, rate=10.0)
+            false += bool(judged(found, hour, 1.0).above.any())
+    return {
+        "what": f"hosts that hold levels 10 % apart for a day; three hours on each of {days}",
+        "judged by": "minute model at .05",
+        "windows": reps,
+        "calibrations that can be relied on": known,
+        "rolled back": f"{false} of {known}",
+    }
+
+
+def _on_days(seen: list[Scores]) -> Scores:
+    """One record of them, each a day after the one before."""
+    second = np.concatenate([day * DAY + one.second for day, one in enumerate(seen)])
+    n, total, squares = (
+        np.concatenate(column)
+        for column in zip(*((one.n, one.total, one.squares) for one in seen), strict=True)
+    )
+    return Scores(second, n, total, squares, 0)
 
 
 def _doubled(rho: float, rate: float, reps: int) -> dict[str, object]:

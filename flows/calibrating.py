@@ -69,7 +69,7 @@ def text_of(found: "Calibration") -> str:
         f"square) in {seconds_words(found.window)}, times {found.factor:g}; it wanders within "
         f"{seconds_words(found.tau)}"
     )
-    end = "Shadow a copy of the champion for longer."
+    end = "Shadow a copy of the champion for longer, without a gap."
     if not found.trouble:
         end = f"For the policy of what is shadowed on these hosts from now on:\n\n{table_of(found)}"
     return f"{first}\n{why}\n{end}".rstrip()

@@ -28,7 +28,9 @@ class Drift:
     kind: str = "normal"
 
     def path(self, minutes: int, rng: np.random.Generator) -> Floats:
-        """One host: AR(1) with normal or t4 noise, or levels that hold for a quarter of an hour."""
+        """One host: AR(1) with normal or t4 noise, or levels that hold for 15 min or throughout."""
+        if self.kind == "one level":
+            return np.full(minutes, rng.normal(0, self.cv))
         if self.kind == "levels":
             jumps = np.flatnonzero(rng.random(minutes) < 1 / 15)
             levels = rng.normal(0, self.cv, len(jumps) + 1)

@@ -14,7 +14,7 @@ from analysis.calibration import autocorrelation_time, correlation
 from analysis.envelope import Calibration
 from analysis.findings import Outcome
 from benchmarks.calibrated import before, judged, policy_of, scores, usable
-from benchmarks.hosts import START_US, Hosts
+from benchmarks.hosts import START_US, Hosts, table
 from benchmarks.judges.worlds import Drift
 from flows.calibrating import table_of
 
@@ -158,25 +158,70 @@ def test_three_hours_of_requests_are_three_hours(rate: float) -> None:
 
 
 GAPS = {
-    "but for the first and the last minute": ([[1, 179]], "by 1 unbroken min"),
-    "in every other minute": ([[m, m + 1] for m in range(0, 180, 2)], "by 1 unbroken min"),
-    "for two of three hours": ([[20, 140]], "by 59 unbroken min"),
-    "for an hour": ([[60, 120]], ""),
+    "but for the first and the last minute": ([[1, 179]], 1),
+    "in every other minute": ([[m, m + 1] for m in range(0, 180, 2)], 1),
+    "for two of three hours": ([[20, 140]], 40),
+    "for an hour in the middle": ([[60, 120]], 60),
+    "for an hour and a minute, earlier": ([[40, 101]], 79),
+    "for a minute": ([[120, 121]], 120),
 }
 
 
-@pytest.mark.parametrize(("gaps", "said"), GAPS.values(), ids=GAPS.keys())
-def test_time_without_requests_calibrates_nothing(gaps: list[list[int]], said: str) -> None:
-    """Only minutes that follow each other say how far hosts drift, and for how long."""
+@pytest.mark.parametrize(("gaps", "minutes"), GAPS.values(), ids=GAPS.keys())
+def test_a_window_is_as_long_as_its_longest_run_of_minutes(
+    gaps: list[list[int]], minutes: int
+) -> None:
+    """Only minutes that follow each other say how long hosts stay apart: runs do not add up."""
     frame = Hosts(5.0, minutes=180, cv=0.1, rho=0.5).pairs(np.random.default_rng(6))
     minute = arrived_at_minute(frame)
     silent = [(minute >= begin) & (minute < end) for begin, end in gaps]
     found = calibrate(frame.filter(~pl.any_horizontal(silent)))
 
     assert found is not None
-    assert found.trouble.startswith(f"calibrated {said}" if said else "")
-    assert bool(found.trouble) == bool(said)
-    assert found.factor == 4.0
+    assert (found.window, found.factor) == (60.0 * minutes, 4.0)
+    assert bool(found.trouble) == (minutes < 60)
+    assert not found.trouble or f"by {minutes} unbroken min" in found.trouble
+
+
+def by_day(days: int, minutes: int, levels: np.ndarray) -> pl.DataFrame:
+    """So many minutes each day at 2 requests a second; the ratio of a day's latencies holds."""
+    rng = np.random.default_rng(8)
+    second = np.arange(days)[:, None] * 86_400 + np.arange(0, 60 * minutes, 0.5)
+    ratio = np.exp(levels[:, None] + rng.normal(0, 0.2, second.shape))
+    arrived_us = START_US + (second * 1e6).astype(np.int64).ravel()
+    return table(arrived_us, np.full(second.size, 200.0), 200.0 * ratio.ravel())
+
+
+def test_two_minutes_a_day_calibrate_nothing() -> None:
+    """Sixty-one pieces of hosts that hold a level for a day were an hour of hosts that do not."""
+    levels = np.random.default_rng(9).normal(0, 0.1, 61)
+
+    found = calibrate(by_day(61, 2, levels))
+
+    assert found is not None
+    assert found.window == 120.0
+    assert "by 2 unbroken min" in found.trouble
+
+
+def test_what_lies_beyond_a_gap_is_heard_where_it_says_worse() -> None:
+    """Hours in which hosts agree are relied on alone, not beside a day on which they do not."""
+    one = calibrate(by_day(1, 180, np.zeros(1)))
+    two = calibrate(by_day(2, 180, np.array([0.0, 0.3])))
+
+    assert one is not None
+    assert two is not None
+    assert (one.trouble, one.window, two.window) == ("", 10_800.0, 10_800.0)
+    assert two.rms > 5 * one.rms
+    assert "autocorrelation times" in two.trouble
+
+
+def test_an_autocorrelation_without_an_end_is_longer_than_a_window_allows() -> None:
+    """A lag that no two minutes tell of does not count as none."""
+    place = np.array([0, 1, 1_440, 1_441, 2_880, 2_881])
+
+    assert correlation(place, np.ones(6), 2) == 1.0
+    assert 5 * autocorrelation_time(place, np.ones(6)) > 2
+    assert 5 * autocorrelation_time(np.arange(180), np.ones(180)) > 180
 
 
 def test_many_lines_are_counted_in_blocks_to_the_same_calibration(
