@@ -1,23 +1,30 @@
 """Failed and doubled orders while releases of the sample exchange come and go under load."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_services import WATCHED
 from benchmarks.own_home import own_home
+from cluster.local.home import Home
 from demo.commands import pincex
-from flows.rehearsal.small_exchange import by_client, kept, settled, trading
+from flows.rehearsal.small_exchange import NAME, QUICK, by_client, kept, settled, trading
+from flows.rehearsal.small_site import eventually
+from flows.site import Site
+from rollout.history import OPENED, Row, fold
+from rollout.state import Phase, Verb
 
 RATE = 625.0
 """Requests a second, of which four in five are orders."""
-AMID, AFTER = 0.5, 4.0
-"""Seconds from the end of a deploy to its rollback: within the watch of it, and after."""
-SETTLED_WITHIN = 60.0
+WATCHED = QUICK.replace("[rollout.watch]\nseconds = 0\n", "[rollout.watch]\nseconds = 10\n")
+"""Long enough for a rollback to be started amid the watch on a busy machine, too."""
+AMID, REST = 0.5, 4.0
+"""Seconds from the end of every other deploy to its rollback, and from there to what is next."""
+OVER_WITHIN = SETTLED_WITHIN = 60.0
 
 
 def rows(full: bool) -> list[dict[str, Any]]:
-    """One exchange, one trader; deploy and roll back in turn until enough was sent."""
+    """One exchange, one trader; deploy and roll back in turn, amid the watch and after it."""
     with own_home(WATCHED) as home:
         return _measured(home, 200_000 if full else 10_000)
 
@@ -25,18 +32,22 @@ def rows(full: bool) -> list[dict[str, Any]]:
 def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
     site = pincex("up").report
     pincex("deploy", "v1.0.0")
+    here = Site("local", Home(home))
     with trading(site["endpoint"], RATE, home.with_name("trader.json"), home) as trader:
         releases = 0
-        while trader.sent < enough:
+        while trader.sent < enough or releases % 2:
             releases += 1
             pincex("deploy", f"v{releases + 1}.0.0")
-            time.sleep(AMID if releases % 2 else AFTER)
+            if releases % 2:
+                time.sleep(AMID)
+            else:
+                eventually(lambda: here.history(NAME).open is None, OVER_WITHIN, "the watch ends")
             pincex("rollback", "--reason", "there and back")
-            time.sleep(AFTER)
+            time.sleep(REST)
         counted = trader.end()
     _wait_for_settlement(home)
     lost = counted["orders"] - len(by_client(home))
-    amid = (releases + 1) // 2
+    amid = amid_the_watch(here.ledger.rows(component=NAME)) or "none"
     verbs = f"{releases} deploys and {releases} rollbacks of three services, {amid} amid the watch"
     return [
         {
@@ -51,6 +62,16 @@ def _measured(home: Path, enough: int) -> list[dict[str, Any]]:
             "reach": "0 lost, 0 doubled",
         },
     ]
+
+
+def amid_the_watch(rows: Sequence[Row]) -> int:
+    """Rollbacks that were opened while the ledger had the release before them in its watch."""
+    opened = [fold(rows[:at]).open for at, row in enumerate(rows) if _returns(row)]
+    return sum(one is not None and one.phase is Phase.WATCHING for one in opened)
+
+
+def _returns(row: Row) -> bool:
+    return row.kind == OPENED and row.data["verb"] == Verb.RETURN
 
 
 def _wait_for_settlement(home: Path) -> None:
