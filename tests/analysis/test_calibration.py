@@ -194,7 +194,7 @@ def by_day(days: int, minutes: int, levels: np.ndarray) -> pl.DataFrame:
 
 def test_two_minutes_a_day_calibrate_nothing() -> None:
     """Sixty-one pieces of hosts that hold a level for a day were an hour of hosts that do not."""
-    levels = np.random.default_rng(9).normal(0, 0.1, 61)
+    levels = np.random.default_rng(9).normal(0, 0.02, 61)
 
     found = calibrate(by_day(61, 2, levels))
 
