@@ -26,6 +26,7 @@ from analysis.quantiles import binned_quantile
 from analysis.sample import Both, Claim, Labelled, Losses, Mean, Part, Predicted, Rows, Shift
 from analysis.segments import MOST, weight_of
 from analysis.sides import KINDS, SURE, SideCounts
+from analysis.strays import Ends, ends_among
 from analysis.thresholds import grid, over_one
 
 
@@ -71,9 +72,9 @@ class BlockSample:
         return self.table.last_us
 
     @property
-    def at_once(self) -> bool:
-        """Whether all pairs came in the same second."""
-        return self.n > 1 and len(self.table.seconds.ids) == 1
+    def ends(self) -> Ends:
+        """When the first and the last pairs came."""
+        return ends_among(self.table.seconds.ids, self.table.seconds.arrays["late"][:, 0])
 
     def errors(self) -> SideCounts:
         """Errors of both sides."""

@@ -17,11 +17,6 @@ from analysis.stretches import stretches_of
 SECOND_US = 1_000_000
 
 
-def at_once(arrived_us: Integers) -> bool:
-    """Whether all of several came in the same second; times in ascending order."""
-    return len(arrived_us) > 1 and bool(arrived_us[0] // SECOND_US == arrived_us[-1] // SECOND_US)
-
-
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """The complete, non-empty one-second blocks: first row, end row, end time, starts."""

@@ -13,7 +13,7 @@ from analysis.columns import NO_TIME
 from analysis.constant import told_apart
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
-from analysis.late import Late, at_once, blocks_of, counts_by_block
+from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
 from analysis.latency_arms import ArmsOf, Ascending, ascending, bare_arms, log_ratio
 from analysis.pairs import ANSWERED, NOT_SENT, Pairs
 from analysis.policy import Gate, JudgePolicy
@@ -28,6 +28,7 @@ from analysis.sides import (
     over_limit_sides,
     wrong_sides,
 )
+from analysis.strays import Ends, ends_of
 from analysis.thresholds import grid, over_one, passed_both
 
 
@@ -78,9 +79,9 @@ class PairSample:
         return int(max(last, self.pairs.labelled_us.max(initial=NO_TIME)))
 
     @property
-    def at_once(self) -> bool:
-        """Whether all pairs came in the same second."""
-        return at_once(self.pairs.arrived_us)
+    def ends(self) -> Ends:
+        """When the first and the last pairs came."""
+        return Ends(self.n, self.pairs.arrived_us[ends_of(self.n)] // SECOND_US)
 
     @cached_property
     def _errors(self) -> Sides:

@@ -10,7 +10,6 @@ from analysis.policy import Gate
 from analysis.sample import Rows
 from analysis.words import count, percent
 
-AT_ONCE = "all rows arrived in the same second"
 LONGEST_SILENCE = 86_400.0
 """Seconds without a request and without a label after which a record says nothing of today."""
 
@@ -75,7 +74,7 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
     bad = rows.unusable + np.int64(rows.orphans)
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + rows.orphans)
-    fault = AT_ONCE if record.sample.at_once else ""
+    fault = record.sample.ends.fault
     standing = unless(fault, standing)
     n = record.sample.n + rows.orphans
     total = int(bad[-1]) / n if record.sample.n else None

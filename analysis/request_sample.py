@@ -16,6 +16,7 @@ from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
 from analysis.policy import Drift, JudgePolicy
 from analysis.requests import Requests
 from analysis.sides import Sides
+from analysis.strays import Ends, ends_of
 
 ERROR, ANY_ERROR = 500, 400
 
@@ -36,6 +37,11 @@ class RequestSample:
     def arrival(self) -> Clock:
         """One look after every request."""
         return Clock(self.requests.arrived_us, np.arange(1, self.n + 1), "requests")
+
+    @property
+    def ends(self) -> Ends:
+        """When the first and the last requests came."""
+        return Ends(self.n, self.requests.arrived_us[ends_of(self.n)] // SECOND_US)
 
     def errors(self, least: int) -> Sides:
         """No answer in time, or a status from `least` on.

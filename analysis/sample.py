@@ -16,6 +16,7 @@ from analysis.late import Late
 from analysis.policy import Gate
 from analysis.quantiles import Quantile
 from analysis.sides import Sided
+from analysis.strays import Ends
 
 Claim: TypeAlias = Literal["harm", "safety"]
 Both: TypeAlias = "tuple[Quantile | None, Quantile | None]"
@@ -120,8 +121,8 @@ class Sample(Protocol):
         """When the last request or label came, be it in time or not."""
 
     @property
-    def at_once(self) -> bool:
-        """Whether all pairs came in the same second."""
+    def ends(self) -> Ends:
+        """When the first and the last pairs came."""
 
     def errors(self) -> Sided:
         """Errors of both sides."""

@@ -32,12 +32,11 @@ from analysis.error_gates import (
 )
 from analysis.findings import Estimate
 from analysis.frozen import limits
-from analysis.late import at_once
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.policy import Gate
 from analysis.quantiles import binned
-from analysis.record_gates import AT_ONCE, silence, unless
+from analysis.record_gates import silence, unless
 from analysis.request_sample import ANY_ERROR, ERROR, of_one_side
 from analysis.sides import Sides
 from analysis.split_record import (
@@ -259,7 +258,7 @@ def _integrity(record: SplitRecord) -> Course:
     bad = unusable.cumsum() + record.sample.requests.metadata.orphans
     arrived = record.sample.requests.arrived_us
     last_us = int(arrived[-1]) if n else record.watermark_us
-    fault = silence(record, last_us) or (AT_ONCE if at_once(arrived) else "")
+    fault = silence(record, last_us) or record.sample.ends.fault
     standing = unless(fault, bad <= most * record.arrival.arrived)
     total = int(bad[-1]) / n if n else None
     words = Words(

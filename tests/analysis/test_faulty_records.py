@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pair_tables import METADATA, pairs, policy, write
 
-from analysis import BadInput, Outcome, judge, read_record
+from analysis import BadInput, Outcome, Verdict, judge, read_record
 
 POLICY = policy("[latency]\nbaseline_p95_ms = 15.5\n")
 SOUND = pairs(6_500)
@@ -28,14 +28,19 @@ WAYS = ("frame", "file", "blocks")
 
 def judged(way: str, record: Record, folder: Path) -> str:
     """The decision about a record by one of the ways in, or that it was refused."""
-    frame, metadata = record
     try:
-        if way == "frame":
-            return judge(read_record(frame, {**METADATA, **metadata}), POLICY).decision
-        path = write(folder / "pairs.parquet", frame, **metadata)
-        return judge(path, POLICY, blocks=way == "blocks").decision
+        return judged_by(way, record, folder).decision
     except BadInput:
         return "refused"
+
+
+def judged_by(way: str, record: Record, folder: Path) -> Verdict:
+    """The verdict about a record by one of the ways in."""
+    frame, metadata = record
+    if way == "frame":
+        return judge(read_record(frame, {**METADATA, **metadata}), POLICY)
+    path = write(folder / "pairs.parquet", frame, **metadata)
+    return judge(path, POLICY, blocks=way == "blocks")
 
 
 def at(frame: pl.DataFrame, column: str, rows: np.ndarray, value: object) -> pl.DataFrame:
@@ -44,6 +49,14 @@ def at(frame: pl.DataFrame, column: str, rows: np.ndarray, value: object) -> pl.
     kind = frame.schema[column]
     put = pl.lit(value, dtype=kind)
     return frame.with_columns(pl.when(flags).then(put).otherwise(pl.col(column)).alias(column))
+
+
+def moved(frame: pl.DataFrame, row: int, seconds: int) -> pl.DataFrame:
+    """One row earlier or later; all labels came two seconds after their requests."""
+    here = pl.int_range(pl.len()) == row % len(frame)
+    far = pl.when(here).then(timedelta(seconds=seconds)).otherwise(timedelta())
+    frame = frame.with_columns(arrived_at=pl.col("arrived_at") + far)
+    return frame.with_columns(labelled_at=pl.col("arrived_at") + timedelta(seconds=2))
 
 
 def some(draw: st.DrawFn, least: int, most: int = ROWS) -> np.ndarray:
@@ -88,6 +101,19 @@ def stale(draw: st.DrawFn) -> Record:
     silence = timedelta(hours=draw(st.integers(25, 100_000)))
     last = max(SOUND["arrived_at"].max(), SOUND["labelled_at"].max())
     return SOUND, {"watermark": (last + silence).isoformat()}
+
+
+@st.composite
+def stray(draw: st.DrawFn) -> Record:
+    """A hundredth of the rows at most stands far from all others, which may be in one second."""
+    begin, number = SOUND["arrived_at"][0], draw(st.integers(1, ROWS // 100))
+    ahead = draw(st.booleans())
+    far = timedelta(hours=draw(st.integers(*((170, 300_000) if ahead else (25, 300_000)))))
+    few = pl.int_range(ROWS) < number if ahead else pl.int_range(ROWS) >= ROWS - number
+    others = pl.lit(begin) if draw(st.booleans()) else pl.col("arrived_at")
+    moved = pl.col("arrived_at") - far if ahead else pl.col("arrived_at") + far
+    frame = SOUND.with_columns(arrived_at=pl.when(few).then(moved).otherwise(others))
+    return frame.with_columns(labelled_at=pl.col("arrived_at") + timedelta(seconds=2)), {}
 
 
 @st.composite
@@ -150,6 +176,7 @@ FAULTS: dict[str, Callable[[], st.SearchStrategy[Record]]] = {
     "NaN": nan,
     "constant": constant,
     "stale": stale,
+    "stray": stray,
     "duplicated": duplicated,
     "unpaired": unpaired,
     "reversed": reversed_time,
@@ -196,17 +223,27 @@ def test_no_fault_leads_to_a_pass(
             SOUND.with_columns(arrived_at=pl.lit(SOUND["arrived_at"][0])), {}, "sample-integrity",
             "all rows arrived in the same second", id="all at once",
         ),
+        pytest.param(
+            moved(SOUND.with_columns(arrived_at=pl.lit(SOUND["arrived_at"][0])), -1, 3_600),
+            {}, "sample-integrity", "nearly all rows arrived in the same second",
+            id="all but one at once",
+        ),
+        pytest.param(
+            moved(SOUND, -1, 365 * 86_400), {}, "sample-integrity",
+            "stale: at most 65 rows came in the last 365.0 days", id="one a year later",
+        ),
+        pytest.param(
+            moved(SOUND, 0, -365 * 86_400), {}, "sample-integrity",
+            "at most 65 rows came in the first 365.0 days: was their clock right?",
+            id="one a year ahead",
+        ),
     ],
 )  # fmt: skip
 def test_what_proves_nothing_says_why(
     way: str, frame: pl.DataFrame, metadata: dict[str, str], gate: str, said: str, tmp_path: Path
 ) -> None:
     """INCONCLUSIVE, with the reason in words."""
-    if way == "frame":
-        verdict = judge(read_record(frame, {**METADATA, **metadata}), POLICY)
-    else:
-        path = write(tmp_path / "pairs.parquet", frame, **metadata)
-        verdict = judge(path, POLICY, blocks=way == "blocks")
+    verdict = judged_by(way, (frame, metadata), tmp_path)
     assert verdict.finding(gate).outcome is Outcome.INCONCLUSIVE
     assert said in verdict.finding(gate).reason
     assert verdict.decision == "INCONCLUSIVE"
@@ -218,6 +255,18 @@ def test_a_label_that_comes_late_is_no_silence(way: str, tmp_path: Path) -> None
     last = SOUND["arrived_at"].max() + timedelta(days=2)
     late = at(SOUND, "labelled_at", np.array([17]), last)
     assert judged(way, (late, {}), tmp_path) == "PROMOTE"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_closed_market_is_no_fault(way: str, tmp_path: Path) -> None:
+    """From Friday on nothing comes until Monday: a hundred rows of it are of today."""
+    monday = pl.int_range(ROWS) >= ROWS - 150
+    frame = SOUND.with_columns(
+        pl.when(monday).then(pl.col(name) + timedelta(hours=64)).otherwise(pl.col(name))
+        for name in ("arrived_at", "labelled_at")
+    )
+    found = judged_by(way, (frame, {}), tmp_path).finding("sample-integrity")
+    assert found.outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0])

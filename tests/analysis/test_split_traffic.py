@@ -155,6 +155,16 @@ def test_a_record_that_nothing_came_to_for_more_than_a_day_proves_nothing() -> N
     assert "stale: nothing had come for 83" in verdict.finding("sample-integrity").reason
 
 
+def test_one_request_long_after_all_others_does_not_make_a_record_one_of_today() -> None:
+    """The day before its look holds a single row."""
+    far = pl.when(pl.int_range(pl.len()) == 29_999).then(pl.duration(days=400))
+    moved = pl.col("arrived_at") + far.otherwise(pl.duration(days=0))
+    found = judged(requests().with_columns(arrived_at=moved)).finding("sample-integrity")
+
+    assert found.outcome.value == "INCONCLUSIVE"
+    assert "stale: at most 100 rows came in the last 400.0 days" in found.reason
+
+
 def test_a_notebook_shows_split_traffic_without_intervals_of_pairs() -> None:
     """The sentence and the gates; a difference of rates has no interval look by look."""
     shown = judged(requests(3_000, errors=(0.001, 0.2)))._repr_html_()
