@@ -7,6 +7,7 @@ import numpy as np
 from analysis.bets import Floats
 from analysis.policy import Gate, JudgePolicy
 from analysis.quantiles import P95, P99, order_statistic
+from analysis.words import percent
 
 SHARES = {"p95": P95, "p99": P99}
 OF_GATE = {"frozen-p95": "p95", "frozen-p99": "p99", "gross-frozen-p95": "p95"}
@@ -36,6 +37,19 @@ def past_ms(first: Floats, policy: JudgePolicy, name: str) -> float | None:
     if len(first) < policy.reference_pairs or 2 * len(seen) < len(first):
         return None
     return order_statistic(seen, SHARES[name])
+
+
+def why_none(policy: JudgePolicy, frozen: Frozen, over: int, known: int) -> str:
+    """Why a pinned quantile is none of the baseline, in words; empty where it may be one.
+
+    `over` of its `known` latencies are over it: seconds for milliseconds, or another service's.
+    """
+    if pinned(policy, frozen.name) is None or 2 * over <= known:
+        return ""
+    return (
+        f"over it itself in {percent(over / known)} of requests, so that it is no {frozen.name} "
+        f"of these: pin baseline_{frozen.name}_ms, which is in milliseconds, or leave it out"
+    )
 
 
 def limits(gate: Gate, frozen_ms: float) -> tuple[float, float]:

@@ -32,10 +32,11 @@ from analysis.error_gates import (
     late_course,
 )
 from analysis.findings import Estimate
-from analysis.frozen import SHARES, Frozen, limits
+from analysis.frozen import SHARES, Frozen, limits, why_none
 from analysis.policy import Gate
 from analysis.quantiles import P95, Quantile
 from analysis.sample import Both
+from analysis.sides import OTHER_HARM, OTHER_SAFETY
 from analysis.words import count, milliseconds, percent, share
 
 
@@ -101,9 +102,13 @@ def _frozen(record: Record, gate: Gate, frozen: Frozen) -> Course:
     level, alpha = record.policy.rollback_level(gate), record.policy.alpha_promote
     harm = follow(paired.quantile_bets(), harmed.harm(), level, frozen.start)
     safety = follow(paired.safety_bets(0.0), safe.safety(), alpha, frozen.start)
-    estimate = paired_estimate(harmed.totals(frozen.start))
+    totals = harmed.totals(frozen.start)
+    known = totals.n - totals.of(OTHER_HARM & ~OTHER_SAFETY)
+    none = why_none(record.policy, frozen, totals.of(OTHER_SAFETY), known)
+    none = none and f"the {record.baseline} is {none}"
+    estimate = paired_estimate(totals)
     found = paired.smallest_harm(harm.bets, harm.counts[1], estimate.n, harm.threshold)
-    judged = Judged(harm, safety, estimate, found)
+    judged = Judged(harm, None if none else safety, estimate, found)
     words = Words(
         metric=f"share of requests over {milliseconds(harm_ms)}, minus the baseline's over its "
         f"past {frozen.name} of {milliseconds(frozen.limit_ms)}",
@@ -114,7 +119,7 @@ def _frozen(record: Record, gate: Gate, frozen: Frozen) -> Course:
         f"({interval_points(estimate)}) in {count(estimate.n)} requests",
         brief=_against(both, frozen.name),
         found=found_points(judged),
-        held=record.guard.trouble(),
+        held=none or record.guard.trouble(),
     )
     return guarded_course(record, gate, harm, judged, words)
 

@@ -31,14 +31,14 @@ from analysis.error_gates import (
     late_rate_bets,
 )
 from analysis.findings import Estimate
-from analysis.frozen import limits
+from analysis.frozen import Frozen, limits, why_none
 from analysis.latency_arms import allowance
 from analysis.latency_gates import unknown
 from analysis.policy import Gate
 from analysis.quantiles import binned
 from analysis.record_gates import silence, unless
 from analysis.request_sample import ANY_ERROR, ERROR, of_one_side
-from analysis.sides import Sides
+from analysis.sides import OTHER_SAFETY, Sides
 from analysis.split_record import (
     SplitRecord,
     errors_words,
@@ -85,7 +85,7 @@ def split_courses(record: SplitRecord) -> list[Course]:
         courses += [unknown(record, gates[name], "p95") for name in names]
     else:
         courses += [
-            _frozen(record, p95.limit_ms, p95.start),
+            _frozen(record, p95, p95.limit_ms),
             _gross(record, p95.limit_ms, p95.start),
             _thresholds(record, p95.limit_ms, p95.start),
         ]
@@ -155,11 +155,15 @@ def _limit(record: SplitRecord, gate: Gate) -> Course:
     return course_by_seconds(record, gate, judged, words, seconds)
 
 
-def _frozen(record: SplitRecord, past_ms: float, start: int) -> Course:
+def _frozen(record: SplitRecord, frozen: Frozen, past_ms: float) -> Course:
     gate = record.policy.gates["split-frozen-p95"]
     harm_ms, safety_ms = limits(gate, past_ms)
     harmed, safe = (record.sample.over(own_ms, past_ms) for own_ms in (harm_ms, safety_ms))
-    judged = judged_split(record, gate, (0.0, 0.0), (harmed, safe), start)
+    judged = judged_split(record, gate, (0.0, 0.0), (harmed, safe), frozen.start)
+    asked = int((~record.sample.requests.candidate[frozen.start :]).sum())
+    slow = harmed.totals(frozen.start).of(OTHER_SAFETY)
+    if none := why_none(record.policy, frozen, slow, asked):
+        none, judged = f"the {record.baseline} is {none}", replace(judged, safety=None)
     over = f"over {milliseconds(harm_ms)}"
     more = (judged.estimate.value or 0.0) > 0
     brief = f"{over} {'more' if more else 'no more'} often than the {record.baseline}"
@@ -171,7 +175,7 @@ def _frozen(record: SplitRecord, past_ms: float, start: int) -> Course:
         f"({interval_points(judged.estimate)}) in {count(judged.estimate.n)} requests",
         brief=brief,
         found=found_points(judged),
-        held=trouble(record) or record.guard.trouble(),
+        held=trouble(record) or none or record.guard.trouble(),
     )
     assert judged.harm is not None
     return guarded_course(record, gate, judged.harm, judged, words)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pair_tables import METADATA, pairs, policy, write
 
-from analysis import BadInput, Outcome, Verdict, judge, read_record
+from analysis import BadInput, JudgePolicy, Outcome, Verdict, judge, read_record
 
 POLICY = policy("[latency]\nbaseline_p95_ms = 15.5\n")
 SOUND = pairs(6_500)
@@ -34,13 +34,13 @@ def judged(way: str, record: Record, folder: Path) -> str:
         return "refused"
 
 
-def judged_by(way: str, record: Record, folder: Path) -> Verdict:
+def judged_by(way: str, record: Record, folder: Path, by: JudgePolicy = POLICY) -> Verdict:
     """The verdict about a record by one of the ways in."""
     frame, metadata = record
     if way == "frame":
-        return judge(read_record(frame, {**METADATA, **metadata}), POLICY)
+        return judge(read_record(frame, {**METADATA, **metadata}), by)
     path = write(folder / "pairs.parquet", frame, **metadata)
-    return judge(path, POLICY, blocks=way == "blocks")
+    return judge(path, by, blocks=way == "blocks")
 
 
 def at(frame: pl.DataFrame, column: str, rows: np.ndarray, value: object) -> pl.DataFrame:
@@ -267,6 +267,20 @@ def test_a_closed_market_is_no_fault(way: str, tmp_path: Path) -> None:
     )
     found = judged_by(way, (frame, {}), tmp_path).finding("sample-integrity")
     assert found.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("quantile", ["p95", "p99"])
+def test_seconds_for_milliseconds_are_no_past_quantile(
+    way: str, quantile: str, tmp_path: Path
+) -> None:
+    """The champion itself is always over it: what both sides always are proves nothing safe."""
+    by = policy(f"[latency]\nbaseline_{quantile}_ms = 0.0155\n")
+    slower = SOUND.with_columns(candidate_latency_ms=pl.col("baseline_latency_ms") * 1.5)
+    for frame in (SOUND, slower):
+        found = judged_by(way, (frame, {}), tmp_path, by).finding(f"frozen-{quantile}")
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert f"in 100 % of requests, so that it is no {quantile} of these" in found.reason
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0])

@@ -165,6 +165,16 @@ def test_one_request_long_after_all_others_does_not_make_a_record_one_of_today()
     assert "stale: at most 100 rows came in the last 400.0 days" in found.reason
 
 
+def test_seconds_for_milliseconds_are_no_past_p95_of_split_traffic() -> None:
+    """Both sides are always over it, also a candidate that is slower."""
+    by = policy("[latency]\nbaseline_p95_ms = 0.014\n")
+    record = read_record(requests(slower=1.2), {"candidate_share": 0.5})
+    found = judge(record, by).finding("split-frozen-p95")
+
+    assert found.outcome.value == "INCONCLUSIVE"
+    assert "pin baseline_p95_ms, which is in milliseconds, or leave it out" in found.reason
+
+
 def test_a_notebook_shows_split_traffic_without_intervals_of_pairs() -> None:
     """The sentence and the gates; a difference of rates has no interval look by look."""
     shown = judged(requests(3_000, errors=(0.001, 0.2)))._repr_html_()
