@@ -12,7 +12,7 @@ from analysis.block_plan import Plan
 from analysis.block_segments import by_class, by_segment
 from analysis.block_table import BlockTable, Counted
 from analysis.clock import labels_due
-from analysis.constant import told_apart
+from analysis.constant import timed_apart, told_apart
 from analysis.cuts import kinds_by
 from analysis.drift import SCALE
 from analysis.late import SECOND_US
@@ -61,6 +61,7 @@ def counted_in_blocks(pairs: Pairs, plan: Plan) -> BlockTable:
         last_us=pairs.watermark_us,
         odd=odd_in(pairs, policy.gates["loss-paired"]),
         answers=told_apart(pairs),
+        timed=timed_apart(pairs),
     )
 
 

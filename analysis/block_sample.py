@@ -15,6 +15,7 @@ from analysis.block_table import BlockTable
 from analysis.blocks import Counts
 from analysis.clock import Clock
 from analysis.columns import watermark
+from analysis.constant import Told
 from analysis.cuts import more_and_less
 from analysis.drift import Scores
 from analysis.frozen import Frozen
@@ -75,6 +76,11 @@ class BlockSample:
     def ends(self) -> Ends:
         """When the first and the last pairs came."""
         return ends_among(self.table.seconds.ids, self.table.seconds.arrays["late"][:, 0])
+
+    @property
+    def timed(self) -> tuple[Told, Told]:
+        """The latency of either side, if it never differs."""
+        return self.table.timed
 
     def errors(self) -> SideCounts:
         """Errors of both sides."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.bets import Integers
-from analysis.constant import VARIOUS, merged
+from analysis.constant import VARIOUS, Told, merged
 from analysis.cuts import MOST_CLASSES
 from analysis.errors import BadInput
 from analysis.losses import Odd
@@ -45,8 +45,8 @@ class BlockTable:
 
     The last request came at `arrived_us`, the last request or label at `last_us`.
     `due_us` holds for each block when its last label had come or its window had passed; `segments`
-    and `classes` are None where there were too many kinds of them, `answers` what `constant` tells
-    apart.
+    and `classes` are None where there were too many kinds of them, `answers` and `timed` what
+    `constant` tells apart.
     """
 
     plan: str
@@ -60,7 +60,8 @@ class BlockTable:
     arrived_us: int
     last_us: int
     odd: Odd
-    answers: tuple[str, ...]
+    answers: Told
+    timed: tuple[Told, Told]
 
     def __add__(self, other: "BlockTable") -> "BlockTable":
         return union((self, other))
@@ -95,6 +96,8 @@ class BlockTable:
             parts[f"class {name}"] = (self.classes or {})[name]
         if self.answers != VARIOUS:
             told["answers"] = self.answers
+        if self.timed != (VARIOUS, VARIOUS):
+            told["timed"] = self.timed
         told["parts"] = [[name, sorted(part.arrays)] for name, part in parts.items()]
         told["whole"] = sorted(self.whole)
         stream = io.BytesIO()
@@ -120,6 +123,7 @@ def table_from(content: bytes) -> BlockTable:
     parts = {name: Counted(array(), {key: array() for key in keys}) for name, keys in told["parts"]}
     first = told["first_us"]
     answer, label = (float(text) for text in told["odd"])
+    timed = told.get("timed", (VARIOUS, VARIOUS))
     return BlockTable(
         plan=told["plan"],
         seconds=parts["seconds"],
@@ -137,6 +141,7 @@ def table_from(content: bytes) -> BlockTable:
         last_us=told["last_us"],
         odd=Odd(answer, label),
         answers=tuple(told["answers"]) if "answers" in told else VARIOUS,
+        timed=(tuple(timed[0]), tuple(timed[1])),
     )
 
 
@@ -171,6 +176,10 @@ def union(tables: Sequence[BlockTable]) -> BlockTable:
             float(np.fmin.reduce([table.odd.label for table in tables])),
         ),
         answers=merged([table.answers for table in tables]),
+        timed=(
+            merged([table.timed[0] for table in tables]),
+            merged([table.timed[1] for table in tables]),
+        ),
     )
 
 

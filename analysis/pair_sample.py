@@ -10,7 +10,7 @@ from analysis.bets import Flags, Floats, Kinds, Trace
 from analysis.blocks import Counts, counted, looks_of
 from analysis.clock import Clock, arrival_clock, label_clock
 from analysis.columns import NO_TIME
-from analysis.constant import told_apart
+from analysis.constant import Told, timed_apart, told_apart
 from analysis.cuts import MOST_CLASSES, cut_of, kinds_by, more_and_less
 from analysis.frozen import OF_GATE, Frozen, limits, past_ms, pinned
 from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
@@ -82,6 +82,11 @@ class PairSample:
     def ends(self) -> Ends:
         """When the first and the last pairs came."""
         return Ends(self.n, self.pairs.arrived_us[ends_of(self.n)] // SECOND_US)
+
+    @property
+    def timed(self) -> tuple[Told, Told]:
+        """The latency of either side, if it never differs."""
+        return timed_apart(self.pairs)
 
     @cached_property
     def _errors(self) -> Sides:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from analysis.bets import Flags
+from analysis.constant import never_differs
 from analysis.course import Course, Judged, Record, Recorded, Words, conclude
 from analysis.findings import Estimate
 from analysis.label_gates import unlabelled_course
@@ -74,7 +75,7 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
     bad = rows.unusable + np.int64(rows.orphans)
     most = gate.limits["max_unusable"]
     standing = bad <= most * (seen + rows.orphans)
-    fault = record.sample.ends.fault
+    fault = record.sample.ends.fault or _never_differs(record, rows)
     standing = unless(fault, standing)
     n = record.sample.n + rows.orphans
     total = int(bad[-1]) / n if record.sample.n else None
@@ -87,6 +88,15 @@ def _integrity(record: Record, gate: Gate, rows: Rows) -> Course:
         held=fault or ("the record has gaps" if record.sample.n else "no rows"),
     )
     return _standing(record, gate, standing, words, Estimate(total, None, None, n))
+
+
+def _never_differs(record: Record, rows: Rows) -> str:
+    if not record.sample.n:
+        return ""
+    own, other = record.sample.timed
+    return never_differs("candidate", own, int(rows.answered[-1])) or never_differs(
+        record.baseline, other, int(rows.other[-1])
+    )
 
 
 def _ratio(record: Record, gate: Gate, seen: Rows) -> Course:

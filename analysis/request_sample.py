@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.bets import Bets, Flags, Floats, Integers
 from analysis.clock import Clock
+from analysis.constant import apart, never_differs
 from analysis.drift import SHORTEST_MS, Guard, guard_over
 from analysis.frozen import Frozen, past_ms, pinned
 from analysis.late import SECOND_US, Late, blocks_of, counts_by_block
@@ -42,6 +43,15 @@ class RequestSample:
     def ends(self) -> Ends:
         """When the first and the last requests came."""
         return Ends(self.n, self.requests.arrived_us[ends_of(self.n)] // SECOND_US)
+
+    def never_differs(self, baseline: str) -> str:
+        """Why the latency of a side is none that was measured, in words; empty if it may be."""
+        seen = self.requests
+        for name, side in (("candidate", seen.candidate), (baseline, ~seen.candidate)):
+            ms = seen.latency_ms[side & (seen.status > 0)]
+            if fault := never_differs(name, apart(ms), len(ms)):
+                return fault
+        return ""
 
     def errors(self, least: int) -> Sides:
         """No answer in time, or a status from `least` on.

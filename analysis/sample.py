@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 from analysis.bets import Floats, Kinds, Trace
 from analysis.blocks import Counts
 from analysis.clock import Clock
+from analysis.constant import Told
 from analysis.frozen import Frozen
 from analysis.late import Late
 from analysis.policy import Gate
@@ -123,6 +124,10 @@ class Sample(Protocol):
     @property
     def ends(self) -> Ends:
         """When the first and the last pairs came."""
+
+    @property
+    def timed(self) -> tuple[Told, Told]:
+        """The latency of the candidate's answers and of the baseline's, if it never differs."""
 
     def errors(self) -> Sided:
         """Errors of both sides."""

@@ -263,6 +263,7 @@ def _integrity(record: SplitRecord) -> Course:
     arrived = record.sample.requests.arrived_us
     last_us = int(arrived[-1]) if n else record.watermark_us
     fault = silence(record, last_us) or record.sample.ends.fault
+    fault = fault or record.sample.never_differs(record.baseline)
     standing = unless(fault, bad <= most * record.arrival.arrived)
     total = int(bad[-1]) / n if n else None
     words = Words(

@@ -79,6 +79,10 @@ FRAMES = {
     "texts": texts(pairs(7_000, seed=6, only_candidate_wrong=0.2)),
     "nothing pinned, hosts may drift": pairs(7_000, seed=7, rate=15.0),
     "slower from the first block on": pairs(900, seed=8, rate=15.0, ratio=2.1),
+    "latencies that never differ": pairs(7_000, seed=9).with_columns(
+        candidate_latency_ms=pl.lit(8.0),
+        baseline_latency_ms=pl.when(pl.int_range(pl.len()) < GROUP).then(8.0).otherwise(9.0),
+    ),
 }
 AT_THE_END = (
     "errors-paired",

@@ -86,7 +86,12 @@ def nan(draw: st.DrawFn) -> Record:
 
 @st.composite
 def constant(draw: st.DrawFn) -> Record:
-    """One answer to everything, or everything at once."""
+    """One answer to everything, everything at once, or one latency for all of a side."""
+    side = draw(st.sampled_from(["candidate", "baseline", None]))
+    if side is not None and draw(st.booleans()):
+        ms = draw(st.sampled_from([0.0, -0.0, 8.0, 1e-3]))
+        known = SOUND.with_columns(pl.lit(ms).alias(f"{side}_latency_ms"))
+        return at(known, f"{side}_latency_ms", some(draw, 1, 10), None), {}
     if draw(st.booleans()):
         begin = SOUND["arrived_at"][0]
         late = begin + timedelta(seconds=3)
@@ -227,6 +232,11 @@ def test_no_fault_leads_to_a_pass(
             moved(SOUND.with_columns(arrived_at=pl.lit(SOUND["arrived_at"][0])), -1, 3_600),
             {}, "sample-integrity", "nearly all rows arrived in the same second",
             id="all but one at once",
+        ),
+        pytest.param(
+            SOUND.with_columns(candidate_latency_ms=pl.lit(8.0)), {}, "sample-integrity",
+            "every answer of the candidate took 8 ms: a constant, or rounded until none differs",
+            id="constant latency",
         ),
         pytest.param(
             moved(SOUND, -1, 365 * 86_400), {}, "sample-integrity",

@@ -175,6 +175,17 @@ def test_seconds_for_milliseconds_are_no_past_p95_of_split_traffic() -> None:
     assert "pin baseline_p95_ms, which is in milliseconds, or leave it out" in found.reason
 
 
+@pytest.mark.parametrize("arm", ["candidate", "baseline"])
+def test_a_latency_that_never_differs_is_none_that_was_measured(arm: str) -> None:
+    """Of either side alone."""
+    own = pl.col("arm") == arm
+    same = pl.when(own).then(0.0).otherwise("latency_ms")
+    found = judged(requests().with_columns(latency_ms=same)).finding("sample-integrity")
+
+    assert found.outcome.value == "INCONCLUSIVE"
+    assert f"every answer of the {arm} took 0 ms: a constant" in found.reason
+
+
 def test_a_notebook_shows_split_traffic_without_intervals_of_pairs() -> None:
     """The sentence and the gates; a difference of rates has no interval look by look."""
     shown = judged(requests(3_000, errors=(0.001, 0.2)))._repr_html_()
