@@ -28,6 +28,7 @@ from kube_plane import Plane, Setting  # noqa: E402
 from kube_release import NAME, POLICY, Shop, release_step  # noqa: E402
 
 from benchmarks.kill_matrix import KEPT, Matrix, code_digest, run, say  # noqa: E402
+from benchmarks.kill_namespace import restore_verb  # noqa: E402
 from benchmarks.kill_results import Results, todo  # noqa: E402
 from benchmarks.kill_services import release_verbs  # noqa: E402
 from benchmarks.kill_table import page  # noqa: E402
@@ -128,6 +129,14 @@ def agree(here: SmallSite) -> None:
 
 ROUTED = release_verbs(NAME, _deploy, _at_rest, agree)
 BY_PODS = [replace(verb, name=f"{verb.name}, by pods") for verb in ROUTED]
+
+
+def _shop(here: SmallSite) -> Shop:
+    assert isinstance(here, Namespaced)
+    return here.shop
+
+
+RESTORE = restore_verb(_shop, _at_rest, ROUTED[0])
 VERBS = [*ROUTED, *BY_PODS]
 
 
@@ -167,6 +176,7 @@ def main() -> int:
     """Run as much of it as there is time for; the exit code says whether that ended well."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_kills", description=__doc__)
     parser.add_argument("--results", type=Path, help="kept here; default: a folder per code")
+    parser.add_argument("--only", action="append", help="a verb of the table; default all")
     parser.add_argument("--sample", type=int, help="so many kills of each run, the same each time")
     parser.add_argument("--minutes", type=float, default=inf, help="begin no kill after these")
     options = parser.parse_args()
@@ -177,8 +187,11 @@ def main() -> int:
         board(Path(directory)) as made,
     ):
         until = time.monotonic() + 60 * options.minutes
-        wrong = run(made, results, VERBS, options.sample, until)
-    left = len(todo(results, VERBS)) if options.sample is None else 0
+        every = [*VERBS, RESTORE]
+        verbs = [verb for verb in every if options.only is None or verb.name in options.only]
+        wrong = run(made, results, verbs, options.sample, until)
+    # That of restores stands with those of the local site: benchmarks.kill_table.
+    left = len(todo(results, verbs)) if options.sample is None else 0
     say(f"{wrong} not settled, {left} points left")
     print(page(results, VERBS, HEAD))
     return int(bool(wrong or left))

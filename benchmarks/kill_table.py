@@ -1,6 +1,7 @@
 """`python -m benchmarks.kill_table FOLDER > docs/kill-matrix.md`: the kill matrix as a page.
 
-With `services` behind the folder that of services, docs/kill-matrix-services.md.
+With `services` behind the folder that of services, docs/kill-matrix-services.md, with `config` that
+of backups, docs/kill-matrix-config.md.
 """
 
 import json
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kill_config import MODELS, RELEASES
 from benchmarks.kill_matrix import RATE, code_digest
 from benchmarks.kill_results import Results, Row, distinct
 from benchmarks.kill_services import RATE as ORDERS
@@ -48,6 +50,23 @@ A trader from outside sent {rate:g} requests a second all the while, most of the
 orders were looked for in the exchange's own book.
 
 *Not run*: the step was found late, and this kill is still to be made.
+"""
+
+CONFIG_HEAD = """# Kill matrix of backups
+
+The steps of `backup-config` and `restore-config`, found and killed as those of rollouts are in
+[the kill matrix](kill-matrix.md), each time followed by the same command. On the local site, of a
+model: since the backup another version was promoted, one of two servers was ended and the policy
+edited. Of services: another release was promoted and the policy edited. In a namespace (a real API
+server, fake nodes): objects were scaled, edited, deleted and added by hand, and the policy edited.
+
+A row counts as settled once all that the backup holds is there, as the site itself reads it,
+nothing is open, nobody holds the lock, and what serves agrees with the ledger as it has to after a
+rollout; in a namespace no field that a rollout writes is managed by somebody else. A killed backup
+counts as settled once each file beside the backups is whole, or is refused.
+
+On the local site a client asked all the while, a model {rate:g} times a second, the exchange
+{orders:g} times; doubled orders were looked for in its book. Fake pods answer nobody.
 """
 
 FAULTS_HEAD = """# Faults around a rollout
@@ -147,7 +166,12 @@ def faults(file: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     folder, *only = sys.argv[1:]
-    if only == ["services"]:
+    if only == ["config"]:
+        from benchmarks.cluster_kills import RESTORE
+
+        head = CONFIG_HEAD.format(rate=RATE, orders=ORDERS)
+        print(page(Results(Path(folder)), [*MODELS, *RELEASES, RESTORE], head))
+    elif only == ["services"]:
         print(page(Results(Path(folder)), SERVICES, SERVICES_HEAD.format(rate=ORDERS)))
     else:
         print(page(Results(Path(folder)), VERBS, HEAD.format(rate=RATE)))

@@ -11,7 +11,9 @@ from typing import Any
 from cluster.backup import Backup, Change, Comparison, Items
 from cluster.errors import Refused, Unavailable
 from cluster.kubernetes.config import KINDS, Config
+from cluster.kubernetes.kept_objects import unfinished
 from cluster.kubernetes.kept_route import weights_in
+from cluster.kubernetes.names import RESTORING
 from cluster.local.home import Home
 from flows import kept_files
 from flows.aliases import SERVING_ROLES, serving_aliases, settle
@@ -44,6 +46,12 @@ class NamespaceConfig:
     def items(self, components: Collection[str]) -> Items:
         """Objects, and where it is deployed from its files and aliases; Refused amid a rollout."""
         items: dict[str, Any] = {**self._objects.items(components)}
+        if half := unfinished(items):
+            raise Refused(
+                f"a restore was ended at {', '.join(half)}: that is no configuration to keep",
+                hint="repeat it; to leave the first of them as it is: kubectl annotate"
+                f" {half[0].replace(' ', '/')} {RESTORING}-",
+            )
         if self._site is None:
             return items
         _require_rest(self._site)

@@ -1,45 +1,23 @@
-"""What a namespace is told about its components: read as items, and put back as they were.
-
-Left out is what the cluster says itself (status, versions, addresses), our own token, copies of
-requests, which belong to a rollout, and replicas that an autoscaler moves.
-"""
+"""What a namespace is told about its components: read as items, and put back as they were."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from copy import deepcopy
 
 from cluster.backup import Backup, Change
 from cluster.errors import Changed, NotFound, NotReady, Unavailable
 from cluster.kubernetes import fence, rights
-from cluster.kubernetes.api import MANAGER, Api, Object
+from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.endpoints import wait_known
-from cluster.kubernetes.http_route import OBSERVED, ROLLOUT, without_copies
-from cluster.kubernetes.kinds import (
-    DEPLOYMENT,
-    HTTP_ROUTE,
-    POD,
-    SCALER,
-    SERVICE,
-    Kind,
-)
+from cluster.kubernetes.kept_objects import alone, asked, begun, ended, exactly, owner, told_of
+from cluster.kubernetes.kinds import DEPLOYMENT, POD, SCALER, SERVICE, Kind
 from cluster.kubernetes.lock import Lock
-from cluster.kubernetes.names import APPLICATION, COMPONENT, FENCE, REGION
+from cluster.kubernetes.names import COMPONENT, REGION
 from cluster.kubernetes.pods import worst
 from cluster.lock import Lease, held
 
 ORDER = rights.KEPT
 KINDS = {kind.name: kind for kind in ORDER}
-GIVEN = {
-    "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
-}
-OTHERS_NOTES = (
-    FENCE,
-    ROLLOUT,
-    OBSERVED,
-    "deployment.kubernetes.io/revision",
-    "kubectl.kubernetes.io/last-applied-configuration",
-)
 HOLDER, LEASE_SECONDS, READING = "restore-config", 30.0, 0.25
 ATTEMPTS, PAUSE = 20, 0.1
 Write = Callable[[Object], Object]
@@ -75,7 +53,7 @@ class Config:
         items = {}
         for kind, objects in found.items():
             for told in objects:
-                content = _told(kind, told)
+                content = told_of(kind, told)
                 if kind is DEPLOYMENT and told["metadata"]["name"] in scaled:
                     content["spec"].pop("replicas", None)
                 items[f"{kind.name} {told['metadata']['name']}"] = content
@@ -93,7 +71,7 @@ class Config:
         removed = [change.item for change in changes if change.verb == "remove"]
         for item in put:
             self._rehearse(KINDS[item.split()[0]], wanted[item])
-        owners = {item: _owner(wanted.get(item) or present[item]) for item in (*put, *removed)}
+        owners = {item: owner(wanted.get(item) or present[item]) for item in (*put, *removed)}
         with ExitStack() as stack:
             lock = Lock(self._api)
             leases = {
@@ -106,7 +84,8 @@ class Config:
                 for item in ours:
                     self._put(kind, wanted[item], leases[owners[item]])
                 if kind is DEPLOYMENT:
-                    self._wait([item.split()[1] for item in ours])
+                    # Those put back by a restore that was killed are equal, and maybe not ready.
+                    self._wait(sorted({*(item.split()[1] for item in ours), *asked(put, wanted)}))
                     # A route must not lead to a Service that does not know yet which pods serve.
                     for item in wanted:
                         if item.split()[0] == SERVICE.name:
@@ -116,7 +95,7 @@ class Config:
                 for item in ours:
                     self._remove(kind, item.split()[1], leases[owners[item]])
                 if kind is DEPLOYMENT:
-                    self._wait_gone([present[item]["spec"]["selector"] for item in ours])
+                    self._wait_gone(ended(removed, present))
 
     def _labelled(self, kind: Kind) -> list[Object]:
         try:
@@ -132,21 +111,24 @@ class Config:
             return
 
         def rehearse(found: Object) -> None:
-            self._api.replace(kind, _exactly(kind, found, content), rehearsed=True)
+            self._api.replace(kind, exactly(kind, found, content), rehearsed=True)
 
         self._insist(kind, name, rehearse)
 
     def _put(self, kind: Kind, content: Object, lease: Lease) -> None:
-        """Exactly this content, all of it ours: what others managed of it is taken from them."""
+        """Exactly this content, all of it ours: what others managed of it is taken from them.
+
+        Until the last of three writes a mark says so: killed before, it is not as it was yet.
+        """
         name = content["metadata"]["name"]
         lease.check()
         if self._api.find(kind, name) is None:
             self._api.apply(kind, fence.marked(content, lease, None))
             return
-        marked = fence.marked(content, lease, None)
-        self._over(kind, name, lease, lambda found: self._replace(kind, found, marked))
+        first = begun(fence.marked(content, lease, None))
+        self._over(kind, name, lease, lambda found: self._replace(kind, found, first))
         self._over(kind, name, lease, lambda found: self._take(kind, found, content, lease))
-        self._over(kind, name, lease, lambda found: self._api.replace(kind, _alone(found)))
+        self._over(kind, name, lease, lambda found: self._api.replace(kind, alone(found)))
 
     def _over(self, kind: Kind, name: str, lease: Lease, write: Write) -> None:
         """One write over what was just read: nothing that a newer lease wrote is undone."""
@@ -171,7 +153,7 @@ class Config:
         raise Unavailable(f"{kind.name} {name} kept changing under us", hint="repeat the command")
 
     def _replace(self, kind: Kind, found: Object, content: Object) -> Object:
-        return self._api.replace(kind, _exactly(kind, found, content))
+        return self._api.replace(kind, exactly(kind, found, content))
 
     def _take(self, kind: Kind, found: Object, content: Object, lease: Lease) -> Object:
         version = found["metadata"]["resourceVersion"]
@@ -182,11 +164,11 @@ class Config:
         fence.require_not_newer(kind, self._api.find(kind, name), lease)
         self._api.delete(kind, name)
 
-    def _wait_gone(self, selectors: Sequence[Object]) -> None:
+    def _wait_gone(self, marks: Sequence[Mapping[str, str]]) -> None:
         """Services go when their pods have: a proxy that is late still finds them."""
         deadline = time.monotonic() + self._within
-        for selector in selectors:
-            while pods := self._api.list(POD, selector["matchLabels"]):
+        for labels in marks:
+            while pods := self._api.list(POD, labels):
                 if time.monotonic() > deadline:
                     raise NotReady(
                         f"{len(pods)} pods did not end in {self._within:g} s; all else is back",
@@ -207,54 +189,6 @@ class Config:
                         hint=f"kubectl describe deployment {name}; then repeat the command",
                     )
                 time.sleep(READING)
-
-
-def _owner(content: Object) -> str:
-    """Whose lease fences an object: that of its application, or of its component."""
-    marks: dict[str, str] = content["metadata"]["labels"]
-    return marks.get(APPLICATION) or marks[COMPONENT]
-
-
-def _told(kind: Kind, found: Object) -> Object:
-    """An object without what the cluster or a rollout says in it."""
-    metadata = found["metadata"]
-    notes = metadata.get("annotations") or {}
-    kept = {
-        "name": metadata["name"],
-        "labels": dict(metadata["labels"]),
-        "annotations": {key: note for key, note in notes.items() if key not in OTHERS_NOTES},
-    }
-    said = {"apiVersion", "kind", "metadata", "status"}
-    content: Object = deepcopy({key: told for key, told in found.items() if key not in said})
-    for key in GIVEN.get(kind.name, ()):
-        content["spec"].pop(key, None)
-    if kind is HTTP_ROUTE:
-        content["spec"]["rules"] = without_copies(content["spec"].get("rules", ()))
-    return {"metadata": kept, **content}
-
-
-def _exactly(kind: Kind, found: Object, content: Object) -> Object:
-    """The object as it is, told to be `content` and nothing else."""
-    metadata = {**found["metadata"], **content["metadata"]}
-    made: Object = {**content, "metadata": metadata}
-    kept = [key for key in GIVEN.get(kind.name, ()) if key in found["spec"]]
-    if kind is DEPLOYMENT and "replicas" not in content["spec"]:
-        kept.append("replicas")
-    if kept:
-        made["spec"] = {**content["spec"], **{key: found["spec"][key] for key in kept}}
-    return made
-
-
-def _alone(found: Object) -> Object:
-    """The object managed by us: whoever managed a field beside us would stop our next change."""
-    metadata = found["metadata"]
-    managers = [told for told in metadata["managedFields"] if _stays(told)]
-    return {**found, "metadata": {**metadata, "managedFields": managers}}
-
-
-def _stays(told: Mapping[str, str]) -> bool:
-    ours = (told["manager"], told["operation"]) == (MANAGER, "Apply")
-    return ours or told.get("subresource") == "status"
 
 
 def _serves(found: Object) -> bool:

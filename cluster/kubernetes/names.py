@@ -9,6 +9,8 @@ COMPONENT, VERSION = f"{PREFIX}/component", f"{PREFIX}/version"
 FENCE = f"{PREFIX}/token"
 # Whose lease fences an object, where that is not its component's.
 APPLICATION = f"{PREFIX}/application"
+# On an object that a restore has begun to write, and not finished.
+RESTORING = f"{PREFIX}/restoring"
 STEP, STEP_OF = f"{PREFIX}/release-step", f"{PREFIX}/release-step-of"
 # A namespace of one cluster is one region; its leases lie in it.
 REGION = "cluster"

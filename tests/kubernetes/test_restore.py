@@ -7,7 +7,8 @@ import pytest
 from kube_cluster import Cluster
 from kube_shop import FINE, PINNED, Shop, fated
 
-from cluster.backup import changes, read
+from cluster.backup import Backup, changes, read
+from cluster.errors import NotReady
 from cluster.kubernetes.api import Api, Object
 from cluster.kubernetes.config import Config
 from cluster.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, Kind
@@ -174,6 +175,34 @@ def test_pods_that_do_not_serve_any_more_get_no_traffic(
     said = capsys.readouterr().err
     assert "price-v2-0-0 was put back and does not serve" in said
     assert shop.traffic.route("price") == Route({"v3.0.0": 100})
+
+
+def test_traffic_waits_for_pods_that_an_earlier_restore_asked_for(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The Deployment is as in the backup by then, and nothing serves: the route stays, again."""
+    backup = read(Path(backed_up(shop, capsys)))
+    kubectl, space = shop.cluster.kubectl, ("-n", shop.name)
+    shop.up("v3.0.0", FINE)
+    shop.traffic.set_route("price", Route({"v3.0.0": 100}), shop.lease)
+    kubectl(*space, "delete", "deployment", "price-v1-0-0", "--wait=true")
+    kubectl(*space, "create", "quota", "none", "--hard=pods=0")
+
+    for _ in range(2):
+        with pytest.raises(NotReady, match="price-v1-0-0 was put back and does not serve"):
+            restored(shop, backup, within=3)
+        assert shop.traffic.route("price") == Route({"v3.0.0": 100})
+    kubectl(*space, "delete", "quota", "none")
+    restored(shop, backup, within=60)
+
+    assert shop.traffic.route("price") == Route({"v1.0.0": 100})
+    assert Config(shop.api, 60).items(["price"]) == backup.items
+
+
+def restored(shop: Shop, backup: Backup, within: float) -> None:
+    """All that differs, put back."""
+    config = Config(shop.api, within)
+    config.restore(backup, changes(config.items(["price"]), backup.items), lambda: None)
 
 
 def test_a_write_that_the_cluster_would_refuse_stops_all_of_them(
