@@ -137,8 +137,8 @@ def attempt(sight: ReleaseSight, facts: ReleaseFacts, action: ReleaseAction, lea
     """Perform it; what the version or somebody else makes impossible is a fact of the next look."""
     undoing = facts.harm is not None or facts.rollout.verb.undoes
     rollout, policy = facts.rollout, sight.policy
-    if isinstance(action, Run) and any(here.is_watched for here in facts.standings):
-        # A step may take minutes, and what serves already is harmed meanwhile as well.
+    if isinstance(action, Run | Start) and any(here.is_watched for here in facts.standings):
+        # Either may take minutes, and what serves already is harmed meanwhile as well.
         lease = watchful(lease, sight.harmed)
     act = partial(perform, sight.site, rollout, policy, action, lease, undoing=undoing)
     try:

@@ -81,6 +81,7 @@ class Workloads:
         fence.write(self._api, DEPLOYMENT, deployment, lease, forced=forced)
         deadline = time.monotonic() + within
         while not self.ready(component, version, workload.replicas):
+            lease.check()
             self._require_hope(component, version, within, out_of_time=time.monotonic() > deadline)
             time.sleep(READING)
 

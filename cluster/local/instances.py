@@ -50,7 +50,7 @@ def start_instances(
     Repeating it changes nothing about servers that already run from the same spec. If one does
     not become ready, those started here are ended again and Unavailable carries its last words.
     `lease_check` raises when the caller lost the right to start them: who took over has taken
-    them out, and they must not come back.
+    them out, and they must not come back. It is asked while they start, too.
     """
     cluster_name(component, version)
     before = set(roles_of(home, component, version))
@@ -62,7 +62,8 @@ def start_instances(
             for role, spec in zip(roles, specs, strict=True):
                 want(home, _process(home, role, spec))
         found = [
-            _ready(home, role, spec, deadline) for role, spec in zip(roles, specs, strict=True)
+            _ready(home, role, spec, deadline, lease_check)
+            for role, spec in zip(roles, specs, strict=True)
         ]
     except Unavailable:
         for role in set(roles) - before:
@@ -99,11 +100,13 @@ def stop_instances(home: Home, component: str, version: str, timeout: float) -> 
     _wait_ended(home, roles, max(graces, default=0.0) + KILL_SECONDS)
 
 
-def _ready(home: Home, role: str, spec: Instance, deadline: float) -> Running:
+def _ready(
+    home: Home, role: str, spec: Instance, deadline: float, check: Callable[[], None]
+) -> Running:
     """Wait for an instance; on another port when somebody else was faster to take its own."""
     while True:
         try:
-            return wait_ready(home, role, deadline - time.monotonic())
+            return wait_ready(home, role, deadline - time.monotonic(), check)
         except Unavailable:
             moved, present = _process(home, role, spec), wanted(home, role)
             if present is None or moved == present:

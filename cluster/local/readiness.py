@@ -2,6 +2,7 @@
 
 import http.client
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from cluster.errors import NotFound, Unavailable
@@ -15,10 +16,17 @@ PROBE_SECONDS = 2.0
 LAST_WORDS = 5
 
 
-def wait_ready(home: Home, role: str, timeout: float) -> Running:
+def _unchecked() -> None:
+    """What starts under no lock has nobody to ask."""
+
+
+def wait_ready(
+    home: Home, role: str, timeout: float, check: Callable[[], None] = _unchecked
+) -> Running:
     """Wait until the role's own process answers its `ready_url`.
 
-    Unavailable, with its last words, after `timeout` seconds or once it has died three times.
+    Unavailable, with its last words, after `timeout` seconds or once it has died three times; what
+    `check` raises ends it early.
     """
     spec = wanted(home, role)
     if spec is None:
@@ -26,6 +34,7 @@ def wait_ready(home: Home, role: str, timeout: float) -> Running:
     deadline = time.monotonic() + timeout
     deaths_before: int | None = None
     while time.monotonic() < deadline:
+        check()
         if wanted(home, role) != spec:
             raise Unavailable(f"{role} was taken out again while it started")
         seen = recorded(home, role)

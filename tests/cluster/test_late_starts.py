@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from local_parts import ECHO, LocalSite, eventually
 
-from cluster.errors import ClusterError, LostLock, Unavailable
+from cluster.errors import ClusterError, LostLock
 from cluster.local.instances import (
     Instance,
     servers,
@@ -81,9 +81,24 @@ def test_taken_over_while_they_start(site: LocalSite, lock: Lock) -> None:
 
     assert time.monotonic() - begun < 5
     (failure,) = failures
-    assert isinstance(failure, Unavailable)
-    assert "was taken out again while it started" in str(failure)
+    assert isinstance(failure, LostLock)
+    assert "by rollback-model price" in str(failure)
     assert versions_up(site.home, "price") == []
+
+
+def test_what_the_lease_says_meanwhile_ends_a_start_early(site: LocalSite) -> None:
+    """As where what serves beside it is harmed: a server that takes a second is not awaited."""
+    began = time.monotonic()
+
+    def harmed() -> None:
+        if versions_up(site.home, "price"):
+            raise LostLock("harmed", hint="")
+
+    with pytest.raises(LostLock, match="harmed"):
+        start(site, harmed)
+
+    assert time.monotonic() - began < 1
+    assert site.traffic.deployed("price") == []
 
 
 def test_taken_over_once_they_are_ready(site: LocalSite, lock: Lock) -> None:

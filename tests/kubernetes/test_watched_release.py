@@ -1,5 +1,6 @@
 """What took over in a cluster is watched by the runbook's rules: late harm is undone by itself."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -96,6 +97,23 @@ def test_each_live_rule_takes_the_release_back(
     assert (code, report.get("ending")) == (3, "ROLLED_BACK"), report
     assert report["reason"].startswith(said)
     assert shop.api.get(DEPLOYMENT, "settlement-v1-0-0")["spec"]["replicas"] == 1
+
+
+def test_harm_while_the_next_component_starts_is_undone_meanwhile(shop: Shop) -> None:
+    """What took over is looked at although the servers of another one are waited for."""
+    version, policy = "v2.3.0", shop.folder / "slow-start.toml"
+    policy.write_text(WATCHED.format(seconds=200).replace("120", "200"))
+    rollout = shop.beside.submit(
+        shop.deploy, version, "--policy", str(policy), settlement="shop/settlement:never-ready"
+    )
+    shop.until(lambda: version in shop.services.versions_up("settlement"), "it starts")
+    assert shop.weights()["prices"] == {version: 100}
+    said, begun = fails(shop, version), time.monotonic()
+    code, report = rollout.result(PATIENCE)
+
+    assert (code, report.get("ending")) == (3, "ROLLED_BACK"), report
+    assert report["reason"].startswith(said)
+    assert time.monotonic() - begun < 100
 
 
 def test_an_outage_of_the_metrics_holds_and_no_request_is_named(shop: Shop) -> None:
