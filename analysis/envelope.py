@@ -48,6 +48,8 @@ class Calibration:
                 f"calibrated by {self.window / 3600:.3g} unbroken h of requests, under {TIMES} "
                 f"autocorrelation times of {self.tau / 60:.3g} min"
             )
+        if not self.rms or not self.minute_rms:
+            return "latencies of the hosts never differ, so that nobody measured them"
         if self.factor * self.rms >= CLIP:
             return "the hosts drift by more than a factor of 2.72, beyond what is measured"
         return ""

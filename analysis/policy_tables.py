@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from analysis.dependence import Dependence
-from analysis.envelope import Calibration
+from analysis.envelope import CLIP, MINUTE, Calibration
 from analysis.errors import BadInput
 from analysis.policy import RATIOS, Accuracy, Drift, Gate, JudgePolicy
 from analysis.policy_check import MOST, check, within
@@ -130,7 +130,16 @@ def _drift(tables: Mapping[str, Any], default: Mapping[str, Any]) -> Drift:
     return Drift(**merged)
 
 
-CALIBRATION = ("until", "window", "block", "rms", "minute_rms", "rho", "tau")
+CALIBRATED = {
+    "window": (0.0, 1e9),
+    "block": (1.0, 86_400.0),
+    "rms": (1e-9, CLIP),
+    "minute_rms": (1e-9, CLIP),
+    "rho": (0.0, 0.999),
+    "tau": (float(MINUTE), 1e9),
+}
+"""What a calibration can give: hosts that never differ were not measured."""
+CALIBRATION = ("until", *CALIBRATED)
 
 
 def _calibration(given: Mapping[str, Any]) -> Calibration:
@@ -144,10 +153,10 @@ def _calibration(given: Mapping[str, Any]) -> Calibration:
             "pincex calibrate PAIRS prints the whole table",
         )
     until_us = _instant("drift", given["until"])
-    for key in CALIBRATION[1:]:
+    for key, (least, most) in CALIBRATED.items():
         _typed(f"[drift] {key}", given[key], 0.0)
-        within(f"[drift] {key}", given[key], 0.0, 0.999 if key == "rho" else 1e9)
-    return Calibration(until_us, *(float(given[key]) for key in CALIBRATION[1:]))
+        within(f"[drift] {key}", given[key], least, most)
+    return Calibration(until_us, *(float(given[key]) for key in CALIBRATED))
 
 
 NOT_ASKED = "requests are taken to come at random"

@@ -253,12 +253,27 @@ def test_healthy_pairs_of_one_second_are_no_window() -> None:
     assert calibrate(pairs(200)) is None
 
 
+def test_hosts_that_never_differ_were_not_measured() -> None:
+    """A copy with the very latencies of the champion gives no table that a policy would take."""
+    frame = pairs(4_000, rate=10.0)
+    frame = frame.with_columns(candidate_latency_ms=pl.col("baseline_latency_ms"))
+    found = calibrate(frame)
+    assert found is not None
+    assert replace(found, window=20_000.0).trouble == (
+        "latencies of the hosts never differ, so that nobody measured them"
+    )
+
+
 BAD = {
     "a number is missing": ("rms", None, "without rms"),
     "no offset": ("until", "2026-01-01T00:00:00", "a time with its offset"),
     "correlation of 1": ("rho", "1.0", "rho is 1"),
     "negative": ("tau", "-1.0", "tau is -1"),
     "text": ("window", '"long"', "window is 'long'"),
+    "wider than any": ("rms", "1e9", "rms is 1e+09 it must lie between 1e-09 and 1"),
+    "hosts that never differ": ("rms", "0", "rms is 0"),
+    "minutes that never differ": ("minute_rms", "0", "minute_rms is 0"),
+    "blocks of no time": ("block", "0", "block is 0"),
 }
 
 
