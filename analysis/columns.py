@@ -1,5 +1,6 @@
 """One column of the pair table at a time: its type, its nulls and the numpy array it becomes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ REACH = 131_072
 """Rows ahead of each among which its id may not stand, where rows are counted and not kept."""
 NO_IDS = pl.Series("request_id", [], dtype=pl.UInt64)
 """Hashes of no ids: nothing was counted yet."""
+MOST_WHOLE = 2**63 - 1
 OUTCOMES = ("answered", "timeout", "not_sent")
 Codes = npt.NDArray[np.int16]
 
@@ -59,6 +61,16 @@ def _floats(series: pl.Series, strictness: Strictness, wanted: str) -> Floats:
     return values
 
 
+def as_text(series: pl.Series) -> pl.Series:
+    """Texts that came as codes as what these stand for; what is none as it is."""
+    return series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series
+
+
+def uncoded(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """The same of some columns, where a frame has them."""
+    return frame.with_columns(as_text(frame[name]) for name in names if name in frame.columns)
+
+
 def check_request_ids(series: pl.Series, before: pl.Series | None = None) -> None:
     """Ids are strings, present and all different.
 
@@ -80,7 +92,8 @@ def check_request_ids(series: pl.Series, before: pl.Series | None = None) -> Non
 
 def last_ids(before: pl.Series, series: pl.Series) -> pl.Series:
     """Hashes of the last REACH ids, of which those before are hashes already."""
-    own = series.tail(REACH).hash()
+    # Codes are those of one batch.
+    own = as_text(series.tail(REACH)).hash()
     return own if len(own) == REACH else pl.concat([before, own]).tail(REACH)
 
 
@@ -136,9 +149,19 @@ def watermark(stated_us: int | None, arrived_us: Integers, told_us: int = NO_TIM
     return stated_us
 
 
-def _numeric(series: pl.Series, strictness: Strictness, wanted: str) -> Floats:
-    if series.dtype != pl.Null and not series.dtype.is_numeric():
+def _require_number(series: pl.Series, wanted: str) -> None:
+    """One that every way in can read: of more than 64 bits Parquet has no whole numbers."""
+    if not series.dtype.is_numeric():
         refuse(series.name, f"type {series.dtype}", wanted)
+    if series.dtype in (pl.Int128, pl.UInt128):
+        far = (series > MOST_WHOLE) | (series < -MOST_WHOLE)
+        refuse_where(far, series.name, "a whole number of more than 64 bits", wanted)
+        refuse(series.name, f"type {series.dtype}", wanted)
+
+
+def _numeric(series: pl.Series, strictness: Strictness, wanted: str) -> Floats:
+    if _typed(series):
+        _require_number(series, wanted)
     return _floats(series, strictness, wanted)
 
 
@@ -206,11 +229,11 @@ def answers(
     """
     wanted = "a finite number, a string or null, the same in predictions and labels"
     columns = [c.cast(pl.Float64) if c.dtype == pl.Boolean else c for c in columns]
-    columns = [c.cast(pl.String) if c.dtype == pl.Categorical else c for c in columns]
+    columns = [as_text(column) for column in columns]
     kinds = {c.name: "text" if c.dtype == pl.String else "number" for c in columns if _typed(c)}
     for column in columns:
-        if _typed(column) and not (column.dtype.is_numeric() or column.dtype == pl.String):
-            refuse(column.name, f"type {column.dtype}", wanted)
+        if _typed(column) and column.dtype != pl.String:
+            _require_number(column, wanted)
     if len(set(kinds.values())) > 1:
         mixed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
         raise BadInput(f"predictions and labels differ in type: {mixed}", f"each must be {wanted}")

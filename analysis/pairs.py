@@ -88,6 +88,7 @@ def pairs_from_frame(
     are kept and no rows: none of those ids may come again, and it has no digest.
     """
     check_names(frame.columns)
+    frame = columns.uncoded(frame, ("request_id", *ANSWERS))
     columns.check_request_ids(frame["request_id"], before)
     arrived, order = columns.arrivals(frame["arrived_at"], strictness)
     if order is not None:

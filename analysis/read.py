@@ -13,6 +13,7 @@ from analysis.freed import keep_freed_memory
 from analysis.lines import SUFFIXES, first_line, more_than_many, whole_file
 from analysis.metadata import COUNT_KEYS, METADATA_KEYS
 from analysis.pairs import PAIR_SCHEMA, Pairs, check_names, pairs_from_frame
+from analysis.read_frame import frame_from_pandas
 from analysis.requests import REQUEST_SCHEMA, Requests, is_split, requests_from_frame
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read_record(source: Source, metadata: Mapping[str, object] | None = None) ->
     if isinstance(source, pl.DataFrame):
         return _record(source, metadata or {}, IN_FRAME)
     if type(source).__module__.split(".")[0] == "pandas":
-        return _record(pl.from_pandas(source), metadata or {}, IN_FRAME)
+        return _record(frame_from_pandas(source), metadata or {}, IN_FRAME)
     raise BadInput(
         f"cannot judge a {type(source).__name__}",
         "give a DataFrame, a Parquet or JSONL file, or a folder of Parquet files",

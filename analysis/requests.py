@@ -65,6 +65,7 @@ def requests_from_frame(
             f"missing column{'s' if len(missing) > 1 else ''}: {', '.join(missing)}",
             f"a table with an arm has the columns {', '.join(REQUEST_SCHEMA)}",
         )
+    frame = columns.uncoded(frame, ("request_id", "arm"))
     columns.check_request_ids(frame["request_id"])
     arrived, order = columns.arrivals(frame["arrived_at"], strictness)
     if order is not None:
@@ -89,7 +90,6 @@ def requests_from_frame(
 
 def _candidate(arm: pl.Series) -> Flags:
     wanted = " or ".join(ARMS)
-    arm = arm.cast(pl.String) if arm.dtype == pl.Categorical else arm
     if len(arm) and arm.dtype != pl.String:
         refuse(arm.name, f"type {arm.dtype}", wanted)
     refuse_where(arm.is_null(), arm.name, "null", wanted)

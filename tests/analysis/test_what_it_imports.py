@@ -19,15 +19,24 @@ ANYWHERE = {
 }
 ALONE_IN = {
     "pyarrow": {"file_order", "parts", "row_groups", "stream"},
-    "pandas": {"planning", "read", "verdict"},
+    "pandas": {"planning", "read", "read_frame", "verdict"},
     "lets_plot": {"show"},
     "sys": {"report_page"},
     "ctypes": {"freed"},
     "importlib": {"__init__"},
 }
 """pandas where frames are given and taken, plots where they are drawn."""
-CATCHES = {"file_order", "lines", "parts", "policy_file", "read", "row_groups", "stream"}
-"""Where files are opened, and where a batch says which of its rows is meant."""
+CATCHES = {
+    "file_order",
+    "lines",
+    "parts",
+    "policy_file",
+    "read",
+    "read_frame",
+    "row_groups",
+    "stream",
+}
+"""Where files are opened, frames of pandas read, or a batch says which of its rows is meant."""
 PRESENT = {f"{kind}.{name}" for kind in ("datetime", "date") for name in ("now", "utcnow", "today")}
 """Times that a module may hold, and not ask for."""
 
