@@ -49,6 +49,9 @@ def unlabelled_words(record: Record) -> str:
         return ""
     if due:
         return f"{count(due)} of {count(n)} pairs got no label in time"
+    if labels := record.sample.known:
+        have = f"{count(labels)} of {count(n)} pairs have a label"
+        return f"{have}, which waits for that of an earlier pair until its window has passed"
     return f"no label yet for {count(n)} pairs"
 
 

@@ -56,6 +56,11 @@ class BlockSample:
         return int(self._of("answers")[: len(self.labels.at_us), SURE].sum())
 
     @property
+    def known(self) -> int:
+        """Pairs with a label in time, also while they wait."""
+        return int(self._of("answers")[:, SURE].sum())
+
+    @property
     def watermark_us(self) -> int:
         """The time of the last look."""
         return watermark_of(self.table, self.plan)

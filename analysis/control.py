@@ -113,7 +113,12 @@ def windows(pairs: Pairs, policy: JudgePolicy) -> Iterator[Pairs]:
     while len(pairs) and begin + length <= pairs.watermark_us:
         rows = slice(*np.searchsorted(pairs.arrived_us, [begin, begin + length]))
         begin += length
-        if rows.start < rows.stop:
+        if rows.start == rows.stop < len(pairs):
+            # One far time must not cost a step for every window in between.
+            begin += max(int(pairs.arrived_us[rows.stop]) - begin, 0) // length * length
+        elif rows.start == rows.stop:
+            return
+        else:
             waited = begin + round(policy.label_window * SECOND_US)
             if pairs.labelled[rows].all():
                 # Nothing is waited for once the last of them has come.

@@ -61,6 +61,11 @@ class PairSample:
         return int(self.in_time[: self.due].sum())
 
     @property
+    def known(self) -> int:
+        """Pairs with a label in time, also while they wait."""
+        return int(self.in_time.sum())
+
+    @property
     def watermark_us(self) -> int:
         """The time of the last look."""
         return self.pairs.watermark_us

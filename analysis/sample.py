@@ -110,6 +110,10 @@ class Sample(Protocol):
     @property
     def timely(self) -> int: ...
     @property
+    def known(self) -> int:
+        """Pairs with a label in time, also those that wait for that of an earlier one."""
+
+    @property
     def watermark_us(self) -> int: ...
     @property
     def arrival(self) -> Clock: ...

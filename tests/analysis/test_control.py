@@ -1,5 +1,7 @@
 """The champion against a copy of itself: false alarms counted, offset and drift told."""
 
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 import pytest
@@ -52,6 +54,24 @@ def test_hosts_that_drift_are_seen_to_break_a_promise_that_denies_it() -> None:
     assert "p95-limit" not in report["by_gate"]
     assert "more than promised" in said
     assert "pincex calibrate" in said
+
+
+def test_one_far_row_costs_no_steps_through_empty_time() -> None:
+    """Windows stay on the grid of the first row, and the day of the far one has one."""
+    frame = copy()
+    far = pl.when(pl.int_range(pl.len()) == len(frame) - 1).then(pl.duration(days=2_500_000))
+    moved = frame.with_columns(
+        pl.col(name) + far.otherwise(pl.duration()) for name in ("arrived_at", "labelled_at")
+    )
+    late = moved["arrived_at"].max() + timedelta(hours=1)
+    read = read_pairs(moved, {"watermark": late.isoformat()})
+    parts = list(windows(read, policy(SHORT)))
+    begin = int(read.arrived_us[0])
+    assert [len(part) for part in parts][-1] == 1
+    assert sum(map(len, parts)) == len(frame)
+    offsets = [(int(part.arrived_us[0]) - begin) // 60_000_000 for part in parts]
+    assert offsets == sorted(set(offsets))
+    assert offsets[-1] > 3_000_000_000
 
 
 def test_windows_are_whole_and_know_no_label_of_later() -> None:

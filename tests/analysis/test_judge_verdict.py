@@ -158,6 +158,13 @@ THIN = {
         HEALTHY.with_columns(label=None, labelled_at=None),
         "no label yet for 8,000 pairs",
     ),
+    "labels that wait": (
+        HEALTHY.with_columns(
+            pl.when(pl.int_range(8_000) > 0).then(pl.col(name)).alias(name)
+            for name in ("label", "labelled_at")
+        ),
+        "7,999 of 8,000 pairs have a label, which waits for that of an earlier pair",
+    ),
     "unpaired": (
         HEALTHY.with_columns(
             candidate_status=None,
