@@ -38,6 +38,8 @@ PAIR_SCHEMA: Mapping[str, Any] = {
 OPTIONAL = ("candidate_outcome",)
 ALIKE = 0.9
 """Of a name with a letter too few; candidate_score is another column."""
+OTHER_SIDES = ("canary", "challenger", "copy", "new", "shadow", "treatment")
+"""What others call the candidate."""
 ANSWERS = ("baseline_prediction", "candidate_prediction", "label")
 ANSWERED, TIMEOUT, NOT_SENT = range(len(OUTCOMES))
 
@@ -167,13 +169,31 @@ def check_names(names: Iterable[str]) -> None:
             f"the columns are {', '.join(PAIR_SCHEMA)}; only candidate_outcome may be absent",
         )
     for name in OPTIONAL:
-        if name not in present and (
-            near := get_close_matches(name, present - set(PAIR_SCHEMA), 1, ALIKE)
-        ):
+        near = sorted(other for other in present - set(PAIR_SCHEMA) if _alike(other, name))
+        if name not in present and near:
             raise BadInput(
                 f"column {near[0]} is none that is known, and {name} is missing",
                 f"rename it to {name}, if it is meant, or else to something less alike",
             )
+
+
+def _alike(other: str, name: str) -> bool:
+    """Whether a column is probably meant to be the one of this name.
+
+    Written otherwise, with some letters too few, with more ahead of it, or by another side's name.
+    """
+    told, meant = _folded(other), _folded(name)
+    bare = _folded(name.partition("_")[2])
+    return (
+        told.endswith(meant)
+        or bool(get_close_matches(told, [meant], 1, ALIKE))
+        or told in (f"{side}{bare}" for side in ("", *OTHER_SIDES))
+    )
+
+
+def _folded(name: str) -> str:
+    """Letters and digits alone, and one and the same whether large or plural."""
+    return "".join(filter(str.isalnum, name.casefold())).removesuffix("s")
 
 
 def _check_label_times(arrived: Integers, labelled: Integers) -> None:

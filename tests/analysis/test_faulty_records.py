@@ -301,7 +301,29 @@ def test_a_zero_is_a_zero_whatever_its_sign(value: float, tmp_path: Path) -> Non
     assert judged("frame", (frame, {}), tmp_path) == "INCONCLUSIVE"
 
 
-@pytest.mark.parametrize("name", ["candidate_score", "candidate_version", "trade_outcome"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Candidate_Outcome", "candidateOutcome", "candidate outcome", "candidate_outcomes",
+        "model_candidate_outcome", "outcome", "Outcomes", "challenger_outcome", "canary.outcome",
+    ],
+)  # fmt: skip
+def test_an_outcome_by_another_name_is_refused(way: str, name: str, tmp_path: Path) -> None:
+    """Timeouts that nobody reads would pass."""
+    frame = SOUND.drop("candidate_outcome").with_columns(pl.lit("timeout").alias(name))
+    with pytest.raises(BadInput, match=f"column {name} is none that is known") as refused:
+        judged_by(way, (frame, {}), tmp_path)
+    assert "rename it to candidate_outcome" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "candidate_score", "candidate_version", "trade_outcome", "notes", "model_name", "region",
+        "outcome_of_trade", "candidate",
+    ],
+)  # fmt: skip
 def test_a_column_of_ones_own_is_none_that_is_misspelt(name: str, tmp_path: Path) -> None:
     """It stands beside those of the schema, of which an optional one may be missing."""
     frame = SOUND.rename({"candidate_outcome": name})
