@@ -23,13 +23,18 @@ ClusterError
     └── ChainBroken  a row of the ledger was changed or lost
 """
 
+from rollout.credentials import redacted
+
 
 class ClusterError(Exception):
-    """Base of all platform errors: `str()` says what is so, `hint` what to do next."""
+    """Base of all platform errors: `str()` says what is so, `hint` what to do next.
+
+    Neither repeats a password that the platform or a program said.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(redacted(message))
+        self.hint = redacted(hint)
 
 
 class NotFound(ClusterError):

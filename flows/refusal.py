@@ -6,10 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 from cluster.errors import ClusterError
-
-CREDENTIALS = re.compile(r"(?<=:/)(/*)[^/\s'\"]*@")
-"""User and password of a URL, which no message repeats; as a path it has lost one slash."""
-
+from rollout.credentials import redacted
 
 LOCAL = "down|up|serve|demo|judge|calibrate|verify|test-pipeline"
 COMMAND = re.compile(rf"\bpincex (?!(?:{LOCAL})\b)[a-z][a-z-]+")
@@ -37,8 +34,8 @@ class Refused(Exception):
         code: Exit = Exit.FAILED,
         changed: str = "Nothing was changed.",
     ) -> None:
-        self.message = CREDENTIALS.sub(r"\1", message)
-        self.hint = CREDENTIALS.sub(r"\1", hint)
+        self.message = redacted(message)
+        self.hint = redacted(hint)
         super().__init__(self.message)
         self.code = code
         self.changed = changed

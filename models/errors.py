@@ -12,9 +12,14 @@ ModelsError
  +-- ModelFailure             the model's own code cannot be loaded, warmed up or asked
 """
 
+from rollout.credentials import redacted
+
 
 class ModelsError(Exception):
-    """Root of all errors of this room; `str()` is a sentence for people."""
+    """Root of all errors of this room; `str()` is a sentence for people, without a password."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class RegistryError(ModelsError):

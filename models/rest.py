@@ -13,6 +13,7 @@ import orjson
 
 from models.errors import Invalid, RegistryError
 from models.mapping import error_for_status, translated
+from rollout.credentials import redacted
 
 API = "/api/2.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
@@ -113,7 +114,7 @@ class Rest:
         answer = _parsed(response) or {}
         code, message = answer.get("error_code"), answer.get("message")
         kind = error_for_status(response.status_code, code)
-        said = str(message or f"HTTP {response.status_code}").splitlines()[0][:300]
+        said = redacted(str(message or f"HTTP {response.status_code}")).splitlines()[0][:300]
         raise kind(f"MLflow at {self.where}: {said} ({about})")
 
 

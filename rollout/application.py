@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import BadInput
-from rollout.pod import CREDENTIALS, component_pod
+from rollout.credentials import holds_credentials
+from rollout.pod import component_pod, leaves
 from rollout.toml_lines import Lines
 from rollout.toml_reader import NAME, Reader
 
@@ -28,6 +29,9 @@ KEYS = {
     "release_steps": ("name", "command", "reversible", "within"),
 }
 OF_MODEL = ("model", "dependencies")
+WITHOUT_PASSWORD = (
+    "the same without it: a Secret that pod.containers.env names, a variable ($NAME) or a file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ def _component(reader: Reader, name: str) -> Component:
         digest=_digest(reader.value(at)),
     )
     _require_consistent(reader, at, part)
+    _require_no_credentials(reader, at, part)
     return part
 
 
@@ -204,8 +209,19 @@ def _require_consistent(reader: Reader, at: tuple[str, ...], part: Component) ->
     if part.mirrorable and part.single:
         said = f'it runs as "{SINGLE}", so there is nobody to take a copy'
         reader.wrong((*at, "mirrorable"), said, "mirrorable = false")
-    if part.database is not None and CREDENTIALS.search(part.database):
-        reader.wrong((*at, "database"), "it holds a password", "the address without it")
+
+
+def _require_no_credentials(reader: Reader, at: tuple[str, ...], part: Component) -> None:
+    """The ledger keeps for ever what an application says."""
+    said = [(place, value) for place, value in leaves(at, reader.value(at))]
+    # An option and its value may be two words.
+    said.append(((*at, "command"), " ".join(part.command)))
+    for index, step in enumerate(part.release_steps):
+        place = (*at, "release_steps", str(index), "command")
+        said.append((place, " ".join(step.command)))
+    for place, value in said:
+        if isinstance(value, str) and holds_credentials(value):
+            reader.wrong(place, "it holds a password", WITHOUT_PASSWORD)
 
 
 def _require_paths_apart(reader: Reader, components: Sequence[Component]) -> None:

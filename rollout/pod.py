@@ -1,10 +1,10 @@
 """How the pods of a component run in a cluster, beyond what its other keys say: a PodSpec."""
 
-import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
+from rollout.credentials import holds_credentials
 from rollout.toml_lines import Path
 from rollout.toml_reader import Reader
 
@@ -14,7 +14,6 @@ VARIABLES = ("PORT", "VERSION")
 
 OURS = ("args", "command", "image", "lifecycle", "livenessProbe", "ports", "readinessProbe")
 OURS_OF_POD = ("restartPolicy", "terminationGracePeriodSeconds")
-CREDENTIALS = re.compile(r"://[^/\s@]*:[^/\s@]*@")
 FROM_SECRET = "valueFrom = {secretKeyRef = {name = ..., key = ...}}"
 
 
@@ -33,11 +32,9 @@ def component_pod(reader: Reader, at: Path) -> Mapping[str, Any]:
         reader.wrong((*at, "containers"), said, f'[[{".".join(at)}.containers]] name = "server"')
     server = (*at, "containers", "0")
     _require_free(reader, server, OURS)
-    for place, value in _leaves(at, reader.value(at)):
+    for place, value in leaves(at, reader.value(at)):
         if not _fits(value):
             reader.wrong(place, f"{str(value)[:40]!r} is nothing that JSON knows", '"..."')
-        if isinstance(value, str) and CREDENTIALS.search(value):
-            reader.wrong(place, "it holds a password", FROM_SECRET)
     for index in range(len(reader.entries((*server, "env")))):
         _require_named(reader, (*server, "env", str(index)))
     pod: Mapping[str, Any] = reader.value(at)
@@ -56,9 +53,11 @@ def _require_named(reader: Reader, at: Path) -> None:
     if name is None or name in VARIABLES:
         said = "it is missing" if name is None else f"{name} is filled in"
         reader.wrong((*at, "name"), said, "a name of its own")
+    if holds_credentials(f"{name}={reader.value((*at, 'value')) or ''}"):
+        reader.wrong((*at, "value"), "it holds a password", FROM_SECRET)
 
 
-def _leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+def leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:
     """Everything that is neither table nor list, with its place."""
     inner = value if isinstance(value, dict) else None
     if isinstance(value, list):
@@ -67,7 +66,7 @@ def _leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:
         yield at, value
         return
     for key, one in inner.items():
-        yield from _leaves((*at, str(key)), one)
+        yield from leaves((*at, str(key)), one)
 
 
 def _fits(value: Any) -> bool:

@@ -19,6 +19,7 @@ from cluster.errors import (
     Unknown,
 )
 from cluster.kubernetes.kinds import Asked
+from rollout.credentials import redacted
 
 SECONDS = re.compile(r"\d+")
 DEFAULT_WAIT = 1.0
@@ -34,7 +35,7 @@ OWNER = re.compile(r'conflicts? with "([^"]+)"')
 def refusal(asked: Asked, status: int, headers: Mapping[str, str], body: bytes) -> ClusterError:
     """The error for an answer that is no success (status 400 and above)."""
     told = _status(body)
-    said = str(told.get("message") or body[:WORDS].decode(errors="replace"))[:WORDS]
+    said = redacted(str(told.get("message") or body.decode(errors="replace")))[:WORDS]
     reason, details = str(told.get("reason") or ""), told.get("details") or {}
     if WEBHOOK.search(said) or (status == 500 and "webhook" in said):
         return Refused(

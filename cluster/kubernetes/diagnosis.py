@@ -13,6 +13,7 @@ from cluster.kubernetes.names import COMPONENT, VERSION
 from cluster.kubernetes.namespace import require as require_namespace
 from cluster.kubernetes.pods import CONFIG, IMAGE, condition_of, is_ready
 from cluster.kubernetes.traffic import Traffic
+from rollout.credentials import redacted
 
 QUOTA = re.compile(r"exceeded quota: ([^,]+), (.*)")
 SANDBOX = "FailedCreatePodSandBox"
@@ -89,7 +90,7 @@ def of_deployment(deployment: Object, space: str) -> Iterator[Finding]:
             evidence = f"{name}: quota {full[1]} is used up ({full[2]})"
             yield Finding(Case.STUCK, "quota", evidence, f"{space} edit quota {full[1]}")
         else:
-            evidence = f"{name}: {message[:WORDS]}"
+            evidence = f"{name}: {_quoted(message)}"
             yield Finding(Case.STUCK, "admission", evidence, f"{space} describe deployment {name}")
 
 
@@ -150,12 +151,16 @@ def _of_route(
         yield Finding(Case.MODEL, "model service unreachable", evidence, remedy)
 
 
+def _quoted(said: str, words: int = WORDS) -> str:
+    return redacted(said)[:words]
+
+
 def _unscheduled(name: str, status: Mapping[str, Any], space: str) -> Iterator[Finding]:
     for condition in status.get("conditions") or ():
         if condition["type"] != "PodScheduled" or condition["status"] != "False":
             continue
         message = str(condition.get("message"))
-        evidence = f"{name}: {message[:WORDS]}"
+        evidence = f"{name}: {_quoted(message)}"
         if "persistentvolumeclaim" in message.lower():
             yield Finding(Case.STUCK, "volume", evidence, f"{space} get pvc")
         elif "Insufficient" in message or "Too many pods" in message:
@@ -177,7 +182,7 @@ def _not_begun(
     said = [event for event in events if event.get("reason") in BEFORE.keys() - over]
     if said:
         newest = max(said, key=lambda event: event.get("lastTimestamp") or "")
-        evidence = f"{name}: {AROUND.sub('', str(newest.get('message')))[:WORDS]}"
+        evidence = f"{name}: {_quoted(AROUND.sub('', str(newest.get('message'))))}"
         remedy = f"{space} describe pod {name}"
         yield Finding(Case.STUCK, BEFORE[newest["reason"]], evidence, remedy)
 
@@ -196,7 +201,7 @@ def _killed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding
     for event in events:
         message = str(event.get("message"))
         if event.get("reason") == "Unhealthy" and message.startswith("Liveness probe failed"):
-            evidence = f"{name}: killed by its liveness probe: {message[:WORDS]}"
+            evidence = f"{name}: killed by its liveness probe: {_quoted(message)}"
             remedy = f"{space} edit deployment {name.rsplit('-', 2)[0]}; right: {TIMING}"
             yield Finding(Case.HEALTH, "probe timing", evidence, remedy)
 
@@ -209,7 +214,7 @@ def _probed(name: str, events: Sequence[Object], space: str) -> Iterator[Finding
             continue
         for words, cause, right in PROBES:
             if words in message:
-                evidence = f"{name}: {message[:WORDS]} ({event.get('count') or 1} times)"
+                evidence = f"{name}: {_quoted(message)} ({event.get('count') or 1} times)"
                 remedy = f"{space} logs {name}; right: {right}"
                 yield Finding(Case.HEALTH, cause, evidence, remedy, certain=False)
                 break
@@ -222,7 +227,7 @@ def _damaged(pod: Object, told: Mapping[str, Any]) -> Iterator[Finding]:
     if not said.startswith(DAMAGED):
         return
     labels = pod["metadata"].get("labels") or {}
-    evidence = f"{pod['metadata']['name']}: {said[:PATH_WORDS]}"
+    evidence = f"{pod['metadata']['name']}: {_quoted(said, PATH_WORDS)}"
     remedy = (
         f"pincex rollback-model {labels.get(COMPONENT)}, and remove that folder: it is fetched"
         f" anew, as it was registered, when {labels.get(VERSION)} is deployed again"
@@ -237,10 +242,10 @@ def _waiting(
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     last = (told.get("lastState") or {}).get("terminated") or {}
     if reason in IMAGE:
-        evidence = f"{name}: {told['image']}: {reason}: {message[:WORDS]}"
+        evidence = f"{name}: {told['image']}: {reason}: {_quoted(message)}"
         yield Finding(Case.STUCK, "image pull", evidence, f"{space} describe pod {name}")
     elif reason in CONFIG:
-        evidence = f"{name}: {reason}: {message[:WORDS]}"
+        evidence = f"{name}: {reason}: {_quoted(message)}"
         yield Finding(Case.STUCK, "configuration", evidence, f"{space} describe pod {name}")
     elif last and last.get("reason") != "OOMKilled":
         evidence = f"{name}: ended {told['restartCount']} times, exit code {last['exitCode']}"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rollout.credentials import redacted
+
 IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 # A container may die once while it starts, of what the next start finds in place. The kubelet
@@ -32,7 +34,7 @@ class Trouble:
         return self.lasting and not self.by_others
 
     def __str__(self) -> str:
-        return f"{self.pod}: {self.words}"
+        return f"{self.pod}: {redacted(self.words)}"
 
 
 def trouble(pod: Mapping[str, Any]) -> Trouble | None:

@@ -19,6 +19,7 @@ from cluster.kubernetes.pods import condition_of, message_of, worst
 from cluster.kubernetes.workloads import Workload
 from cluster.lock import Lease
 from rollout.application import Component, ReleaseStep
+from rollout.credentials import redacted
 
 Told = Mapping[str, Any]
 
@@ -113,7 +114,7 @@ def _last_words(pods: Sequence[Told]) -> tuple[str, bool]:
         for container in status.get("containerStatuses", ()):
             ended = (container.get("state") or {}).get("terminated")
             if ended:
-                lines = str(ended.get("message") or "").strip().splitlines()
+                lines = redacted(str(ended.get("message") or "")).strip().splitlines()
                 said = "; ".join([f"; exit code {ended['exitCode']}", *lines[-1:]])
                 return said, not status.get("reason")
     return "", False

@@ -9,11 +9,12 @@ from cluster.errors import NotFound, Unavailable
 from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, Running, recorded, wanted
 from cluster.local.scan import listens
+from rollout.credentials import redacted
 from rollout.words import duration
 
 GIVE_UP_AFTER_DEATHS = 3
 PROBE_SECONDS = 2.0
-LAST_WORDS = 5
+LAST_WORDS, LAST_LETTERS = 5, 4_000
 
 
 def _unchecked() -> None:
@@ -83,8 +84,8 @@ def last_words(home: Home, role: str) -> str:
     file = home.log_file(role)
     if not file.exists():
         return "it printed nothing"
-    lines = file.read_text(errors="replace")[-4_000:].splitlines()
-    return "\n".join(lines[-LAST_WORDS:]) or "it printed nothing"
+    lines = redacted(file.read_text(errors="replace")).splitlines()
+    return "\n".join(lines[-LAST_WORDS:])[-LAST_LETTERS:] or "it printed nothing"
 
 
 def _not_ready(home: Home, role: str, what: str) -> Unavailable:

@@ -11,6 +11,7 @@ from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec
 from cluster.local.scan import Member, kill, members
 from cluster.local.spawn import spawn
+from rollout.credentials import redacted
 from rollout.words import duration
 
 RUN = "PINCEX_STEP_RUN"
@@ -76,4 +77,4 @@ def _last_line(log: Path, before: int) -> list[str]:
     told = log.read_bytes()
     # A log that was full began anew.
     own = told[before:] if len(told) >= before else told
-    return own.decode(errors="replace").strip().splitlines()[-1:]
+    return redacted(own.decode(errors="replace")).strip().splitlines()[-1:]

@@ -44,6 +44,14 @@ def test_its_own_last_line_is_why_it_failed(home: Home) -> None:
     assert silent.value.lasting
 
 
+def test_its_last_line_is_quoted_without_its_password(home: Home) -> None:
+    """The ledger keeps for ever why it failed; its own log is its own matter."""
+    with pytest.raises(NotReady, match=r"no table at postgres://db/x, password=\*\*\*") as failed:
+        run(home, "raise SystemExit('no table at postgres://me:pa55@db/x, password=pa55')")
+
+    assert "pa55" not in f"{failed.value} {failed.value.hint}"
+
+
 def test_a_program_that_is_not_there_is_its_own_fault(home: Home) -> None:
     """Waiting would not bring it."""
     missing = ProcessSpec(ROLE, ("/no/such/program",), "/")

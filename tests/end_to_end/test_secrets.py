@@ -43,6 +43,32 @@ ARGUMENT = secret("argument")
 ENVIRONMENT = {name: secret(name) for name in PLAIN} | {
     name: form.format(f"{USER}:{secret(name)}") for name, form in IN_URLS.items()
 }
+STEP_SAID, SERVER_SAID, COMMAND = secret("step-said"), secret("server-said"), secret("command")
+CRASHES = f"import sys; sys.exit('no orders at postgres://{USER}:{SERVER_SAID}@db.invalid/orders')"
+FAILS = (
+    f"import sys; sys.exit('cannot grow postgres://{USER}:{STEP_SAID}@db/x password={STEP_SAID}')"
+)
+PROGRAMS = {"crashes.py": CRASHES, "fails.py": FAILS}
+SHOP = """
+[application]
+name = "shop-{name}"
+
+[component.{name}]
+command = ["{{python}}", "{{home}}/crashes.py", "{{port}}"]
+paths = ["/{name}"]
+"""
+STEP = """
+[[component.{name}.release_steps]]
+name = "grow"
+command = ["{{python}}", "{{home}}/fails.py", "--password={word}"]
+reversible = true
+"""
+APPLICATIONS = {
+    "crashing": SHOP.format(name="crashing"),
+    "failing": f"{SHOP}{STEP}".format(name="failing", word="$DB_PASSWORD"),
+    "telling": f"{SHOP}{STEP}".format(name="telling", word=COMMAND),
+}
+SAID = (("history",), ("status",), ("diagnose", "crashing"), ("diagnose", "failing"))
 URL = f"http://{USER}:{ARGUMENT}@{ELSEWHERE}/model"
 WRONG = (
     ("register-model", MODEL, "v9.9.9", URL),
@@ -66,6 +92,7 @@ def hidden() -> Iterator[bytes]:
     """Each secret, and how a client would put user and password into a header."""
     words = [secret(name) for name in (*PLAIN, *IN_URLS)]
     words += [secret("header"), secret("cookie"), secret("api-key"), QUERY, ARGUMENT]
+    words += [STEP_SAID, SERVER_SAID, COMMAND]
     for word in words:
         yield word.encode()
         yield base64.b64encode(f"{USER}:{word}".encode())
@@ -102,6 +129,18 @@ def lived(here: SmallSite) -> list[Ran]:
     return ran + [here.pincex(*words) for words in WRONG]
 
 
+def deployed(here: SmallSite) -> list[Ran]:
+    """Services whose server, step or description tells a password, and what is said of them."""
+    for name, code in PROGRAMS.items():
+        (here.home.path / name).write_text(code)
+    ran = []
+    for name, text in APPLICATIONS.items():
+        described = here.directory / f"{name}.toml"
+        described.write_text(text)
+        ran.append(here.pincex("deploy", "v1.0.0", "--application", str(described)))
+    return [*ran, *(here.pincex(*words) for words in SAID)]
+
+
 def contents(home: Path) -> Iterator[tuple[str, bytes]]:
     """Every file below a directory; Parquet, which is compressed, as lines."""
     for path in sorted(home.rglob("*")):
@@ -115,17 +154,30 @@ def contents(home: Path) -> Iterator[tuple[str, bytes]]:
         yield str(path.relative_to(home)), content
 
 
+def is_of_a_program(path: Path) -> bool:
+    """What a program holds, and what it writes to its own log, is its own matter."""
+    own_log = path.suffix == ".log" and path.name.startswith(("crashing@", "failing@"))
+    return own_log or path.name in PROGRAMS
+
+
 def test_no_secret_is_kept_or_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No log, report, artifact, database, process note or answer has any of them."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     with small_site(tmp_path, UNWATCHED) as here:
         ran = lived(here)
+        services = deployed(here)
         kept = [*contents(here.home.path)]
     kept += contents(here.home.path)
-    said = "".join(f"{json.dumps(one.report)}\n{one.said}\n" for one in ran).encode()
+    own = {name: content for name, content in kept if is_of_a_program(Path(name))}
+    kept = [one for one in kept if one[0] not in own]
+    said = "".join(f"{json.dumps(one.report)}\n{one.said}\n" for one in [*ran, *services]).encode()
 
     assert [one.code for one in ran[5:]] == [2] * len(WRONG)
+    assert [one.code for one in services[:3]] == [4, 3, 2]
+    assert b"no orders at postgres://db.invalid/orders" in said
+    assert b"cannot grow postgres://db/x password=***" in said
+    assert {Path(name).suffix for name in own} == {".log", ".py"}
     assert {Path(name).suffix for name, _ in kept} >= {".sqlite", ".jsonl", ".log", ".html"}
     found = [
         (name, word.decode())

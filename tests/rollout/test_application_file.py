@@ -142,6 +142,22 @@ def test_the_sample_exchange_keeps_orders_from_being_sent_twice() -> None:
             "it holds a password", "without it", id="password",
         ),
         pytest.param(
+            '"--port={port}"]', '"{port}", "--password", "pa55"]',
+            "line 10: [component.back] command: it holds a password", "($NAME)",
+            id="password in two words",
+        ),
+        pytest.param(
+            '"--port={port}"]', '"{port}"]\n[[component.back.release_steps]]\nname = "grow"\n'
+            'command = ["sh", "-c", "psql postgres://me:pa55@db/x"]',
+            "line 13: [component.back] release_steps.0.command.2: it holds a password", "Secret",
+            id="password in a step",
+        ),
+        pytest.param(
+            'image = "shop/front:1"', 'image = "https://me:pa55@registry/front:1"',
+            "line 5: [component.front] image: it holds a password", "without it",
+            id="password in an image",
+        ),
+        pytest.param(
             '"--port={port}"]', '"{port}"]\nmodel = "price"', "a model has no command",
             "its versions", id="model with a command",
         ),
@@ -170,6 +186,7 @@ def test_what_does_not_fit_is_refused_with_its_line_and_what_is_right(
 
     assert said in refused.value.message
     assert right in refused.value.hint
+    assert "pa55" not in str(refused.value)
 
 
 def test_release_steps_say_whether_they_can_be_taken_back() -> None:

@@ -67,6 +67,10 @@ def test_a_pod_is_kept_as_it_stands_and_makes_another_revision() -> None:
             'value = ""', 'value = "postgresql://a:b@db/x"', "value: it holds a password",
             id="password",
         ),
+        pytest.param(
+            'name = "LEVEL", value = ""', 'name = "DB_PASSWORD", value = "a:b"',
+            "env.0.value: it holds a password", id="password by its name",
+        ),
         pytest.param('value = ""', "value = 2026-01-01", "is nothing that JSON knows", id="date"),
         pytest.param('value = ""', "value = nan", "is nothing that JSON knows", id="nan"),
         pytest.param('[{name = "LEVEL", value = ""}]', '"LEVEL"', "'LEVEL' is no list", id="text"),
