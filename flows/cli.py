@@ -11,10 +11,11 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from flows import arguments
 from flows.given import check, where
+from flows.output import GONE, open_closed, say
 from flows.refusal import Exit, Refused, bad_input, from_room, room_errors
 
 Report = dict[str, Any]
@@ -128,6 +129,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; print text, or with ``--json`` exactly one object, and return the exit code."""
     given = list(sys.argv[1:] if words is None else words)
     as_json = "--json" in given
+    open_closed()
     try:
         code, report, text = answer(given)
     except Refused as refused:
@@ -144,7 +146,7 @@ def main(words: Sequence[str] | None = None) -> int:
             told = Refused(f"a defect: {type(defect).__name__}: {defect}", hint="the traceback")
             _refuse(told, as_json)
         raise
-    _print(json.dumps(report, default=str) if as_json else text, sys.stdout)
+    _answer(json.dumps(report, default=str) if as_json else text)
     return code
 
 
@@ -170,21 +172,21 @@ def answer(given: Sequence[str]) -> tuple[int, Report, str]:
 
 def _refuse(refused: Refused, as_json: bool) -> int:
     if as_json:
-        _print(json.dumps(refused.as_dict()), sys.stdout)
+        _answer(json.dumps(refused.as_dict()))
     else:
-        _print(f"error: {refused.message}. {refused.changed}", sys.stderr)
-        _print(f"hint: {refused.hint}", sys.stderr)
+        say(f"error: {refused.message}. {refused.changed}", sys.stderr)
+        say(f"hint: {refused.hint}", sys.stderr)
     return int(refused.code)
 
 
-def _print(text: str, stream: TextIO) -> None:
-    """What the stream cannot show is escaped; a reader that went away is no error of ours."""
-    shown = text.encode(stream.encoding or "utf-8", "backslashreplace")
-    try:
-        if text:
-            print(shown.decode(stream.encoding or "utf-8"), file=stream, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _answer(text: str) -> None:
+    """On stdout; where that cannot be, the exit code still tells what was done.
+
+    A reader that went away is no error of ours.
+    """
+    why = say(text, sys.stdout)
+    if why not in (None, GONE):
+        say(f"the answer cannot be written to stdout: {why}", sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from flows.output import say
 from flows.refusal import Refused, from_room, room_errors
 from flows.screen import Drawing, can_draw
 from rollout.words import clock
@@ -31,7 +32,8 @@ def keep_looking(look: Callable[[], str], named: str) -> None:
             if drawing is not None:
                 drawing.show([at, *told.splitlines()])
             elif (shown := PASSING.sub("", told)) != last:
-                print(f"{at}\n{told}\n", flush=True)  # noqa: T201
+                if say(f"{at}\n{told}\n", sys.stdout) is not None:
+                    return
                 last = shown
             time.sleep(EVERY)
             told = _looked(look, named)

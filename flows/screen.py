@@ -5,6 +5,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from flows.output import escaped
+
 
 class Drawing:
     """The part of a terminal that is drawn again and again, from where the cursor stands."""
@@ -16,7 +18,7 @@ class Drawing:
         """Replace what was drawn; what the terminal has no room for is left out, and said so."""
         columns, rows = shutil.get_terminal_size()
         # A line that wraps, or one that scrolls away, would not be reached by going up again.
-        fitted = [line[:columns] for line in shown]
+        fitted = [escaped(line)[:columns] for line in shown]
         if len(fitted) >= rows:
             left = len(fitted) - rows + 2
             fitted = [*fitted[: rows - 2], f"... {left} lines more than fit"[:columns]]

@@ -234,6 +234,57 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("json", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("down",), 0), (("status",), 1), (("status", "--nothing"), 2)],
+    ids=["done", "failed", "bad input"],
+)
+@pytest.mark.parametrize(
+    ("onto", "why"),
+    [(">&-", "it is closed"), (">/dev/full", "No space left on device")],
+    ids=["closed", "full"],
+)
+def test_an_answer_that_cannot_be_written_changes_no_exit_code(
+    tmp_path: Path, onto: str, why: str, words: tuple[str, ...], code: int, json: tuple[str, ...]
+) -> None:
+    """The work is done, and one line says that its answer is lost; errors have stderr anyway."""
+    done = onto_nothing(tmp_path, onto, *words, *json)
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    lost = done.stderr == f"the answer cannot be written to stdout: {why}\n"
+    assert lost == (code == 0 or bool(json))
+
+
+@pytest.mark.parametrize("onto", [">&- 2>&-", ">/dev/full 2>/dev/full", "<&- 2>&-"])
+def test_nobody_need_hear_a_command(tmp_path: Path, onto: str) -> None:
+    """Its exit code is enough."""
+    assert onto_nothing(tmp_path, onto, "down").returncode == 0
+    assert onto_nothing(tmp_path, onto, "status").returncode == 1
+
+
+def onto_nothing(tmp_path: Path, onto: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command whose standard streams a shell closed, or led to a full disk."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {onto}', "sh", sys.executable, "-m", "flows.cli", *words],
+        cwd=ROOT,
+        env={**os.environ, "PINCEX_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_name_that_a_terminal_would_obey_is_spelt_out(cli: Cli) -> None:
+    """It may clear the screen, or look like another message."""
+    ran = cli("judge", "\x1b[2Jpairs\x9b.parquet")
+
+    assert ran.code == 2
+    assert "\\x1b[2Jpairs\\x9b.parquet" in ran.err
+    assert not {"\x1b", "\x9b"} & set(ran.err)
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
