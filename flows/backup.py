@@ -58,7 +58,11 @@ def restore_config(options: argparse.Namespace) -> Answer:
     found = where.compared(backup)
     planned = changes(found.present, found.wanted)
     plan = plan_text(backup, found, planned)
-    report = {"site": where.name, "planned": [as_data(change) for change in planned]}
+    report = {
+        "site": where.name,
+        "planned": [as_data(change) for change in planned],
+        "not_compared": [*found.left_out],
+    }
     if not planned:
         return Exit.DONE, report, f"{plan}\nnothing to do"
     _say(plan)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cluster.backup import Backup, Change, Comparison, Items
-from cluster.errors import Refused, Unavailable
+from cluster.errors import Refused
 from cluster.kubernetes.config import KINDS, Config
 from cluster.kubernetes.kept_objects import unfinished
 from cluster.kubernetes.kept_route import weights_in
@@ -22,6 +22,7 @@ from flows.in_cluster import api_of
 from flows.openers import actor
 from flows.platform import applications, models, parts_of
 from flows.release_openers import release_open
+from models.errors import Unavailable
 from rollout.history import expected_aliases
 from rollout.state import Phase
 

@@ -71,15 +71,20 @@ def registry(node: RealNode) -> Iterator[str]:
 
     It takes its time to answer: `Models` waits for it.
     """
-    home = node.directory / "registry"
-    home.mkdir(exist_ok=True)
-    argv, environment = mlflow_server_argv(Path(sys.executable), home, REGISTRY_PORT)
-    node.start(ROLE, argv, environment)
+    start_registry(node)
     try:
         yield f"http://127.0.0.1:{REGISTRY_PORT}"
     finally:
         node.plane.parts.stop(ROLE)
-        shutil.rmtree(home)
+        shutil.rmtree(node.directory / "registry")
+
+
+def start_registry(node: RealNode) -> None:
+    """Also again, with what it had written before."""
+    home = node.directory / "registry"
+    home.mkdir(exist_ok=True)
+    argv, environment = mlflow_server_argv(Path(sys.executable), home, REGISTRY_PORT)
+    node.start(ROLE, argv, environment)
 
 
 @dataclass

@@ -7,7 +7,16 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from kube_models import PATIENT, ROOT, Models, registry
+from kube_models import (
+    PATIENT,
+    READY_SECONDS,
+    REGISTRY_PORT,
+    ROLE,
+    ROOT,
+    Models,
+    registry,
+    start_registry,
+)
 from kube_real import RealNode, inside
 from kube_verbs import ended
 from test_roles import CLUSTERS, MADE_BY_PATCH
@@ -204,6 +213,23 @@ def test_aliases_that_somebody_moved_come_back_with_a_backup(models: Models) -> 
     assert {f"aliases {MODEL}", "policy"} <= {*kept["items"]}
     assert before["champion"] == "v1.0.0"
     assert models.route().weights == {"v1.0.0": 100}
+
+
+def test_a_registry_that_does_not_answer_leaves_its_aliases_out_of_a_restore(
+    models: Models,
+) -> None:
+    """What can be compared is, and is put back; the rest is told."""
+    code, kept, said = models.as_admin("backup-config")
+    assert code == 0, said
+    models.node.plane.parts.stop(ROLE)
+    try:
+        code, report, said = models.as_admin("restore-config", kept["file"], "--yes")
+    finally:
+        start_registry(models.node)
+        models.node.wait_listens(ROLE, REGISTRY_PORT, READY_SECONDS)
+
+    assert code == 0, said
+    assert [why.split(":")[0] for why in report["not_compared"]] == [f"aliases {MODEL}"]
 
 
 def test_a_damaged_model_file_is_the_cause_that_diagnose_names(
