@@ -19,10 +19,11 @@ from cluster.backup import (
     require_of,
     write,
 )
+from flows.given import where as where_given
 from flows.in_cluster import is_meant
 from flows.refusal import Exit, Refused, bad_input
 from flows.site import site
-from rollout.words import duration
+from rollout.words import duration, shell_word
 
 READY_SECONDS = 120.0
 SHOWN_FIELDS, SHOWN_VALUE = 8, 50
@@ -45,7 +46,7 @@ def backup_config(options: argparse.Namespace) -> Answer:
     text = (
         f"{where.name}: {len(backup.items)} items of {', '.join(known)}\n"
         f"kept  {path}, digest {digest[:12]}\n"
-        f"back  pincex restore-config {path}{_told(options)}"
+        f"back  pincex restore-config {shell_word(path)}{where_given(options)}"
     )
     return Exit.DONE, report, text
 
@@ -67,16 +68,17 @@ def restore_config(options: argparse.Namespace) -> Answer:
         return Exit.DONE, report, f"{plan}\nnothing to do"
     _say(plan)
     if not options.yes:
-        again = f"pincex restore-config {options.backup}{_told(options)} --yes"
+        again = f"pincex restore-config {shell_word(options.backup)}{where_given(options)} --yes"
         raise Refused("this is what would be done; --yes does it", hint=again, code=Exit.HELD)
     began = time.monotonic()
     where.restore(backup, planned)
     found = where.compared(backup)
     left = changes(found.present, found.wanted)
     if left:
+        shows = f"pincex restore-config {shell_word(options.backup)}"
         raise Refused(
             f"{len(left)} items are not as in the backup: {'; '.join(map(_line, left))}",
-            hint=f"somebody else writes them; pincex restore-config {options.backup} shows more",
+            hint=f"somebody else writes them; {shows} shows more",
             changed=f"{len(planned)} items were written.",
         )
     took = duration(time.monotonic() - began)
@@ -111,12 +113,6 @@ def _line(change: Change) -> str:
 def _value(value: object) -> str:
     told = "(nothing)" if value is None else str(value)
     return told if len(told) <= SHOWN_VALUE else f"{told[: SHOWN_VALUE - 3]}..."
-
-
-def _told(options: argparse.Namespace) -> str:
-    """The options that lead to the same site again."""
-    names = ("namespace", "context", "kubeconfig")
-    return "".join(f" --{name} {told}" for name in names if (told := getattr(options, name)))
 
 
 def _configured(options: argparse.Namespace) -> Configured:

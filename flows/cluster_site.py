@@ -17,6 +17,7 @@ from flows.in_cluster import KUBECONFIG
 from flows.platform import applications, models
 from flows.refusal import bad_input
 from flows.site import Site
+from rollout.words import shell_word
 
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
@@ -106,9 +107,10 @@ class ClusterSite(Site):
     @property
     def told(self) -> str:
         way = self.way
-        options = f" --namespace {way.namespace} --context {way.context}"
+        options = f" --namespace {way.namespace} --context {shell_word(way.context)}"
         usual = str(Path(KUBECONFIG).expanduser())
-        return options if way.kubeconfig == usual else f"{options} --kubeconfig {way.kubeconfig}"
+        named = f"{options} --kubeconfig {shell_word(way.kubeconfig)}"
+        return options if way.kubeconfig == usual else named
 
     def answers(self, rollout_id: str) -> "Answers | None":
         """What Prometheus scraped; None where nothing was said about it."""

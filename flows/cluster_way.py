@@ -14,6 +14,7 @@ from cluster.files import read_object
 from cluster.local.home import Home
 from flows.in_cluster import kubeconfig_of
 from flows.refusal import bad_input
+from rollout.words import shell_word
 
 if TYPE_CHECKING:
     from cluster.kubernetes.api import Api
@@ -66,7 +67,9 @@ def kept(home: Home) -> Way | None:
     """What was kept of a namespace; None where nothing was done there from here."""
     path = home.path / FILE
     try:
-        content: dict[str, Any] = read_object(path, remedy=f"rm {path}, then deploy again")
+        content: dict[str, Any] = read_object(
+            path, remedy=f"rm {shell_word(path)}, then deploy again"
+        )
     except NotFound:
         return None
     return Way(**content)

@@ -5,11 +5,13 @@ import os
 
 from flows.refusal import bad_input
 from models.names import model_name, release_name
+from rollout.words import shell_word
 
 PATHS = (
     *("application", "checklist", "kubeconfig", "metrics", "backup", "pairs", "policy"),
     *("report", "file", "evidence", "source"),
 )
+
 SHOWN = 60
 
 
@@ -34,7 +36,7 @@ def check(options: argparse.Namespace) -> None:
             release_name(given[key])
     for key in PATHS:
         if key in given:
-            _check_path(given[key])
+            _check_path(key, given[key])
 
 
 def where(options: argparse.Namespace) -> str:
@@ -42,7 +44,7 @@ def where(options: argparse.Namespace) -> str:
     named = [
         (name, getattr(options, name, None)) for name in ("namespace", "context", "kubeconfig")
     ]
-    return "".join(f" --{name} {value}" for name, value in named if value)
+    return "".join(f" --{name} {shell_word(value)}" for name, value in named if value)
 
 
 def _check_text(key: str, value: str) -> None:
@@ -54,8 +56,10 @@ def _check_text(key: str, value: str) -> None:
         raise bad_input(f"{key} {shown[:SHOWN]!r} is not UTF-8", "type it as UTF-8") from None
 
 
-def _check_path(path: str) -> None:
+def _check_path(key: str, path: str) -> None:
     """What does not exist is for the verb to say; here, what the system cannot even look for."""
+    if not path:
+        raise bad_input(f"{key} is empty: it names no file", "name a file; is a variable not set?")
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

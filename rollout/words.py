@@ -1,7 +1,18 @@
 """Numbers as people read them: a unit, at most three significant digits, counts in full."""
 
+import re
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
+
+PLAIN_WORD = re.compile(r"[\w@%+=:,./#-]+", re.ASCII)
+"""What a shell takes as it stands, where it does not begin with #."""
+
+
+def shell_word(word: object) -> str:
+    """One word of a command that is printed to be pasted: quoted where a shell would change it."""
+    told = str(word)
+    return told if PLAIN_WORD.fullmatch(told) and told[0] != "#" else shlex.quote(told)
 
 
 def count(number: int) -> str:

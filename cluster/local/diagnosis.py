@@ -11,6 +11,7 @@ from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, Running, recorded, wanted
 from cluster.local.readiness import PROBE_SECONDS, last_words
 from cluster.local.samples import samples
+from rollout.words import shell_word
 
 RECENT = 600.0
 CRASHES = 3
@@ -33,7 +34,7 @@ def of_servers(home: Home, component: str) -> Iterator[Finding]:
             code = seen.last_exit if seen else None
             evidence = f"{role} ended {died} times in 10 min, last with {_ended(code)}: "
             evidence += _words(home, role)
-            yield Finding(Case.STUCK, "crash", evidence, f"less {home.log_file(role)}")
+            yield Finding(Case.STUCK, "crash", evidence, f"less {shell_word(home.log_file(role))}")
         elif seen is None or not seen.alive:
             evidence = f"{role} should run and does not"
             yield Finding(Case.HEALTH, "not running", evidence, "pincex up", certain=False)
@@ -46,7 +47,7 @@ def of_machine(home: Home) -> Iterator[Finding]:
     free = psutil.disk_usage(str(home.path)).free
     if free < LEAST_ROOM:
         evidence = f"{free / 10**6:.0f} MB free in {home.path}"
-        yield Finding(Case.STUCK, "disk full", evidence, f"du -sh {home.path}/*")
+        yield Finding(Case.STUCK, "disk full", evidence, f"du -sh {shell_word(home.path)}/*")
     recent = [one for one in samples(home) if one.at > time.time() - 60]
     used = [one.cpu for one in recent if one.cpu is not None]
     if used and sum(used) / len(used) > BUSY:
@@ -73,7 +74,7 @@ def _of_health(home: Home, role: str, spec: ProcessSpec, seen: Running) -> Itera
     said = _asked(spec)
     if said == "200":
         return
-    log = f"less {home.log_file(role)}"
+    log = f"less {shell_word(home.log_file(role))}"
     if said.startswith("5"):
         evidence = f"{role} answers {said} at {spec.ready_url}: {_words(home, role)}"
         yield Finding(Case.HEALTH, "dead dependency", evidence, log, certain=False)

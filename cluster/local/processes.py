@@ -12,6 +12,7 @@ from cluster.errors import NotFound, StateDamaged
 from cluster.files import read_object, write_whole, writing
 from cluster.identity import start_mark
 from cluster.local.home import Home
+from rollout.words import shell_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def unwant(home: Home, role: str) -> None:
 def wanted(home: Home, role: str) -> ProcessSpec | None:
     """What should run under the role; None when nothing should."""
     file = home.spec_file(role)
-    remedy = f"rm {file}; the process then ends, and the next deploy asks for it again"
+    remedy = f"rm {shell_word(file)}; the process then ends, and the next deploy asks for it again"
     try:
         content = read_object(file, remedy=remedy)
     except NotFound:

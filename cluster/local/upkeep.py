@@ -12,6 +12,7 @@ from cluster.local.home import Home
 from cluster.local.processes import ProcessSpec, Running, running
 from cluster.local.readiness import last_words
 from cluster.local.spawn import spawn_detached
+from rollout.words import shell_word
 
 KEEPER = "keeper"
 START_SECONDS, OTHER_KEEPER_SECONDS = 10.0, 1.0
@@ -66,7 +67,8 @@ def resume_argv(home: Home) -> tuple[str, ...]:
     """The command that resumes a rollout; empty when none was named yet."""
     try:
         content = read_object(
-            home.keeper_file, remedy=f"rm {home.keeper_file}; the next command writes it anew"
+            home.keeper_file,
+            remedy=f"rm {shell_word(home.keeper_file)}; the next command writes it anew",
         )
     except NotFound:
         return ()
@@ -103,5 +105,5 @@ def _start(home: Home) -> Running:
             deadline = min(deadline, time.monotonic() + OTHER_KEEPER_SECONDS)
     raise Unavailable(
         f"the keeper of {home.path} does not start; its last words:\n{last_words(home, KEEPER)}",
-        hint=f"tail -50 {home.log_file(KEEPER)}",
+        hint=f"tail -50 {shell_word(home.log_file(KEEPER))}",
     )

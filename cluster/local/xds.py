@@ -19,6 +19,7 @@ from cluster.files import exclusive, read_object, write_whole
 from cluster.local.admin import Admin, Subscription
 from cluster.local.envoy_words import Json
 from cluster.local.home import Home
+from rollout.words import shell_word
 
 CONFIRM_SECONDS, POLL, POLL_WHILE_DOWN, LOCK_SECONDS = 10.0, 0.002, 0.02, 2.0
 
@@ -122,7 +123,7 @@ class Xds:
                 raise Rejected(
                     f"Envoy refused {change.file.name}; the one before is back:"
                     f" {self._refusal(change)}",
-                    hint=f"tail {self._home.log_file('envoy')}",
+                    hint=f"tail {shell_word(self._home.log_file('envoy'))}",
                 )
 
     def _put_back(self, change: Change) -> None:
@@ -141,8 +142,9 @@ class Xds:
 
     def _remedy(self, file: Path) -> str:
         # Envoy sees a file that is moved into its place, and what is kept may be needed again.
-        kept, copy = self._kept(file), f"{self._kept(file)}.copy"
-        return f"cp {kept} {copy} && mv {copy} {file}  (as it last was live)"
+        kept = self._kept(file)
+        words = kept, f"{kept}.copy", f"{kept}.copy", file
+        return "cp {} {} && mv {} {}  (as it last was live)".format(*map(shell_word, words))
 
     def _kept(self, file: Path) -> Path:
         """Where the text that was last seen live is kept, out of Envoy's sight."""

@@ -30,7 +30,12 @@ REFUSED_WORDS = {
     "the end of options for a value": ((*DEPLOY, "--cap=--"), "-- stands where a value"),
     "a path longer than paths are": (("judge", LONG), "File name too long"),
     "a policy longer than paths are": ((*JUDGE, "--policy", LONG), "File name too long"),
-    "an empty policy": ((*DEPLOY, "--policy="), "there is no policy"),
+    "an empty policy": ((*DEPLOY, "--policy="), "policy is empty"),
+    "pairs of a variable that is not set": (("judge", ""), "pairs is empty"),
+    "an empty report": ((*JUDGE, "--report", ""), "report is empty"),
+    "an empty backup": (("restore-config", ""), "backup is empty"),
+    "empty evidence": (("verify", ""), "evidence is empty"),
+    "an empty model": (("register-model", MODEL, "v2.0.0", ""), "source is empty"),
     "a report over the pairs": ((*JUDGE, "--report", "pairs.jsonl"), "would overwrite"),
     "a report over the policy": (
         (*JUDGE, "--policy", "policy.toml", "--report", "./policy.toml"),

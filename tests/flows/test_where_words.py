@@ -1,5 +1,7 @@
 """Commands that an error advises go to the namespace that the command itself went to."""
 
+import shlex
+
 import pytest
 
 from flows.cli import parser, where
@@ -40,3 +42,12 @@ def test_what_a_hint_adds_can_be_typed() -> None:
     assert (again.verb, again.name, again.namespace, again.context) == (
         "resume", "price", "shop", "eu",
     )  # fmt: skip
+
+
+def test_what_a_hint_adds_can_be_pasted() -> None:
+    """A path keeps its spaces and signs in the shell that reads it."""
+    given = ["promote-model", "price", "--namespace", "shop", "--kubeconfig", "/a b/'$(x)/c"]
+    told = where(parser().parse_args(given))
+    hint = Refused("wrong", hint="pincex resume price").at(told).hint
+
+    assert parser().parse_args(shlex.split(hint)[1:]).kubeconfig == "/a b/'$(x)/c"

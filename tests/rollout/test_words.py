@@ -1,13 +1,23 @@
 """Numbers as people read them."""
 
 import re
+import shlex
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.words import bar, clock, count, date_and_clock, duration, milliseconds, percent
+from rollout.words import (
+    bar,
+    clock,
+    count,
+    date_and_clock,
+    duration,
+    milliseconds,
+    percent,
+    shell_word,
+)
 
 DURATIONS = {
     0: "0 ms",
@@ -112,3 +122,17 @@ def test_the_bar_keeps_its_width(harm: float, safe: float, half: int) -> None:
 
     assert len(drawn) == 2 * half + 3
     assert drawn[half + 1] == "+"
+
+
+@given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20))
+def test_a_word_of_a_command_is_read_by_a_shell_as_it_is(word: str) -> None:
+    """Whatever it is made of."""
+    assert shlex.split(f"pincex verify {shell_word(word)} --json") == [
+        "pincex", "verify", word, "--json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/var/p_1/a-b.json", "/site/logs/price@v1.0.0#1.log", "a:b"])
+def test_a_plain_path_is_not_quoted(path: str) -> None:
+    """It can be read as it is."""
+    assert shell_word(path) == path
