@@ -137,10 +137,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except room_errors() as error:
         return _refuse(from_room(error), as_json)
     except KeyboardInterrupt:
-        stopped = Refused(
-            "interrupted", hint="pincex status", code=Exit.HELD, changed="See pincex status."
-        )
-        return _refuse(stopped, as_json)
+        return interrupted(given)
     except Exception as defect:
         if as_json:
             told = Refused(f"a defect: {type(defect).__name__}: {defect}", hint="the traceback")
@@ -168,6 +165,14 @@ def answer(given: Sequence[str]) -> tuple[int, Report, str]:
         raise refused.at(where(options)) from refused.__cause__
     except room_errors() as error:
         raise from_room(error).at(where(options)) from error
+
+
+def interrupted(given: Sequence[str]) -> int:
+    """Say so, and that what was begun is held."""
+    stopped = Refused(
+        "interrupted", hint="pincex status", code=Exit.HELD, changed="See pincex status."
+    )
+    return _refuse(stopped, "--json" in given)
 
 
 def _refuse(refused: Refused, as_json: bool) -> int:

@@ -310,3 +310,44 @@ def test_a_defect_is_one_object_and_its_traceback(
     with pytest.raises(TypeError, match="has no len"):
         cli("status", "--json")
     assert json.loads(capsys.readouterr().out)["error"].startswith("a defect: TypeError: ")
+
+
+INTERRUPTED_AMID_IMPORTS = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "flows.arguments":
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+INTERRUPTED_AT_ITS_END = """
+import atexit, signal, sys
+atexit.register(signal.raise_signal, signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "code", "said"),
+    [
+        pytest.param(INTERRUPTED_AMID_IMPORTS, 4, "error: interrupted.", id="imports"),
+        pytest.param(INTERRUPTED_AT_ITS_END, 0, "", id="end"),
+    ],
+)
+def test_an_interrupt_leaves_no_traceback(tmp_path: Path, when: str, code: int, said: str) -> None:
+    """Before the first verb is known it is held, and what is done is done."""
+    run = "import flows.entry; sys.argv[1:] = ['down']; sys.exit(flows.entry.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{when}\n{run}"],
+        cwd=ROOT,
+        env={**os.environ, "PINCEX_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith(said)
