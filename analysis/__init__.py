@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.answer_time import calibrate_answers
-    from analysis.block_plan import Plan
+    from analysis.block_plan import BlockPlan
     from analysis.block_table import BlockTable, table_from, union
     from analysis.calibration import calibrate
     from analysis.dependence import Dependence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from analysis.pages import block_page, judged_page, page
     from analysis.pairs import PAIR_SCHEMA, Pairs
     from analysis.parts import FilePart, in_parts, plan_for, table_of
-    from analysis.planning import Stream, plan, seen_in
+    from analysis.planning import Traffic, plan, seen_in
     from analysis.policy import JudgePolicy
     from analysis.policy_file import default_policy, parse_policy, read_policy
     from analysis.read import in_blocks, read_pairs, read_record
@@ -42,6 +42,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "About",
     "BadInput",
+    "BlockPlan",
     "BlockTable",
     "Calibration",
     "Dependence",
@@ -52,9 +53,8 @@ __all__ = [
     "NotPassed",
     "Outcome",
     "Pairs",
-    "Plan",
     "Requests",
-    "Stream",
+    "Traffic",
     "Verdict",
     "block_page",
     "calibrate",
@@ -105,7 +105,7 @@ _HOMES = {
     "Outcome": "findings",
     "PAIR_SCHEMA": "pairs",
     "Pairs": "pairs",
-    "Plan": "block_plan",
+    "BlockPlan": "block_plan",
     "REQUEST_SCHEMA": "requests",
     "Requests": "requests",
     "SCHEMA_VERSION": "metadata",
@@ -127,7 +127,7 @@ _HOMES = {
     "plan_stream": "stream",
     "read_policy": "policy_file",
     "seen_in": "planning",
-    "Stream": "planning",
+    "Traffic": "planning",
     "table_from": "block_table",
     "table_of": "parts",
     "table_of_stream": "stream",

@@ -8,7 +8,7 @@ from analysis import payoffs
 from analysis.alike import Alike, answered_alike, served_alike
 from analysis.bets import Flags, Floats, Integers
 from analysis.block_latency import frozen_sides, latency_counts, limits_ms
-from analysis.block_plan import Plan
+from analysis.block_plan import BlockPlan
 from analysis.block_segments import by_class, by_segment
 from analysis.block_table import BlockTable, Counted
 from analysis.clock import labels_due
@@ -28,7 +28,7 @@ FINE = 1 << 20
 """Parts of one in which sums of payoffs are kept, so that they are whole numbers."""
 
 
-def counted_in_blocks(pairs: Pairs, plan: Plan) -> BlockTable:
+def counted_in_blocks(pairs: Pairs, plan: BlockPlan) -> BlockTable:
     """The table of these pairs, which are in order of arrival."""
     policy = plan.policy
     seconds = stretches_of(pairs.arrived_us // SECOND_US)
@@ -71,7 +71,7 @@ def _row_flags(pairs: Pairs) -> Integers:
     return np.stack(flags, axis=1).astype(np.int64)
 
 
-def _answer_counts(plan: Plan, blocks: Stretches, answered: Alike) -> Mapping[str, Integers]:
+def _answer_counts(plan: BlockPlan, blocks: Stretches, answered: Alike) -> Mapping[str, Integers]:
     counts, examples = blocks.of(answered.group, answered.number), answered.examples
     wrong = wrong_sides(examples, answered.in_time, plan.policy.accuracy)
     predictions = (examples.candidate_prediction, examples.baseline_prediction)
@@ -84,7 +84,7 @@ def _answer_counts(plan: Plan, blocks: Stretches, answered: Alike) -> Mapping[st
 
 
 def _prediction_counts(
-    pairs: Pairs, plan: Plan, blocks: Stretches, lost: Floats
+    pairs: Pairs, plan: BlockPlan, blocks: Stretches, lost: Floats
 ) -> Mapping[str, Integers]:
     known = ~np.isnan(lost)
     kinds, number = kinds_by(pairs, plan.cut)
@@ -105,7 +105,7 @@ def _fine(payoff: Floats, known: Flags) -> Floats:
 
 
 def _by_second(
-    pairs: Pairs, plan: Plan, seconds: Stretches, served: Alike, ratio: Floats
+    pairs: Pairs, plan: BlockPlan, seconds: Stretches, served: Alike, ratio: Floats
 ) -> Counted:
     """What is judged by seconds: pairs, errors, gross latency, over the limit, scores of drift.
 
@@ -129,7 +129,7 @@ def _by_second(
     return Counted(seconds.ids, {"late": late, "scores": scores})
 
 
-def _whole(pairs: Pairs, plan: Plan, ratio: Floats, lost: Lost) -> Mapping[str, Integers]:
+def _whole(pairs: Pairs, plan: BlockPlan, ratio: Floats, lost: Lost) -> Mapping[str, Integers]:
     """What only the end needs: latencies and their ratio as measured, sums of losses."""
     slowest = plan.policy.timeout * 1000
     candidate = filled(pairs.candidate_latency_ms, pairs.outcome == TIMEOUT, slowest)

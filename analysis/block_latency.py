@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from analysis import payoffs
 from analysis.alike import Alike
 from analysis.bets import Floats, Integers, Kinds
-from analysis.block_plan import OCTAVES, Plan
+from analysis.block_plan import OCTAVES, BlockPlan
 from analysis.frozen import OF_GATE, limits
 from analysis.latency_arms import ArmsOf
 from analysis.pairs import Pairs
@@ -17,7 +17,7 @@ from analysis.thresholds import grid, passed
 
 
 def latency_counts(
-    pairs: Pairs, plan: Plan, blocks: Stretches, served: Alike, counts: Integers
+    pairs: Pairs, plan: BlockPlan, blocks: Stretches, served: Alike, counts: Integers
 ) -> Mapping[str, Integers]:
     """By gate and claim; `counts` are the pairs of each group of those served alike."""
     limit = plan.policy.gates["p95-limit"].limits["limit_ms"]
@@ -31,7 +31,7 @@ def latency_counts(
     return arrays | _whole_latency(pairs, plan, blocks)
 
 
-def _whole_latency(pairs: Pairs, plan: Plan, blocks: Stretches) -> dict[str, Integers]:
+def _whole_latency(pairs: Pairs, plan: BlockPlan, blocks: Stretches) -> dict[str, Integers]:
     """For the gates of the whole distribution: thresholds passed, mean ratios, both p95s."""
     gates, arms = plan.policy.gates, ArmsOf(pairs)
     thresholds = grid(plan.past["p95"] or 1.0)
@@ -52,7 +52,7 @@ def _whole_latency(pairs: Pairs, plan: Plan, blocks: Stretches) -> dict[str, Int
     return arrays
 
 
-def frozen_sides(pairs: Pairs, plan: Plan, gate: str) -> tuple[Sides, Sides]:
+def frozen_sides(pairs: Pairs, plan: BlockPlan, gate: str) -> tuple[Sides, Sides]:
     """Answers over the limits of harm and of safety that a gate takes from the past."""
     frozen_ms = plan.past[OF_GATE[gate]] or 0.0
     harm_ms, safety_ms = limits(plan.policy.gates[gate], frozen_ms)
@@ -62,7 +62,7 @@ def frozen_sides(pairs: Pairs, plan: Plan, gate: str) -> tuple[Sides, Sides]:
     )
 
 
-def limits_ms(plan: Plan) -> tuple[list[float], list[float]]:
+def limits_ms(plan: BlockPlan) -> tuple[list[float], list[float]]:
     """Every limit that an answer of the candidate and of the baseline is held to."""
     both = [plan.policy.timeout * 1000, plan.policy.gates["p95-limit"].limits["limit_ms"]]
     own, other = list(both), list(both)

@@ -29,7 +29,7 @@ OCTAVES = 5 * 128
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BlockPlan:
     """Seconds in a block, past quantiles in ms, and from which block on those gates judge.
 
     `lowest_bin` is the first that the comparison of both p95s tells apart, `rows` how many the
@@ -65,7 +65,7 @@ class Plan:
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> Plan:
+def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> BlockPlan:
     """From the first pairs in order of arrival, how many there are to come and until when.
 
     The head holds at least `reference_pairs` + 1 of them, or all.
@@ -86,10 +86,10 @@ def plan_of(head: Pairs, policy: JudgePolicy, rows: int, last_us: int) -> Plan:
     scale = past["p95"] or (float(np.quantile(seen, SHARES["p95"])) if len(seen) else 1.0)
     lowest = int(bins(np.array([scale]))[0]) - OCTAVES
     cut = cut_of(head, reference)
-    return Plan(policy, head.metadata, step, past, begins, lowest, cut, after)
+    return BlockPlan(policy, head.metadata, step, past, begins, lowest, cut, after)
 
 
-def require_all(plan: Plan, digest: str, pairs: int, live: bool) -> None:
+def require_all(plan: BlockPlan, digest: str, pairs: int, live: bool) -> None:
     """BadInput unless the table with this digest was counted by the plan, from as many rows.
 
     While live there may be fewer, which are those known so far.

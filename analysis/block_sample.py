@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.bets import Floats, Integers, Trace
 from analysis.block_counts import FINE
-from analysis.block_plan import OCTAVES, Plan
+from analysis.block_plan import OCTAVES, BlockPlan
 from analysis.block_table import BlockTable
 from analysis.blocks import Counts
 from analysis.clock import Clock
@@ -36,7 +36,7 @@ class BlockSample:
     """A table with its plan; the looks at the end of every block, and those of labels."""
 
     table: BlockTable
-    plan: Plan
+    plan: BlockPlan
     arrival: Clock
     labels: Clock
 
@@ -254,7 +254,7 @@ class BlockSample:
         return Counts(np.arange(1, looks + 1), told, told[:, -1] if looks else np.zeros(len(told)))
 
 
-def block_sample(table: BlockTable, plan: Plan) -> BlockSample:
+def block_sample(table: BlockTable, plan: BlockPlan) -> BlockSample:
     """A table of a whole record, or of what is known of it, with its looks."""
     watermark_us = watermark_of(table, plan)
     end_us = (table.blocks.ids + 1) * plan.step * SECOND_US
@@ -271,7 +271,7 @@ def block_sample(table: BlockTable, plan: Plan) -> BlockSample:
     return BlockSample(table, plan, arrival, Clock(due_us, arrived))
 
 
-def watermark_of(table: BlockTable, plan: Plan) -> int:
+def watermark_of(table: BlockTable, plan: BlockPlan) -> int:
     """Stated by the writer, else the last thing that the record saw; BadInput as of one table."""
     arrived_us = np.array([table.arrived_us])
     return watermark(plan.about.watermark_us, arrived_us, table.last_us)

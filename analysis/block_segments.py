@@ -7,7 +7,7 @@ import polars as pl
 
 from analysis.alike import Alike, occurring
 from analysis.bets import Flags, Integers
-from analysis.block_plan import Plan
+from analysis.block_plan import BlockPlan
 from analysis.block_table import MOST_SEGMENTS, Counted, Segment
 from analysis.cuts import MOST_CLASSES
 from analysis.pairs import Pairs
@@ -16,7 +16,7 @@ from analysis.stretches import Stretches
 
 
 def by_segment(
-    pairs: Pairs, plan: Plan, blocks: Stretches, served: Alike, answered: Alike
+    pairs: Pairs, plan: BlockPlan, blocks: Stretches, served: Alike, answered: Alike
 ) -> Mapping[str, Segment] | None:
     """Counts of the gates that judge segments; None where there are too many of them."""
     if not any(gate.segments for gate in plan.policy.gates.values()):
@@ -55,7 +55,7 @@ def _coded(segment: pl.Series) -> tuple[list[str], Integers]:
     return names, place
 
 
-def _kinds(plan: Plan, served: Alike, answered: Alike) -> Mapping[str, Integers]:
+def _kinds(plan: BlockPlan, served: Alike, answered: Alike) -> Mapping[str, Integers]:
     policy = plan.policy
     sides = {
         "errors": served.kinds(error_sides(served.examples, policy.timeout)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.accuracy_gates import accuracy_courses
 from analysis.answer_blocks import answer_guard, while_words
 from analysis.answer_gates import answer_courses
-from analysis.block_plan import Plan, require_all
+from analysis.block_plan import BlockPlan, require_all
 from analysis.block_sample import block_sample, scores_in
 from analysis.block_table import BlockTable
 from analysis.blocks import schedule_words
@@ -126,7 +126,7 @@ def judge_sample(sample: PairSample, live: bool) -> Verdict:
     return verdict_of(sample, policy, scores_of(pairs), origin, live)
 
 
-def judge_blocks(table: BlockTable, plan: Plan, live: bool) -> Verdict:
+def judge_blocks(table: BlockTable, plan: BlockPlan, live: bool) -> Verdict:
     """The same for a record counted in blocks, whole or as far as it is known."""
     require_all(plan, table.plan, table.n, live)
     sample = block_sample(table, plan)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.block_plan import Plan
+    from analysis.block_plan import BlockPlan
     from analysis.block_table import BlockTable
     from analysis.pair_sample import PairSample
     from analysis.read import Source
@@ -49,7 +49,7 @@ def page(
 def block_page(
     verdict: "Verdict",
     table: "BlockTable",
-    plan: "Plan",
+    plan: "BlockPlan",
     policy_text: str | None = None,
     about: "About | None" = None,
 ) -> str:

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.block_plan import UNCHANGED, Plan, plan_of
+from analysis.block_plan import UNCHANGED, BlockPlan, plan_of
 from analysis.block_table import MOST_SEGMENTS, BlockTable
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, REACH, last_ids
@@ -74,7 +74,7 @@ def _cut(parquet: pq.ParquetFile, rows: int | None) -> list[dict[int, int]]:
     return parts
 
 
-def plan_for(path: Path, policy: JudgePolicy) -> Plan:
+def plan_for(path: Path, policy: JudgePolicy) -> BlockPlan:
     """The plan of a file or a folder: from its first rows, how many there are, until when.
 
     Where files hold the same time, all ids are read once more ahead of the count: BadInput where
@@ -103,7 +103,7 @@ def plan_for(path: Path, policy: JudgePolicy) -> Plan:
     return replace(plan, rows=rows, footers={file: footer_digest(file) for file in files})
 
 
-def table_of(part: FilePart, plan: Plan) -> BlockTable:
+def table_of(part: FilePart, plan: BlockPlan) -> BlockTable:
     """One pass over a part: every row is checked and counted, none is kept.
 
     BadInput where the file is not, or is no more, the one that the plan was made for.

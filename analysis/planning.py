@@ -48,7 +48,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class Traffic:
     """Copies a second, seconds until a label counts, and the most pairs that a shadow may take."""
 
     rate: float
@@ -133,7 +133,7 @@ def disagreeing(share: float, n: int) -> Seen:
     return Seen((half, half, n - 2 * half), (half, half, n - 2 * half))
 
 
-def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
+def plan(seen: Mapping[str, Seen], policy: JudgePolicy, traffic: Traffic) -> Plan:
     """Play every gate that was seen; blocking gates never seen make the verdict unreachable."""
     at, after = {}, {}
     gates = []
@@ -144,35 +144,35 @@ def plan(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream) -> Plan:
             continue
         rng = np.random.default_rng([SEED, index])
         safety = _bets(gate, harm=False)
-        at[name] = _first(safety, seen[name].safety, policy.alpha_promote, stream.budget, rng)
+        at[name] = _first(safety, seen[name].safety, policy.alpha_promote, traffic.budget, rng)
         at[name] += _start(gate, policy)
-        after[name] = _seconds(gate, at[name], policy, stream)
+        after[name] = _seconds(gate, at[name], policy, traffic)
         gates.append(
             GatePlan(
                 name,
                 gate.blocking,
-                _spread(at[name], at[name] > stream.budget, stream.budget),
-                _spread(after[name], at[name] > stream.budget, stream.budget),
-                _found(gate, seen[name], policy, stream),
+                _spread(at[name], at[name] > traffic.budget, traffic.budget),
+                _spread(after[name], at[name] > traffic.budget, traffic.budget),
+                _found(gate, seen[name], policy, traffic),
             )
         )
     blocking = [g for g in PLANNED if policy.gates[g].blocking]
     never = np.full(RUNS, inf)
     least = np.full(RUNS, float(policy.min_pairs))
     whole = np.max([least, *(at.get(name, never) for name in blocking)], axis=0)
-    time = np.max([least / stream.rate, *(after.get(name, never) for name in blocking)], axis=0)
-    time = np.maximum(time, _guarded(policy, stream))
+    time = np.max([least / traffic.rate, *(after.get(name, never) for name in blocking)], axis=0)
+    time = np.maximum(time, _guarded(policy, traffic))
     # A verdict that waits for labels has seen the pairs that arrived meanwhile.
-    whole = np.maximum(whole, np.floor(time * stream.rate))
-    over = whole > stream.budget
+    whole = np.maximum(whole, np.floor(time * traffic.rate))
+    over = whole > traffic.budget
     return Plan(
-        tuple(gates), _spread(whole, over, stream.budget), _spread(time, over, stream.budget)
+        tuple(gates), _spread(whole, over, traffic.budget), _spread(time, over, traffic.budget)
     )
 
 
-def at_alpha(seen: Mapping[str, Seen], policy: JudgePolicy, stream: Stream, alpha: float) -> Plan:
+def at_alpha(seen: Mapping[str, Seen], policy: JudgePolicy, traffic: Traffic, alpha: float) -> Plan:
     """The same with both error budgets at this level."""
-    return plan(seen, replace(policy, alpha_promote=alpha, alpha_rollback=alpha), stream)
+    return plan(seen, replace(policy, alpha_promote=alpha, alpha_rollback=alpha), traffic)
 
 
 def _bets(gate: Gate, *, harm: bool) -> Bets:
@@ -193,20 +193,20 @@ def _start(gate: Gate, policy: JudgePolicy) -> int:
     return policy.reference_pairs if unpinned else 0
 
 
-def _guarded(policy: JudgePolicy, stream: Stream) -> float:
+def _guarded(policy: JudgePolicy, traffic: Traffic) -> float:
     """Seconds before which the guard lets nobody promote."""
     drift = policy.drift
     if drift.kind == "none":
         return 0.0
-    blocks = drift.sparse_blocks if stream.rate < drift.sparse_rate else drift.blocks
+    blocks = drift.sparse_blocks if traffic.rate < drift.sparse_rate else drift.blocks
     return blocks * drift.block
 
 
-def _seconds(gate: Gate, pairs: Floats, policy: JudgePolicy, stream: Stream) -> Floats:
-    seconds = pairs / stream.rate
+def _seconds(gate: Gate, pairs: Floats, policy: JudgePolicy, traffic: Traffic) -> Floats:
+    seconds = pairs / traffic.rate
     if gate.name.startswith("accuracy"):
-        return seconds + stream.label_delay
-    return np.maximum(seconds, _guarded(policy, stream) if gate.name == "frozen-p95" else 0.0)
+        return seconds + traffic.label_delay
+    return np.maximum(seconds, _guarded(policy, traffic) if gate.name == "frozen-p95" else 0.0)
 
 
 def _first(
@@ -233,9 +233,9 @@ def _spread(values: Floats, over: Flags, budget: int) -> Spread:
     return Spread(low / step, middle / step**0.5, high, float(over.mean()))
 
 
-def _found(gate: Gate, seen: Seen, policy: JudgePolicy, stream: Stream) -> float | None:
+def _found(gate: Gate, seen: Seen, policy: JudgePolicy, traffic: Traffic) -> float | None:
     """The least harm that 9 of 10 shadows of the whole budget prove; None where none is."""
-    n = stream.budget - _start(gate, policy)
+    n = traffic.budget - _start(gate, policy)
     bets, threshold = _bets(gate, harm=True), log(1 / policy.rollback_level(gate))
     total = sum(seen.harm)
     if n <= 0 or not total:
@@ -261,14 +261,14 @@ def _found(gate: Gate, seen: Seen, policy: JudgePolicy, stream: Stream) -> float
         middle = (low + high) / 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
     if "seconds" in gate.limits:
-        return _by_seconds(gate, high, threshold, stream)
+        return _by_seconds(gate, high, threshold, traffic)
     return 1 - high if gate.name == "accuracy-absolute" else high
 
 
-def _by_seconds(gate: Gate, least: float, threshold: float, stream: Stream) -> float | None:
+def _by_seconds(gate: Gate, least: float, threshold: float, traffic: Traffic) -> float | None:
     """The same where harm must show second by second as well; of an hour, if it lasts longer."""
-    each = max(round(stream.rate), 1)
-    number, limit = min(stream.budget // each, MOST_SECONDS), gate.tolerance or 0.0
+    each = max(round(traffic.rate), 1)
+    number, limit = min(traffic.budget // each, MOST_SECONDS), gate.tolerance or 0.0
     if number < gate.limits["seconds"]:
         return None
 

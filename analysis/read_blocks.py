@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from analysis.block_plan import UNCHANGED, Plan, plan_of
+from analysis.block_plan import UNCHANGED, BlockPlan, plan_of
 from analysis.block_table import BlockTable, union
 from analysis.errors import BadInput
 from analysis.lines import batches_of, extent_of, state_of
@@ -13,7 +13,7 @@ from analysis.read import are_lines
 from analysis.stream import counted_in_turn, first_pairs, frames_of, head_of, of_rows
 
 
-def count_blocks(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
+def count_blocks(path: Path, policy: JudgePolicy) -> tuple[BlockTable, BlockPlan]:
     """The table of a whole record, and the plan by which it was counted."""
     if are_lines(path):
         return _of_lines(path, policy)
@@ -24,7 +24,7 @@ def count_blocks(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
     return union([table_of(part, plan) for part in in_parts(path)]), plan
 
 
-def _of_lines(path: Path, policy: JudgePolicy) -> tuple[BlockTable, Plan]:
+def _of_lines(path: Path, policy: JudgePolicy) -> tuple[BlockTable, BlockPlan]:
     """How many there are, and until when, is looked up ahead of the pass over all of them."""
     what, before = str(path), state_of(path)
     metadata, rows, last_us = extent_of(path)

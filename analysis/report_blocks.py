@@ -1,6 +1,6 @@
 """The page of a verdict on pairs that were counted in blocks: all that counts can show."""
 
-from analysis.block_plan import Plan
+from analysis.block_plan import BlockPlan
 from analysis.block_sample import BlockSample, block_sample
 from analysis.block_table import BlockTable
 from analysis.late import SECOND_US
@@ -23,7 +23,7 @@ LEFT_OUT = (
 
 
 def page_of_blocks(
-    verdict: Verdict, counted: BlockTable, plan: Plan, policy_text: str, about: About
+    verdict: Verdict, counted: BlockTable, plan: BlockPlan, policy_text: str, about: About
 ) -> str:
     """The file; the same input gives the same bytes under the same libraries."""
     sample, policy, names = block_sample(counted, plan), plan.policy, names_of(verdict.revisions)

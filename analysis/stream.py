@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from analysis.block_counts import counted_in_blocks
-from analysis.block_plan import Plan, plan_of
+from analysis.block_plan import BlockPlan, plan_of
 from analysis.block_table import BlockTable, union
 from analysis.blocks import BATCH
 from analysis.columns import IN_FILE, NO_IDS, NO_TIME, last_ids
@@ -41,7 +41,7 @@ def plan_stream(
     *,
     rows: int,
     seconds: float,
-) -> Plan:
+) -> BlockPlan:
     """What is counted, from the first rows and from how many are expected in how many seconds.
 
     `head` holds the first `reference_pairs` + 1 rows or more, or as many as are expected. These
@@ -64,7 +64,7 @@ def plan_of_first(
     *,
     rows: int,
     seconds: float,
-) -> Plan:
+) -> BlockPlan:
     """The same where the stream may have ended before."""
     if rows < 1 or not (isfinite(seconds) and seconds >= 0):
         raise BadInput(
@@ -86,7 +86,7 @@ def first_pairs(
     return _checked(rows, NO_IDS, f"{what}, first rows", metadata)
 
 
-def table_of_stream(batches: Iterable[Batch], plan: Plan) -> BlockTable:
+def table_of_stream(batches: Iterable[Batch], plan: BlockPlan) -> BlockTable:
     """Batches in order of arrival, counted: what came before a stop and after it add up with `+`.
 
     Rows that are in both are counted twice, which a table does not tell: it holds no ids.
@@ -103,7 +103,7 @@ def of_rows(what: str) -> Callable[[int], str]:
 
 def counted_in_turn(
     frames: Iterable[pl.DataFrame],
-    plan: Plan,
+    plan: BlockPlan,
     where: Callable[[int], str],
     what: str,
     last_us: int = NO_TIME,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from analysis import Stream, judge, parse_policy, plan, seen_in
+from analysis import Traffic, judge, parse_policy, plan, seen_in
 from analysis.findings import Finding
 
 SHADOWS = {False: 20, True: 300}
@@ -35,7 +35,7 @@ def rows(full: bool) -> list[dict[str, Any]]:
         for seed in range(SHADOWS[full]):
             if seed % 10 == 0:
                 pilot = seen_in(judge(_pairs(PILOT, world, 90_000 + seed), policy))
-                made = plan(pilot, policy, Stream(300.0, 3.0, PAIRS))
+                made = plan(pilot, policy, Traffic(300.0, 3.0, PAIRS))
             verdict = judge(_pairs(PAIRS, world, seed), policy)
             stood = verdict.stood_at.pair if verdict.stood_at else float("inf")
             held["verdict"] += made.pairs.low <= stood <= made.pairs.high

@@ -21,7 +21,8 @@ def add(made: Mapping[str, ArgumentParser]) -> None:
     _model_arguments(made)
     _service_arguments(made)
     _cluster_arguments(made)
-    _other_arguments(made)
+    _evidence_arguments(made)
+    _site_arguments(made)
 
 
 def _model_arguments(made: Mapping[str, ArgumentParser]) -> None:
@@ -153,30 +154,27 @@ def _cluster_arguments(made: Mapping[str, ArgumentParser]) -> None:
         )
 
 
-def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
-    made["judge"].add_argument("pairs", metavar="PAIRS", help="Parquet or JSONL file, or folder")
-    made["judge"].add_argument(
-        "--policy", metavar="FILE", help="policy (default: the packaged one)"
-    )
-    made["judge"].add_argument(
-        "--report", metavar="FILE.html", help="write the verdict as one page, too"
-    )
-    made["judge"].add_argument(
+def _evidence_arguments(made: Mapping[str, ArgumentParser]) -> None:
+    judge = made["judge"]
+    judge.add_argument("pairs", metavar="PAIRS", help="Parquet or JSONL file, or folder")
+    judge.add_argument("--policy", metavar="FILE", help="policy (default: the packaged one)")
+    judge.add_argument("--report", metavar="FILE.html", help="write the verdict as one page, too")
+    judge.add_argument(
         "--compare", action="store_true", help="when the rules of others would have decided, too"
     )
-    made["judge"].add_argument(
+    judge.add_argument(
         "--blocks",
         action="store_true",
         help="count pairs in blocks in one pass, as is done above 10 million",
     )
-    workers = made["judge"].add_mutually_exclusive_group()
+    workers = judge.add_mutually_exclusive_group()
     workers.add_argument(
         "--workers", type=int, metavar="N", help="count Parquet in blocks by so many processes"
     )
     workers.add_argument(
         "--on-cluster", metavar="ADDRESS", help="the same by the workers of a Dask scheduler"
     )
-    made["judge"].add_argument(
+    judge.add_argument(
         "--control",
         action="store_true",
         help="a champion against a copy of it: count false alarms, tell offset and drift",
@@ -184,12 +182,15 @@ def _other_arguments(made: Mapping[str, ArgumentParser]) -> None:
     made["calibrate"].add_argument(
         "pairs", metavar="PAIRS", help="pairs of a champion and a copy of it: file or folder"
     )
-    restore = made["restore-config"]
-    restore.add_argument("backup", metavar="FILE", help="what backup-config wrote")
-    restore.add_argument("--yes", action="store_true", help="do what would be done")
     made["verify"].add_argument(
         "evidence", metavar="EVIDENCE", help="folder under evidence/, or its digest"
     )
+
+
+def _site_arguments(made: Mapping[str, ArgumentParser]) -> None:
+    restore = made["restore-config"]
+    restore.add_argument("backup", metavar="FILE", help="what backup-config wrote")
+    restore.add_argument("--yes", action="store_true", help="do what would be done")
     report = made["report"]
     report.add_argument("name", help="model or application, such as price-predictor")
     report.add_argument("--rollout", metavar="ID", help="its id or the start of it (the last one)")

@@ -12,7 +12,7 @@ from flows.dask_client import client_of, code_here, require_code
 from flows.refusal import Refused, bad_input
 
 if TYPE_CHECKING:
-    from analysis import BlockTable, FilePart, JudgePolicy, Plan
+    from analysis import BlockPlan, BlockTable, FilePart, JudgePolicy
 
 ROWS = 2_097_152
 """Rows that are counted in one piece, at least."""
@@ -26,7 +26,7 @@ def asked_for(options: argparse.Namespace) -> bool:
     return options.on_cluster is not None or options.workers is not None
 
 
-def counted(options: argparse.Namespace, policy: "JudgePolicy") -> "tuple[BlockTable, Plan]":
+def counted(options: argparse.Namespace, policy: "JudgePolicy") -> "tuple[BlockTable, BlockPlan]":
     """The pairs counted by workers; bad input where there can be none, before anything starts.
 
     With a Prefect server of yours each part is a task run there.
@@ -75,7 +75,7 @@ def _require_parts(options: argparse.Namespace) -> None:
         )
 
 
-def counted_here(part: "FilePart", plan: "Plan") -> "tuple[str, BlockTable]":
+def counted_here(part: "FilePart", plan: "BlockPlan") -> "tuple[str, BlockTable]":
     """What a worker sends back of a part: by which code it counted, and the counts."""
     from analysis import table_of
 
@@ -93,7 +93,7 @@ def added_up(counted: Iterable["tuple[str, BlockTable]"]) -> "BlockTable":
     return union(tables)
 
 
-def _mapped(client: Any, path: Path, plan: "Plan") -> "BlockTable":
+def _mapped(client: Any, path: Path, plan: "BlockPlan") -> "BlockTable":
     """Each worker reads its parts itself and sends back counts."""
     from distributed.scheduler import KilledWorker
 
@@ -108,7 +108,7 @@ def _mapped(client: Any, path: Path, plan: "Plan") -> "BlockTable":
     return added_up(client.gather(counted))
 
 
-def _recorded(client: Any, path: Path, plan: "Plan") -> "BlockTable":
+def _recorded(client: Any, path: Path, plan: "BlockPlan") -> "BlockTable":
     """The same as a flow run; it takes seconds to import, so only where it is asked for."""
     from distributed.scheduler import KilledWorker
     from httpx import HTTPError

@@ -172,7 +172,7 @@ def _rate(past: "pl.DataFrame") -> float | None:
 
 
 def _report(options: argparse.Namespace, policy: Policy, basis: Basis) -> dict[str, Any]:
-    from analysis.planning import Stream, at_alpha
+    from analysis.planning import Traffic, at_alpha
     from analysis.planning import plan as planned
 
     requests = _positive("--rate", options.rate) or basis.rate
@@ -183,8 +183,8 @@ def _report(options: argparse.Namespace, policy: Policy, basis: Basis) -> dict[s
     window = policy.judging.label_window
     delay = _positive("--label-delay", options.label_delay) or basis.label_delay
     budget = max(1, int(min(shadow.max_pairs, rate * shadow.max_seconds)))
-    stream = Stream(rate, window if delay is None else min(delay, window), budget)
-    made = planned(basis.seen, policy.judging, stream)
+    traffic = Traffic(rate, window if delay is None else min(delay, window), budget)
+    made = planned(basis.seen, policy.judging, traffic)
     told = {gate.name for gate in made.gates}
     blocking = [
         g.name
@@ -198,7 +198,7 @@ def _report(options: argparse.Namespace, policy: Policy, basis: Basis) -> dict[s
         "model": options.name,
         "like": basis.like,
         "rate": rate,
-        "label_delay": stream.label_delay,
+        "label_delay": traffic.label_delay,
         "budget": budget,
         "verdict": _both(made.pairs, made.seconds),
         "gates": [
@@ -207,7 +207,7 @@ def _report(options: argparse.Namespace, policy: Policy, basis: Basis) -> dict[s
             for g in made.gates
         ],
         "alphas": [
-            {"alpha": alpha, **_whole(at_alpha(basis.seen, policy.judging, stream, alpha))}
+            {"alpha": alpha, **_whole(at_alpha(basis.seen, policy.judging, traffic, alpha))}
             for alpha in ALPHAS
         ],
         "cost": {

@@ -18,9 +18,9 @@ from pair_tables import TIMESTAMP, pairs, policy, write
 
 from analysis import (
     BadInput,
+    BlockPlan,
     BlockTable,
     Outcome,
-    Plan,
     Verdict,
     columns,
     in_parts,
@@ -106,7 +106,7 @@ def policy_for(name: str):
     return policy(SEGMENTS) if "drift" in name else POLICY
 
 
-def counted(folder: Path, name: str) -> tuple[Plan, list[BlockTable]]:
+def counted(folder: Path, name: str) -> tuple[BlockPlan, list[BlockTable]]:
     """A file in groups of rows, each counted by itself: at least nine of them."""
     file = folder / "pairs.parquet"
     FRAMES[name].write_parquet(file, row_group_size=min(GROUP, len(FRAMES[name]) // 9))
@@ -126,7 +126,7 @@ def split(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @settings(max_examples=6)
 @given(data=st.data())
 def test_any_split_and_order_gives_the_identical_verdict(
-    split: tuple[Plan, list[BlockTable], Verdict], data: st.DataObject
+    split: tuple[BlockPlan, list[BlockTable], Verdict], data: st.DataObject
 ) -> None:
     """Parts are joined in any order and any grouping, and the bytes of the verdict are the same."""
     plan, tables, whole = split
@@ -141,7 +141,7 @@ def test_any_split_and_order_gives_the_identical_verdict(
 
 
 def test_stop_save_load_and_continue_equals_never_stopped(
-    split: tuple[Plan, list[BlockTable], Verdict],
+    split: tuple[BlockPlan, list[BlockTable], Verdict],
 ) -> None:
     """What was counted so far survives as bytes, and the rest is added to it."""
     plan, tables, whole = split
