@@ -107,7 +107,7 @@ def _loss(prediction: Floats, label: Floats, gate: Gate) -> Floats:
         loss = np.where(fits, (prediction - label) ** 2, np.nan)
         return np.where(np.isnan(prediction) & ~np.isnan(label), 1.0, loss)
     # In place: of many rows, arrays made in between take longer than what is computed.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         loss = prediction / label
         np.log(loss, out=loss)
         np.abs(loss, out=loss)

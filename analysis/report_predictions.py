@@ -98,7 +98,7 @@ def rule_words(rule: Accuracy, numbers: bool) -> str:
 def _difference(found: Answers) -> tuple[Floats, bool]:
     """Ratios where everything is positive, else differences; and which it is."""
     if bool((found.baseline > 0).all() and (found.candidate > 0).all()):
-        return np.log(found.candidate / found.baseline), True
+        return np.log(found.candidate) - np.log(found.baseline), True
     return found.candidate - found.baseline, False
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+MOST_POWER = 307
+"""Of ten, of which five times are still a number."""
 MOST_POWERS = 7
 
 
@@ -56,7 +58,7 @@ def steps(low: float, high: float, most: int = 6) -> list[float]:
 
 def log_steps(low: float, high: float) -> list[float]:
     """Powers of ten from low to high, not too many; closer values where the axis is short."""
-    first, last = floor(log10(low)), ceil(log10(high))
+    first, last = floor(log10(low)), min(ceil(log10(high)), MOST_POWER)
     between = (1.0, 2.0, 5.0) if log10(high / low) <= 2.5 else (1.0,)
     every = -(-(last - first) // MOST_POWERS) or 1
     powers = range(first, last + 1, every)

@@ -30,7 +30,9 @@ LEAST = 0.002
 
 def grid(past_p95_ms: float) -> Floats:
     """The thresholds in milliseconds, ascending."""
-    return np.asarray(past_p95_ms * STEP ** np.arange(-BELOW, ABOVE))
+    # A number of milliseconds that no latency has may be among them, and is then infinite.
+    with np.errstate(over="ignore"):
+        return np.asarray(past_p95_ms * STEP ** np.arange(-BELOW, ABOVE))
 
 
 def _shared(*groups: tuple[int, float]) -> tuple[float, ...]:

@@ -137,7 +137,8 @@ def errors(windows: Windows) -> Floats:
 
 def p95_ratio(windows: Windows) -> Floats:
     """The candidate's p95 over the baseline's of the same window."""
-    return windows.candidate.p95_ms / windows.baseline.p95_ms
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return windows.candidate.p95_ms / windows.baseline.p95_ms
 
 
 def wrong(windows: Windows) -> Floats:

@@ -29,7 +29,8 @@ class Runbook:
         """The first minute at which any of them fires; a record without one is promoted."""
         minutes = seen.minutes
         candidate, baseline = minutes.candidate, minutes.baseline
-        slow = candidate.p95_ms / baseline.p95_ms > self.max_ratio
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            slow = candidate.p95_ms / baseline.p95_ms > self.max_ratio
         fired = {
             "errors": in_a_row(candidate.error_share > self.max_errors, self.error_minutes),
             "response time": in_a_row(slow, self.ratio_minutes),

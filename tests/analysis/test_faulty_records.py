@@ -10,9 +10,19 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pair_tables import METADATA, pairs, policy, write
+from pair_tables import METADATA, ONE_MACHINE, pairs, policy, write
 
-from analysis import BadInput, JudgePolicy, Outcome, Verdict, judge, read_record
+from analysis import (
+    BadInput,
+    JudgePolicy,
+    Outcome,
+    Verdict,
+    judge,
+    page,
+    parse_policy,
+    read_pairs,
+    read_record,
+)
 
 POLICY = policy("[latency]\nbaseline_p95_ms = 15.5\n")
 SOUND = pairs(6_500)
@@ -265,6 +275,27 @@ def test_a_label_that_comes_late_is_no_silence(way: str, tmp_path: Path) -> None
     last = SOUND["arrived_at"].max() + timedelta(days=2)
     late = at(SOUND, "labelled_at", np.array([17]), last)
     assert judged(way, (late, {}), tmp_path) == "PROMOTE"
+
+
+FAR = {
+    "latencies of no end": {"candidate_latency_ms": 1e308, "baseline_latency_ms": 1e308},
+    "latencies of next to nothing": {"candidate_latency_ms": 5e-324, "baseline_latency_ms": 5e-324},
+    "latencies of nothing": {"candidate_latency_ms": 0.0, "baseline_latency_ms": 0.0},
+    "labels of next to nothing": {"label": 5e-324},
+    "answers far from all": {"candidate_prediction": 1e308, "baseline_prediction": 5e-324},
+}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("values", FAR.values(), ids=FAR.keys())
+def test_numbers_as_far_as_they_go_are_judged_and_shown(values: dict[str, float]) -> None:
+    """No warning with the paths of our code, and a page; nothing of it passes."""
+    text = ONE_MACHINE + "[latency]\nreference_pairs = 500\n"
+    frame = SOUND.with_columns(pl.lit(value).alias(name) for name, value in values.items())
+    read = read_pairs(frame)
+    verdict = judge(read, parse_policy(text))
+    assert verdict.decision != "PROMOTE"
+    assert "</html>" in page(verdict, read, text)
 
 
 @pytest.mark.parametrize("way", WAYS)
