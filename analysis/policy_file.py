@@ -24,6 +24,10 @@ def default_policy() -> JudgePolicy:
 
 def read_policy(path: Path | str) -> JudgePolicy:
     """The judging part of a policy file."""
+    if not isinstance(path, (Path, str)):
+        raise BadInput(
+            f"a {type(path).__name__} is no policy", "a TOML file, or parse_policy(TEXT)"
+        )
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

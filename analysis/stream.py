@@ -6,6 +6,7 @@ is counted: so that no look depends on what it sees.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
@@ -66,6 +67,9 @@ def plan_of_first(
     seconds: float,
 ) -> BlockPlan:
     """The same where the stream may have ended before."""
+    for name, value, kinds in (("rows", rows, Integral), ("seconds", seconds, Real)):
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise BadInput(f"{name} is {value!r}", "whole rows, in a number of seconds")
     if rows < 1 or not (isfinite(seconds) and seconds >= 0):
         raise BadInput(
             f"{rows} rows in {seconds} s are expected", "1 row or more, in 0 seconds or more"

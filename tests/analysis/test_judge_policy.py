@@ -84,6 +84,13 @@ def test_a_policy_that_says_what_it_cannot_mean_is_refused(text: str, said: str)
     assert refused.value.hint
 
 
+@pytest.mark.parametrize("other", [3, {}, ["policy.toml"]])
+def test_what_is_no_policy_is_refused(other: object) -> None:
+    """Neither a number nor a table that was read already."""
+    with pytest.raises(BadInput, match="is no policy"):
+        read_policy(other)  # type: ignore[arg-type]
+
+
 def test_no_blocking_gate_is_refused() -> None:
     """A policy that would promote anything is an error."""
     blocking = [gate.name for gate in default_policy().gates.values() if gate.blocking]

@@ -267,6 +267,21 @@ def test_an_id_of_small_batches_long_before_is_found(monkeypatch: pytest.MonkeyP
         table_of_stream(again.iter_slices(1), plan)
 
 
+@pytest.mark.parametrize(
+    ("rows", "seconds", "said"),
+    [
+        ("3", 1, "rows is '3'"),
+        (1.5, 1, "rows is 1.5"),
+        (True, 1, "rows is True"),
+        (3, "1", "seconds"),
+    ],
+)
+def test_what_is_expected_is_a_number(rows: Any, seconds: Any, said: str) -> None:
+    """Whole rows, and true is none of them."""
+    with pytest.raises(BadInput, match=said):
+        judge_stream([FRAMES["safe"]], POLICY, rows=rows, seconds=seconds)
+
+
 @pytest.mark.parametrize("rows", [0, -3])
 def test_nothing_expected_is_bad_input(rows: int) -> None:
     """As is a time that is none."""
