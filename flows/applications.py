@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from analysis import BadInput
 from cluster.services import Services
+from flows.policies import require_no_mark
 from flows.refusal import Refused, bad_input
 from flows.site import Site
 from rollout.application import Application, Component, parse_application
@@ -31,11 +32,13 @@ def application(here: Site, given: str | None) -> Application:
 def text_of(path: Path) -> str:
     """What stands in a file of settings; bad input where that is no text."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise bad_input(f"{path} is not UTF-8: {error}", "settings are UTF-8 TOML") from error
     except OSError as error:
         raise bad_input(f"{path} cannot be read: {error.strerror}", "a readable file") from error
+    require_no_mark(text, path)
+    return text
 
 
 def read(text: str, name: str) -> Application:

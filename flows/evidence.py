@@ -7,6 +7,7 @@ ledger at that moment, so that a changed byte and a removed tail of the ledger a
 import hashlib
 import json
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from analysis import Verdict
     from flows.smoke import Smoke
 
+NAMED_BY_DIGEST = re.compile(r"[0-9a-f]{12}$")
 BINDING, PAIRS, POLICY, VERDICT_FILE, REPORT = (
     "evidence.json",
     "pairs.parquet",
@@ -196,7 +198,9 @@ def differences(place: Path, digest: str | None) -> Iterator[str]:
     found = digest_of(bound)
     if digest is not None and found != digest:
         yield f"{BINDING} was changed: its digest is {found[:12]}, recorded was {digest[:12]}"
-    if not place.name.endswith(found[:12]):
+    if not NAMED_BY_DIGEST.search(place.name):
+        yield f"the folder was renamed: its name ended in {found[:12]}, the digest of {BINDING}"
+    elif not place.name.endswith(found[:12]):
         yield f"{BINDING} was changed: its digest {found[:12]} is not in the folder's name"
     try:
         wanted_files = dict(json.loads(bound.read_bytes())["files"])

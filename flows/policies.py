@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from flows.site import Site
 
 
+BYTE_ORDER_MARK = "\ufeff"
+
+
 def policy_text(here: "Site", given: str | None) -> str:
     """The policy named on the command line, else the site's own, else the packaged one."""
     path = here.settings / "policy.toml" if given is None else Path(given)
@@ -19,12 +22,19 @@ def policy_text(here: "Site", given: str | None) -> str:
     return policy_file(path)
 
 
+def require_no_mark(text: str, path: Path) -> None:
+    """Bad input where an editor put a sign before the text that nobody sees, and TOML forbids."""
+    if text.startswith(BYTE_ORDER_MARK):
+        raise bad_input(f"{path} begins with a byte-order mark", "save it as UTF-8 without one")
+
+
 def policy_file(path: Path) -> str:
     """The text of a policy that can be held to; what cannot is bad input, and names the file."""
     if not path.is_file():
         raise bad_input(f"there is no policy {path}", "--policy FILE names a TOML file")
     try:
         text = path.read_text(encoding="utf-8")
+        require_no_mark(text, path)
         parse(text)
     except UnicodeDecodeError as error:
         raise bad_input(f"{path} is not UTF-8: {error}", "a policy is UTF-8 TOML") from error

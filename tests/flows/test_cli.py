@@ -54,6 +54,14 @@ BAD_INPUT = {
         ("judge", "x", "--policy", "binary.toml"),
         "binary.toml is not UTF-8",
     ),
+    "judging policy with a mark": (
+        ("judge", "x", "--policy", "marked.toml"),
+        "marked.toml begins with a byte-order mark",
+    ),
+    "application with a mark": (
+        ("deploy", "v1.0.0", "--application", "marked.toml"),
+        "marked.toml begins with a byte-order mark",
+    ),
     "missing evidence": (("verify", "none"), "none is no evidence"),
     "missing backup": (("restore-config", "none.json"), "there is no backup none.json"),
     "no backup": (("restore-config", "bad.toml"), "bad.toml is no backup"),
@@ -76,6 +84,7 @@ def test_bad_input_changes_nothing(cli: Cli, arguments: tuple[str, ...], said: s
     """Exit code 2, what is wrong and a hint, and no site was made for it."""
     Path("bad.toml").write_text("[rollout.shadow]\nmax_minutes = 3\n")
     Path("binary.toml").write_bytes(b"\xff\xfe")
+    Path("marked.toml").write_text("[rollout]\n", encoding="utf-8-sig")
     ran = cli(*arguments)
 
     assert ran.code == 2
@@ -119,6 +128,7 @@ def test_errors_are_one_json_object(cli: Cli, arguments: tuple[str, ...], said: 
     """With --json, before or after the verb: one object on stdout, nothing on stderr."""
     Path("bad.toml").write_text("[rollout.shadow]\nmax_minutes = 3\n")
     Path("binary.toml").write_bytes(b"\xff\xfe")
+    Path("marked.toml").write_text("[rollout]\n", encoding="utf-8-sig")
     after, before = cli(*arguments, "--json"), cli("--json", *arguments)
 
     assert after.report == before.report
@@ -274,6 +284,16 @@ def onto_nothing(tmp_path: Path, onto: str, *words: str) -> subprocess.Completed
         text=True,
         check=False,
     )
+
+
+def test_a_home_that_is_a_file_is_said_to_be_one(cli: Cli) -> None:
+    """Nothing in it could be removed."""
+    cli.home.write_text("")
+    ran = cli("status", "--json")
+
+    assert ran.code == 1
+    assert ran.report["error"] == f"{cli.home} is a file"
+    assert ran.report["hint"] == "PINCEX_HOME names a folder"
 
 
 def test_a_name_that_a_terminal_would_obey_is_spelt_out(cli: Cli) -> None:

@@ -68,6 +68,14 @@ def test_a_flipped_byte_of_evidence(cli: Cli, place: Path, name: str, step: int)
     assert cli("verify", place).code == 0
 
 
+def test_a_folder_that_was_renamed_is_said_to_be(place: Path, tmp_path: Path) -> None:
+    """Nothing in it was changed."""
+    renamed = shutil.copytree(place, tmp_path / "kept")
+    (found,) = evidence.differences(renamed, None)
+
+    assert found.startswith("the folder was renamed")
+
+
 def test_evidence_is_named_by_folder_or_digest(cli: Cli, place: Path) -> None:
     """As `history` and the pages print it; a digest that is none, or too short, is bad input."""
     digest = evidence.digest_of(place / evidence.BINDING)
