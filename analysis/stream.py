@@ -67,8 +67,12 @@ def plan_of_first(
     seconds: float,
 ) -> BlockPlan:
     """The same where the stream may have ended before."""
-    for name, value, kinds in (("rows", rows, Integral), ("seconds", seconds, Real)):
-        if isinstance(value, bool) or not isinstance(value, kinds):
+    told: tuple[tuple[str, object, type], ...] = (
+        ("rows", rows, Integral),
+        ("seconds", seconds, Real),
+    )
+    for name, value, kind in told:
+        if isinstance(value, bool) or not isinstance(value, kind):
             raise BadInput(f"{name} is {value!r}", "whole rows, in a number of seconds")
     if rows < 1 or not (isfinite(seconds) and seconds >= 0):
         raise BadInput(
