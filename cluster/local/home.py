@@ -169,7 +169,8 @@ class Home:
 
     def site(self) -> Site:
         """The site as it was created; NotFound before `create`, StateDamaged when cut or wrong."""
-        if self.path.exists() and not self.path.is_dir():
+        # Not Path.is_file: a name may be too long to be looked for.
+        if os.path.isfile(self.path):
             raise NotFound(f"{self.path} is a file", hint="PINCEX_HOME names a folder")
         remedy = f"pincex down, then remove {self.site_file}; the next command makes a new one"
         try:

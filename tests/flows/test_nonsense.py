@@ -178,7 +178,7 @@ def test_a_model_the_ledger_does_not_know(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     ("home", "said"),
-    [("", "/.pincex"), (LONG, "File name too long"), ("pairs.jsonl", "Not a directory")],
+    [("", "/.pincex"), (LONG, "File name too long"), ("pairs.jsonl", "is a file")],
     ids=["empty", "too long", "a file"],
 )
 def test_a_home_that_is_none(
