@@ -13,12 +13,15 @@ import numpy as np
 
 from analysis.bets import Flags, Floats, Integers
 from analysis.clock import Look, label_clock
+from analysis.errors import BadInput
 from analysis.pairs import ANSWERED, TIMEOUT, Pairs
 from analysis.policy import JudgePolicy
 from analysis.sides import error_sides, wrong_sides
 
 SECOND_US = 1_000_000
 MINUTE = 60
+LONGEST = 366 * 24 * 3_600
+"""Seconds of a record that others look at minute by minute."""
 BIN = 0.005
 """Width of a latency bin in the logarithm: half a percent."""
 EVERY = 100
@@ -145,7 +148,17 @@ class Evidence:
 
 
 def evidence_of(pairs: Pairs, policy: JudgePolicy) -> Evidence:
-    """What is known of both sides, under the policy's timeout, accuracy rule and label window."""
+    """What is known of both sides, under the policy's timeout, accuracy rule and label window.
+
+    BadInput for more than a year, of which there would be too many minutes to hold.
+    """
+    begin_us = int(pairs.arrived_us[0]) if len(pairs) else pairs.watermark_us
+    seconds = (pairs.watermark_us - begin_us) / SECOND_US
+    if seconds > LONGEST:
+        raise BadInput(
+            f"the rules of others look at each of {seconds / MINUTE:,.0f} minutes",
+            "a record of a year or less, or no comparison",
+        )
     errors = error_sides(pairs, policy.timeout)
     slowest = policy.timeout * 1000
     late = pairs.outcome == TIMEOUT

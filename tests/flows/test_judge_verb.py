@@ -218,6 +218,17 @@ def test_compare_tells_when_others_would_have_decided(cli: Cli) -> None:
     assert "decided after" in cli("judge", name, "--policy", "policy.toml", "--compare").out
 
 
+def test_a_record_of_more_than_a_year_is_not_compared(cli: Cli) -> None:
+    """Others look every minute, and one stray row would make a thousand million of them."""
+    rows = pairs(400)
+    rows[-1] |= {"arrived_at": "4026-01-05T12:00:00+00:00", "label": None, "labelled_at": None}
+    given = write("pairs.jsonl", rows)
+    ran = cli("judge", given, "--policy", "policy.toml", "--compare", "--json")
+
+    assert ran.code == 2
+    assert "the rules of others look at each of " in ran.report["error"]
+
+
 def test_of_a_folder_the_damaged_file_is_named(cli: Cli) -> None:
     """Who has many files must know which one to look at."""
     Path("pairs").mkdir()
