@@ -67,6 +67,8 @@ counts as settled once each file beside the backups is whole, or is refused.
 
 On the local site a client asked all the while, a model {rate:g} times a second, the exchange
 {orders:g} times; doubled orders were looked for in its book. Fake pods answer nobody.
+
+*Not run*: this kill is still to be made. *Not reached*: this run ended without the step.
 """
 
 FAULTS_HEAD = """# Faults around a rollout
