@@ -18,6 +18,9 @@ TABLES = ("budgets", "time", "drift", "dependence", "accuracy", "latency", "gate
 RULES = ("equal", "within_absolute", "within_relative", "within_factor")
 PINNED = ("baseline_p95_ms", "baseline_p99_ms")
 
+SHOWN = 60
+"""Signs of a value that an error repeats."""
+
 
 def policy_from_tables(
     tables: Mapping[str, Any], default: Mapping[str, Any], text: str
@@ -94,7 +97,13 @@ def _typed(where: str, value: object, like: object) -> None:
     else:
         fits, wanted = isinstance(value, str), "text"
     if not fits:
-        raise BadInput(f"policy: {where} is {value!r}", f"it must be {wanted}")
+        raise BadInput(f"policy: {where} is {_shown(value)}", f"it must be {wanted}")
+
+
+def _shown(value: object) -> str:
+    """As it was given, of a long one the begin."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _names(where: str, value: list[object]) -> None:
@@ -102,7 +111,8 @@ def _names(where: str, value: list[object]) -> None:
     texts = [one for one in value if isinstance(one, str) and one]
     if not texts or len(set(texts)) != len(value):
         raise BadInput(
-            f"policy: {where} is {value!r}", "it must be true, false or a list of different names"
+            f"policy: {where} is {_shown(value)}",
+            "it must be true, false or a list of different names",
         )
 
 

@@ -20,6 +20,10 @@ REFUSED = {
     "key of another gate": ("[gates.errors-paired]\nlimit_ms = 5", "unknown key in .* limit_ms"),
     "empty gates": ("[gates]\n", "gates. is empty"),
     "gate is no table": ("[gates]\nerrors-paired = 3", "not a table"),
+    "a number without end": (
+        f"[budgets]\nmin_pairs = {'9' * 400}",
+        r"min_pairs is 9{60}\.\.\.$",
+    ),
     "text for a number": ('[budgets]\nalpha_promote = "5 %"', "it must be|alpha_promote is"),
     "true for a number": ("[budgets]\nalpha_promote = true", "alpha_promote is True"),
     "a fraction of pairs": ("[budgets]\nmin_pairs = 10.5", "min_pairs is 10.5"),
