@@ -15,7 +15,18 @@ MODULES = {
 ANYWHERE = {
     *("analysis", "numpy", "scipy", "polars"),
     *("collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "html"),
-    *("io", "itertools", "json", "math", "pathlib", "re", "statistics", "tomllib", "typing"),
+    *(
+        "io",
+        "itertools",
+        "json",
+        "math",
+        "numbers",
+        "pathlib",
+        "re",
+        "statistics",
+        "tomllib",
+        "typing",
+    ),
 }
 ALONE_IN = {
     "pyarrow": {"file_order", "parts", "row_groups", "stream"},
