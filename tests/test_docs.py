@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -275,3 +276,10 @@ def test_documents_keep_to_the_words_of_the_house(what: str) -> None:
     for name, text in TEXTS.items():
         found = re.search(UNWANTED[what], text, re.I)
         assert found is None, f"{name}: {found and found[0]}"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """They are imported by it: of two only one would be collected, and the other is an error."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert [name for name, times in names.items() if times > 1] == []
