@@ -127,15 +127,14 @@ def pairs_from_frame(
     )
     digest = content_digest(written, about) if before is None else ""
     arrays |= numbers
+    last_us = int(labelled.max(initial=NO_TIME))
     return Pairs(
         **arrays,
         numbers=classes is None,
         classes=classes or (),
         segment=segment,
         metadata=about,
-        watermark_us=columns.watermark(
-            about.watermark_us, arrived, int(labelled.max(initial=NO_TIME))
-        ),
+        watermark_us=columns.watermark(about.watermark_us, arrived, last_us),
         digest=digest,
     )
 

@@ -70,7 +70,7 @@ def _own_cluster(dask: Any, workers: int) -> Iterator[Any]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            with _on_term(_interrupt):
+            with _on_term(signal.default_int_handler):
                 if terms:
                     raise KeyboardInterrupt
                 yield own
@@ -86,11 +86,6 @@ def _on_term(handler: Callable[[int, FrameType | None], object]) -> Iterator[Non
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _connected(dask: Any, address: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from story_parts import Story
+from test_kill_matrix import ROUTE
 
 from benchmarks.kill_config import BACKUP, RESTORE, each_whole_or_refused
 from benchmarks.kill_matrix import WATCHED, Matrix
@@ -17,10 +18,6 @@ pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(600)]
 OPENED = (
     "commit insert rows rollout-opened < cluster.ledger.append < flows.openers.append_opening"
     " < flows.openers.open_rollout"
-)
-ROUTE = (
-    "rename to envoy/xds/rds/routes.json < cluster.local.xds.write"
-    " < cluster.local.traffic.set_route < cluster.local.serving.set_route"
 )
 WANTED = (
     "rename to processes/price@{version}#{n}.json < cluster.local.processes.want"

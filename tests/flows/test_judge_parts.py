@@ -74,6 +74,18 @@ def dask_process(
 
 
 @contextlib.contextmanager
+def asked_cluster(
+    folder: Path,
+) -> Iterator[tuple[str, subprocess.Popen[str], distributed.Client]]:
+    """The same with one worker, and a client of ours beside that of the command."""
+    with (
+        dask_process(folder, 1) as (address, process),
+        distributed.Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+    ):
+        yield address, process, client
+
+
+@contextlib.contextmanager
 def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of a Prefect server of its own, until nobody needs it, and its process."""
     (port,) = free_ports(1)
@@ -192,8 +204,7 @@ def test_a_prefect_server_that_dies_while_it_counts_is_named(folder: Path) -> No
     """Exit code 1 with one JSON object: counts that nobody recorded are no verdict."""
     with (
         server(folder) as (url, running),
-        dask_process(folder, 1) as (address, _),
-        distributed.Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+        asked_cluster(folder) as (address, _, client),
     ):
         # The one thread of the worker is kept busy, so that the parts wait for it.
         gone = folder / "gone"
@@ -239,10 +250,7 @@ def test_what_a_worker_cannot_judge_is_bad_input(folder: Path) -> None:
 @pytest.mark.parametrize("lost", ["the scheduler", "a worker"])
 def test_what_dies_while_it_counts_is_named(folder: Path, lost: str) -> None:
     """Exit code 1 with one JSON object, and no traceback."""
-    with (
-        dask_process(folder, 1) as (address, process),
-        distributed.Client(address, set_as_default=False) as client,  # type: ignore[no-untyped-call]
-    ):
+    with asked_cluster(folder) as (address, process, client):
         # The one thread of the worker is kept busy, so that the parts wait for it.
         busy = client.submit(time.sleep, 600)
         (worker,) = client.run(os.getpid).values()
